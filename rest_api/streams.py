@@ -16,13 +16,14 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from fleet.core.requests.door import Application, Message, Receive, Scope, Send
-from fleet.files.store.parts import PartWriter
+from fleet.files.store.parts import PartWriter, part_is_written, part_wish
 
 #: Under this name the view finds the stream in its request's scope.
 NAME = "roost.stream"
@@ -30,10 +31,14 @@ NAME = "roost.stream"
 PAUSE_S, PAUSE_ASKED_S = 60.0, 0.5
 #: Seconds that a request waits for the one before it.
 HANDOVER_S = 10.0
+#: Seconds between two looks for another process that asks for the upload, and at one that still writes.
+LOOK_S, LOOK_BUSY_S = 0.25, 0.05
 #: Bytes read ahead before the sender is known, and then ahead of the disk.
 STRANGERS_MOST, AHEAD_MOST = 131_072, 4_000_000
 #: Bytes of a refused body that are read so that the sender sees the answer.
 DRAIN_MOST = 4_000_000
+#: Methods that a POST may name instead of its own.
+_NAMED = frozenset({b"PATCH", b"DELETE"})
 _PATH = re.compile(r"/api/v1/uploads/[0-9a-f]{32}\Z")
 
 
@@ -106,18 +111,26 @@ class Stream:
             if self._reading.done():
                 return b""
             self._came.clear()
-            pause = self._pause
-            try:
-                await asyncio.wait_for(self._came.wait(), pause)
-            except TimeoutError:
-                if pause == self._pause:
-                    self.is_cut = True
-                    return b""
+            if not await self._wait():
+                self.is_cut = True
+                return b""
         piece = b"".join(self._waiting)
         self._waiting.clear()
         self._size = 0
         self._room.set()
         return piece
+
+    async def _wait(self) -> bool:
+        """Wait until bytes come; False after a pause that is too long."""
+        since = self._loop.time()
+        while not self._came.is_set():
+            if self.writer is not None and self.writer.is_wished_for():
+                self._pause = PAUSE_ASKED_S
+            if self._loop.time() - since >= self._pause:
+                return False
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._came.wait(), min(self._pause, LOOK_S))
+        return True
 
     def _hurry(self) -> None:
         self._pause = PAUSE_ASKED_S
@@ -130,13 +143,21 @@ _running: dict[str, list[Stream]] = {}
 
 def is_stream(scope: Scope) -> bool:
     """Whether the body of this request is a piece of an upload."""
-    return scope["type"] == "http" and scope["method"] == "PATCH" and bool(_PATH.match(scope["path"]))
+    return scope["type"] == "http" and bool(_PATH.match(scope["path"])) and _method(scope) == "PATCH"
+
+
+def _method(scope: Scope) -> str:
+    """The method, or the one that the header of tus names for clients behind proxies that know no PATCH."""
+    method: str = scope["method"]
+    named = next((value for name, value in scope["headers"] if name == b"x-http-method-override"), b"")
+    return named.decode("latin-1") if method == "POST" and named in _NAMED else method
 
 
 def stream_hand_over(upload_id: str, *, to: Stream | None = None) -> bool:
     """End streams that other connections left behind, once they wrote what arrived; False if there was none.
 
-    A stream waits only for those that began before it, so that no two wait for each other.
+    A stream waits only for those that began before it, so that no two wait for each other. One in another process
+    is asked by a file beside the part.
     """
     others = list(_running.get(upload_id, ()))
     if to in others:
@@ -144,7 +165,18 @@ def stream_hand_over(upload_id: str, *, to: Stream | None = None) -> bool:
     for stream in others:
         stream.hand_over()
         stream.done.wait(HANDOVER_S)
-    return bool(others)
+    return _elsewhere_hand_over(upload_id) or bool(others)
+
+
+def _elsewhere_hand_over(upload_id: str) -> bool:
+    """Wait for a process that still writes to the part; False if none did."""
+    if not part_is_written(upload_id):
+        return False
+    until = time.monotonic() + HANDOVER_S
+    while part_is_written(upload_id) and time.monotonic() < until:
+        part_wish(upload_id)
+        time.sleep(LOOK_BUSY_S)
+    return True
 
 
 class UploadStreams:
@@ -155,6 +187,8 @@ class UploadStreams:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
+        if scope["type"] == "http" and _PATH.match(scope["path"]):
+            scope = {**scope, "method": _method(scope)}
         if not is_stream(scope):
             return await self._application(scope, receive, send)
         stream = Stream(receive)

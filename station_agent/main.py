@@ -33,8 +33,8 @@ from station_agent.replay import ReplayFeed, replay_run
 from station_agent.replay_words import is_anything_left, replay_show
 from station_agent.station import LinkState
 from station_agent.status import status_read, status_say
-from station_agent.tus import Uploader
-from station_agent.upload import result_say, results_json, total_say, upload_run
+from station_agent.uploads.tus import Uploader
+from station_agent.uploads.upload import result_say, results_json, total_say, upload_run
 from station_agent.waiting_line import waiting
 from station_agent.words import bytes_say
 

@@ -256,6 +256,7 @@ SPECTACULAR_SETTINGS = {
         "HeldState": "fleet.holdings.selectors.STATE_NAMES",
         "CommandState": "fleet.commands.models.Command.State",
         "QuarantineState": "fleet.ingest.models.QuarantinedMessage.State",
+        "BackfillState": "fleet.ingest.models.Backfill.State",
     },
 }
 

@@ -17,6 +17,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "rules": _every(15.0, "alerts.sweep_rules"),
     "release-quota": _every(5.0, "ingest.release_quota"),
     "release-gaps": _every(60.0, "ingest.release_gaps"),
+    "work-backfills": _every(60.0, "ingest.work_backfills"),
     "watch-quarantine": _every(30.0, "ingest.watch_quarantine"),
     "settle-branches": _every(20.0, "ingest.settle_branches"),
     "watch-broker": _every(30.0, "alerts.watch_broker"),

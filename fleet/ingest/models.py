@@ -1,4 +1,4 @@
-"""Quarantine: messages that could not be accepted, kept whole with the reason; and bulk replays."""
+"""Quarantine: messages that could not be accepted, kept whole with the reason; bulk replays; and back-fills."""
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -6,6 +6,9 @@ from django.db import models
 from django.db.models import Q
 
 from fleet.stations.models import Station
+
+#: Names of the files of a back-fill are cut to this length for display.
+NAME_MOST = 600
 
 
 class QuarantinedMessage(models.Model):
@@ -134,3 +137,134 @@ class QuarantineReplay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.done} of {self.total}"
+
+
+class Backfill(models.Model):
+    """Stored files of a station on their way into its rows, and what became of every line.
+
+        surveying ──read to the end──▶ surveyed ──a person answers──▶ sending ──read to the end──▶ done
+          │   ▲                           │ │                            │
+          │   └──other serials are named──┘ │                            │
+          └─────────────▶ failed | stopped ◀┴────────────────────────────┘
+
+    A worker takes one that surveys or sends, works for some seconds, and lets the next one have its turn. It commits
+    with each piece of the files where it stands (`at_path`, `at_number`, `at_member`), so the next turn, or the next
+    worker if this one is killed, goes on there.
+    """
+
+    class State(models.TextChoices):
+        """How far it is."""
+
+        SURVEYING = "surveying"
+        SURVEYED = "surveyed"
+        SENDING = "sending"
+        DONE = "done"
+        FAILED = "failed"
+        STOPPED = "stopped"
+
+    id = models.BigAutoField(primary_key=True)
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="backfills")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    #: Names of the people or keys at that time.
+    asked_by_name = models.CharField(max_length=150, blank=True)
+    asked_at = models.DateTimeField()
+    answered_by_name = models.CharField(max_length=150, blank=True)
+    answered_at = models.DateTimeField(null=True)
+
+    #: Which stored files: a part of their path, ids of revisions (none: all), stored since, only those that no finished
+    #: back-fill of this station has read. Revisions newer than `newest_id` came later.
+    search = models.CharField(max_length=100, blank=True)
+    revision_ids = ArrayField(models.BigIntegerField(), default=list)
+    stored_since = models.DateTimeField(null=True)
+    is_unread = models.BooleanField(default=False)
+    newest_id = models.BigIntegerField()
+
+    #: The answers; see `fleet.ingest.cards.services.CardAnswers`.
+    also_of = ArrayField(models.CharField(max_length=80), default=list)
+    leaves_others = models.BooleanField(default=False)
+    any_clock = models.BooleanField(default=False)
+
+    state = models.CharField(max_length=16, choices=State.choices, default=State.SURVEYING)
+    #: Turns since the last progress, when the last one began, and when the next one may.
+    attempts = models.IntegerField(default=0)
+    turn_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField()
+    #: Why it failed, or what it waits for.
+    reason = models.CharField(max_length=500, blank=True)
+    done_at = models.DateTimeField(null=True)
+
+    #: The last stored file that is read in this state; `at_member`: that many files of it, if it is an archive that is
+    #: not read to its end.
+    at_path = models.CharField(max_length=512, blank=True)
+    at_number = models.IntegerField(default=0)
+    at_member = models.IntegerField(default=0)
+    #: Stored files and their bytes: read in this state, and in all.
+    stored = models.IntegerField(default=0)
+    stored_all = models.IntegerField()
+    octets = models.BigIntegerField(default=0)
+    octets_all = models.BigIntegerField()
+    #: See `fleet.ingest.backfill.totals.Totals`.
+    totals = models.JSONField(default=dict)
+
+    class Meta:
+        """Listed by station; one at a time is open; workers look for those that have something to do."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["station"],
+                condition=Q(state__in=["surveying", "surveyed", "sending"]),
+                name="backfill_open_once",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["station", "-id"], name="backfill_newest_first"),
+            models.Index(fields=["due_at"], name="backfill_due", condition=Q(state__in=["surveying", "sending"])),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.state}"
+
+
+class BackfillFile(models.Model):
+    """One file that a back-fill read: a stored one, or one in a stored archive. Its lines are counted by their letter."""
+
+    id = models.BigAutoField(primary_key=True)
+    backfill = models.ForeignKey(Backfill, on_delete=models.CASCADE, related_name="files")
+    #: Ids of the stored revision and its content, which may be deleted; and its place among the files of an archive.
+    revision_id = models.BigIntegerField()
+    content_id = models.BigIntegerField()
+    member = models.IntegerField()
+    name = models.CharField(max_length=NAME_MOST)
+    serial = models.CharField(max_length=64, blank=True)
+    stream = models.CharField(max_length=64, blank=True)
+    #: As in the account of a file, see `formats.sensorgnome.account`.
+    state = models.CharField(max_length=8)
+    reason = models.CharField(max_length=256, blank=True)
+    refusals = models.JSONField(default=dict)
+    octets = models.BigIntegerField(default=0)
+    lines = models.JSONField(default=dict)
+    lines_read = models.BigIntegerField(default=0)
+    lines_known = models.BigIntegerField(default=0)
+    lines_kept_back = models.BigIntegerField(default=0)
+    lines_refused = models.BigIntegerField(default=0)
+    #: Lines that were here at the survey, and after sending; None before.
+    before = models.JSONField(default=dict)
+    after = models.JSONField(null=True)
+    #: Numbers missing from the ledger in a stream of which it had some.
+    missing = models.IntegerField(default=0)
+
+    class Meta:
+        """Once in its back-fill; those with something to say are listed first."""
+
+        constraints = [models.UniqueConstraint(fields=["backfill", "revision_id", "member"], name="backfill_file_once")]
+        indexes = [
+            models.Index(
+                fields=["backfill", "id"],
+                name="backfill_file_told",
+                condition=~Q(state="done") | ~Q(reason="") | Q(lines_refused__gt=0),
+            ),
+            models.Index(fields=["content_id", "revision_id"], name="backfill_file_read"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

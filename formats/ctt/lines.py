@@ -80,7 +80,8 @@ def ctt_line_parse(text: str, heading: str) -> CttLine:
     """Parse one line below this heading. Never raises: an unreadable line becomes an `unparsed` note."""
     try:
         fields = _fields(text.removeprefix("\ufeff"))
-        if not is_heading(fields):
+        # Every row begins with a time or a number, and no heading does.
+        if text[:1].isdigit() or not is_heading(fields):
             table = table_of(heading)
             return unparsed(text, NO_TABLE) if table is None else _row(fields, table)
     except _BadRowError as error:
@@ -102,8 +103,7 @@ def _row(fields: list[str], table: Table) -> TagLine | Fix | RowValues:
     short = len(table.columns) - len(fields)
     if short < 0 or (short and not _is_no_fix(fields, table)):
         raise _BadRowError(f"it has {len(fields)} fields and its heading {len(table.columns)}")
-    row = dict(zip(table.columns, [*fields, *[""] * short], strict=True))
-    titles = dict(zip(table.columns, table.titles, strict=True))
+    row, titles = dict(zip(table.columns, [*fields, *[""] * short], strict=True)), table.titles
     if table.kind == "health":
         return _health(row, titles)
     if table.kind == "positions":

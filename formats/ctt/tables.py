@@ -31,11 +31,11 @@ _COLUMNS_MOST = 64
 
 
 class Table(NamedTuple):
-    """A heading that was understood. `columns` are comparable names, `titles` the names as in the file."""
+    """A heading that was understood. `columns` are comparable names, `titles` has each one's name as in the file."""
 
     kind: TableKind
     columns: tuple[str, ...]
-    titles: tuple[str, ...]
+    titles: dict[str, str]
 
 
 def is_heading(fields: list[str]) -> bool:
@@ -52,7 +52,7 @@ def table_of(heading: str) -> Table | None:
         return None
     here = set(columns)
     kind = next((kind for kind, needed in _NEEDED if needed <= here), None)
-    return None if kind is None else Table(kind, columns, titles)
+    return None if kind is None else Table(kind, columns, dict(zip(columns, titles, strict=True)))
 
 
 def _plain(title: str) -> str:

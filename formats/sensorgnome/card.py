@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from formats.lines import UNREADABLE
+from formats.lotek.dta import dta_reason
 from formats.sensorgnome.account import OpenAccount, Tally, file_messages
 from formats.sensorgnome.content import STREAM_PREFIX, FileContent, letter_of
 from formats.sensorgnome.found import NO_FILE, FolderFile, key_of
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: No station writes larger files: an hour of the noisiest antenna is a tenth of it.
 FILE_MOST = 512 * 1_048_576
+#: Larger files of Lotek receivers are not looked into.
+_DTA_MOST = 16 * 1_048_576
 #: Bytes of text on one card, all files together: some seasons of the noisiest station.
 TEXT_MOST = 256 * 1_073_741_824
 #: Bytes of text whose lines are kept in memory, some 20 MB: stations begin a new file at 1,000,000.
@@ -88,6 +91,8 @@ class CardReader:
         *,
         serials: frozenset[str] = frozenset(),
         read: Callable[[FolderFile], bytes] = FolderFile.read,
+        met: MutableMapping[str, str] | None = None,
+        refused: Iterable[FileReport] = (),
     ) -> None:
         self.reports: list[FileReport] = []
         self._folder = folder
@@ -95,8 +100,10 @@ class CardReader:
         self._unreadable = unreadable
         self._serials = serials
         self._read = read
-        #: Files whose content was read, by stream.
-        self._met: dict[str, str] = {}
+        #: Files that somebody has refused already: told after the others.
+        self._refused = refused
+        #: Files whose content was read, by stream; a caller who reads a card in parts hands it on.
+        self._met: MutableMapping[str, str] = {} if met is None else met
         self._text = 0
 
     def parts(self) -> Iterator[CardPart]:
@@ -107,16 +114,17 @@ class CardReader:
             try:
                 yield from self._entry(entry, report)
             except Unreadable as error:
-                report.account = _refuse(report.account, str(error))
+                report.account = account_refused(report.account, str(error))
             except OSError as error:
-                report.account = _refuse(report.account, f"It cannot be read: {error.strerror or error}.")
+                report.account = account_refused(report.account, f"It cannot be read: {error.strerror or error}.")
             except Exception as error:
                 log.exception("%s", entry.key)
-                report.account = _refuse(report.account, f"It cannot be read: {type(error).__name__}: {error}.")
+                report.account = account_refused(report.account, f"It cannot be read: {type(error).__name__}: {error}.")
         for path, trouble in self._unreadable:
             name = name_show(str(path.relative_to(self._folder)))
             sentence = f"The folder cannot be read: {trouble.strerror or trouble}."
-            self.reports.append(FileReport(file=name, account=_refuse(OpenAccount(), sentence)))
+            self.reports.append(FileReport(file=name, account=account_refused(OpenAccount(), sentence)))
+        self.reports += self._refused
 
     def accounts(self) -> list[CardMessage]:
         """The accounts of all files; the same card gives the same numbers here too. Call it after the last part."""
@@ -132,17 +140,23 @@ class CardReader:
         if not entry.path.is_file():
             report.account = _leave(report.account, NO_FILE[0])
         elif entry.name is None:
-            reason, counts = other_file_reason(entry.file_name)
-            report.account = (_refuse if counts else _leave)(report.account, reason)
+            reason, counts = self._other_reason(entry, size)
+            report.account = (account_refused if counts else _leave)(report.account, reason)
         elif is_foreign(entry.name, self._serials):
             reason = f"It is named for another station, {entry.name.serial}."
             report.account = replace(_leave(report.account, reason), state="foreign")
         elif size > FILE_MOST:
-            report.account = _refuse(report.account, "It is too large for a data file.")
+            report.account = account_refused(report.account, "It is too large for a data file.")
         elif size == 0:
             report.account = replace(report.account, state="done", reason="It is empty.")
         else:
             yield from self._file(entry, entry.name, report)
+
+    def _other_reason(self, entry: FolderFile, size: int) -> tuple[str, bool]:
+        """Why a file that is not a data file is left, with what is in it if it is a Lotek receiver's."""
+        if entry.file_name.lower().endswith(".dta") and size <= _DTA_MOST:
+            return dta_reason(self._read(entry)), True
+        return other_file_reason(entry.file_name)
 
     def _file(self, entry: FolderFile, name: FileName, report: FileReport) -> Iterator[CardPart]:
         content = FileContent(entry.file_name, self._read(entry), name, replace(report.account, unread=0))
@@ -175,7 +189,7 @@ class CardReader:
         report.account = content.account
 
 
-def _refuse(account: OpenAccount, reason: str) -> OpenAccount:
+def account_refused(account: OpenAccount, reason: str) -> OpenAccount:
     """The account of a file of which nothing can be read."""
     return _whole(account, "refused", reason, Tally(bytes_refused=account.size), {UNREADABLE: 1})
 

@@ -26,6 +26,8 @@ from message_queue.contracts.base import Scalar
 from message_queue.contracts.event import Event, Happening
 
 STREAM_PREFIX = "f2-"
+#: The letter of lines that are in no grammar: an event tells of them.
+OTHER = "other"
 _NOTES = {"clock": "C", "setting": "S", "filter": "F"}
 _LETTERS: dict[type, str] = {TagLine: "T", Fix: "G", Burst: "b", RowValues: "H"}
 
@@ -36,9 +38,9 @@ def letter_of(line: Line) -> str:
         case PulseLine(used=used):
             return "p" if used else "n"
         case Note(name=name):
-            return _NOTES.get(name, "other")
+            return _NOTES.get(name, OTHER)
         case _:
-            return _LETTERS.get(type(line), "other")
+            return _LETTERS.get(type(line), OTHER)
 
 
 class ContentPortion(NamedTuple):

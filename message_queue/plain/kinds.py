@@ -234,6 +234,9 @@ def _array(origin: Any, arguments: tuple[Any, ...], bounds: dict[str, Any], *, l
     inner, sized = check_of(arguments[0] if arguments else Any, lax=lax), _sized("array", bounds)
 
     def check(value: Any, place: str) -> Any:
+        if lax:
+            # As msgspec does: it converts a list of known length, and decodes one of unknown length.
+            sized(value, place)
         found = [inner(each, f"{place}[{index}]") for index, each in enumerate(value)]
         sized(found, place)
         return found if origin is list else tuple(found)

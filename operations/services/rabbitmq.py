@@ -183,7 +183,7 @@ class RabbitMQ:
         return httpx.Client(
             base_url=self.management_url,
             auth=("provisioner", self.users["provisioner"]),
-            timeout=10,
+            timeout=60,
             trust_env=False,
             verify=_NO_CERTIFICATES,
         )

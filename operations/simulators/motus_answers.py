@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -50,7 +51,7 @@ class Motus:
         self._faults = Faults()
         self._faulty_left = 0
         self._keys: dict[str, str] = {}
-        self._tables: dict[str, list[Row]] = {}
+        self._tables: dict[str, list[Any]] = {}
         #: Endpoint and the names of the fields sent, never their values.
         self.requests: list[tuple[str, str, tuple[str, ...]]] = []
 
@@ -65,10 +66,10 @@ class Motus:
         with self._lock:
             self._rows = [dict(row) for row in rows]
 
-    def table_set(self, entry: str, rows: list[Row]) -> None:
+    def table_set(self, entry: str, rows: Sequence[Any]) -> None:
         """Serve these rows for an entry that filters by `projectID` only, such as `receiver/sensordeployments`."""
         with self._lock:
-            self._tables[entry] = [dict(row) for row in rows]
+            self._tables[entry] = [dict(row) if isinstance(row, Mapping) else row for row in rows]
 
     def faults_set(self, **switches: Any) -> Faults:
         """Set all switches: those not named return to normal."""
@@ -136,7 +137,9 @@ class Motus:
             return _refused(400, "not-authorized", "not authorized for project")
         with self._lock:
             rows = [] if faults.empty else self._tables.get(entry, [])
-        return _data([row for row in rows if str(row.get("projectID", project)) == project])
+        return _data(
+            [row for row in rows if not isinstance(row, Mapping) or str(row.get("projectID", project)) == project]
+        )
 
     def _refusal(self, question: Row | None, faults: Faults) -> MotusAnswer | None:
         asked = _date(question)

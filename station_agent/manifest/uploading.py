@@ -20,7 +20,7 @@ from station_agent.manifest.orders import Order, UploadOrders
 from station_agent.manifest.walk import FoundFile, Signature
 from station_agent.network_kind import network_kind
 from station_agent.station import Station
-from station_agent.tus import FileChanged, FileRefused, LocalFile, Uploader
+from station_agent.uploads.tus import FileChanged, FileRefused, LocalFile, Uploader
 
 log = logging.getLogger(__name__)
 

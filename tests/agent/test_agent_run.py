@@ -48,7 +48,7 @@ def test_data_and_commands_over_tls(make_broker_station, make_agent):
         assert seen.properties.message_id == f"{seen.key[0]}/{seen.key[1]}"
         assert seen.properties.app_id.startswith("station-agent ")
     hello = next(body for kind, body in bodies(found) if kind == "hello")
-    assert hello.sources == ["host_health", "sensorgnome"]
+    assert hello.sources == ["files", "host_health", "sensorgnome"]
     assert {"ping", "reboot"} <= set(hello.commands)
     for name, parameters in (("ping", {}), ("run_diagnostics", {}), ("reboot", {})):
         steps = station.statuses(station.command(name, parameters), last="succeeded")

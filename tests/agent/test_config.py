@@ -75,7 +75,7 @@ def test_a_source_takes_its_settings_from_the_environment_too(make_station, monk
     monkeypatch.setenv("STATION_AGENT_SENSORGNOME_DIRECTORY", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("STATION_AGENT_HOST_HEALTH_ENABLED", "false")
     sources = sources_make(make_station())
-    assert list(sources) == ["sensorgnome"]
+    assert list(sources) == ["files", "sensorgnome"]
     assert sources["sensorgnome"]._folder.root == tmp_path / "elsewhere"
 
 
@@ -113,4 +113,4 @@ def test_without_a_server_the_way_to_one_is_told(tmp_path):
 
 
 def test_each_source_has_its_file():
-    assert set(source_kinds()) == {"host_health", "sensorgnome"}
+    assert set(source_kinds()) == {"files", "host_health", "sensorgnome"}

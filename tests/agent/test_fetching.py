@@ -109,7 +109,9 @@ class Fleet:
 def site(tmp_path_factory):
     cache.clear()
     folder = tmp_path_factory.mktemp("site")
-    with running(folder, "site", ROOST_FILES_ROOT=str(folder), ROOST_API_RATE="1000000") as made:
+    with running(
+        folder, "site", ROOST_FILES_ROOT=str(folder), ROOST_API_RATE="1000000", STATION_AGENT_PLAIN=""
+    ) as made:
         yield made
 
 

@@ -21,8 +21,8 @@ from fleet.files.models import FileRevision, StoreAccount, Upload
 from fleet.stations.logins.enrolment import token_hash
 from fleet.stations.models import Credential
 from station_agent.config import config_write
-from station_agent.tus import Uploader
-from station_agent.upload import upload_run
+from station_agent.uploads.tus import Uploader
+from station_agent.uploads.upload import upload_run
 
 __all__ = ["institute"]
 
@@ -35,7 +35,9 @@ SECRET = "of the station"
 def site(tmp_path_factory) -> Iterator[Running]:
     cache.clear()
     folder = tmp_path_factory.mktemp("site")
-    with running(folder, "site", ROOST_FILES_ROOT=str(folder), ROOST_API_RATE="1000000") as made:
+    with running(
+        folder, "site", ROOST_FILES_ROOT=str(folder), ROOST_API_RATE="1000000", STATION_AGENT_PLAIN=""
+    ) as made:
         yield made
 
 

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from station_agent.tus import Uploader
-from station_agent.upload import upload_run
+from station_agent.uploads.tus import Uploader
+from station_agent.uploads.upload import upload_run
 
 
 def test_a_folder_that_cannot_be_read_is_said(tmp_path, monkeypatch):

@@ -177,7 +177,11 @@ def _motus_make(organization: Organization, stations: list[Station]) -> dict[str
         )
         for ago, (missing, runs, before) in enumerate([(0, None, None), (1, 12, None), (0, 0, None), (0, 9, 31)], start=1)
     )  # fmt: skip
-    return {"difference_id": str(differences[0].pk), "upload_id": str(uploads[0].pk)}
+    return {
+        "difference_id": str(differences[0].pk),
+        "motus_upload_id": str(uploads[0].pk),
+        **({"heard_tag": codes[0]} if codes else {}),
+    }
 
 
 def long_point_refresh(made: LongPoint) -> None:

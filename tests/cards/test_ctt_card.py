@@ -59,6 +59,17 @@ def test_every_byte_of_the_card_has_one_outcome(ctt_card):
     assert tally.lines_taken == sum(LINES.values()) + 4
 
 
+def test_a_lotek_receivers_file_is_refused_with_what_is_in_it(ctt_card):
+    (ctt_card / "site0001.DTA").write_text(
+        "SRX800 / 1234 Information:\nReceiver S/N: 1234\nCode Set: Lotek4\n"
+        "06/05/15  12:43:10.6489         0     393    A1+A2     131\n"
+    )
+    (refused,) = survey(ctt_card).refused
+    assert refused.account.state == "refused"
+    assert "Lotek receiver SRX800 no. 1234: 1 tags with code set Lotek4" in refused.account.reason
+    assert refused.account.tally.bytes_refused == (ctt_card / "site0001.DTA").stat().st_size
+
+
 def test_another_stations_files_are_asked_about(ctt_card, sensorstation):
     other = made.file_name(serial="CTT-867459049219777")
     (ctt_card / other).write_bytes(made.tags_text(3))

@@ -41,7 +41,19 @@ def rows_make(station: Station) -> Series:
     Detection.objects.bulk_create(
         [
             Detection(**common, occurred_at=MAY, port=1, kind=1, line=7, freq=4.5, sig=-40.5, noise=-60, snr=19.5),
-            Detection(**common, occurred_at=MAY, port=2, kind=2, line=8, tag='-12"3,4', rssi=-90, is_used=False),
+            Detection(
+                **common,
+                occurred_at=MAY,
+                port=2,
+                kind=2,
+                line=8,
+                tag='-12"3,4',
+                rssi=-90,
+                is_used=False,
+                node="3B8B1F",
+                is_validated=False,
+                also={"Payload": "0a"},
+            ),
         ]
     )
     Position.objects.bulk_create(

@@ -86,8 +86,9 @@ class Relay(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, port: int, *, own_port: int = 0) -> None:
+        super().__init__(("127.0.0.1", own_port), _Handler)
+        self.pause_s = 0.0
         self.store_port, self.trouble = port, Trouble()
         self.asked: list[str] = []
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -107,6 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         self.server.asked.append(self.command)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        time.sleep(self.server.pause_s)
         trouble = self.server.trouble
         kind = trouble.kind if self.command in trouble.only else ""
         if kind == "away":

@@ -132,7 +132,10 @@ def test_bytes_without_a_row_are_swept_and_those_of_a_row_stay(tus, files):
 def test_a_file_that_is_not_what_was_announced_is_refused_and_said(tus):
     url = tus.begin(CONTENT)["Location"]
     answer = tus.send(url, 0, CONTENT[:-1] + b"x")
-    assert (answer.status_code, "changed while it was sent" in answer.json()["detail"]) == (422, answer.content != b"")
+    assert (answer.status_code, "changed while it was being sent" in answer.json()["detail"]) == (
+        422,
+        answer.content != b"",
+    )
     assert (tus.client.get(url).json()["state"], tus.client.head(url).status_code) == ("refused", 410)
     assert not StoredContent.objects.exists()
     assert tus.upload(CONTENT) == "stored"

@@ -189,6 +189,10 @@ TABLE: dict[str, Row] = {
     "organization-fetch-policy": row(GET=VIEWER, POST=OWNER, body={"mode": "none", "order": "newest"}),
     "station-stored": row(GET=VIEWER, POST=OPERATOR, body={"folder": "2026-05-01"}),
     "station-stored-file": row(GET=VIEWER, may_be_absent=True),
+    "station-backfills": row(GET=VIEWER, POST=OPERATOR, body={"search": ""}),
+    # Nothing is asked about it now: asked to read it, the page says so.
+    "station-backfill": row(GET=VIEWER, POST=OPERATOR, body={}),
+    "station-backfill-stop": row(POST=OPERATOR),
     "station-files-undo": row(POST=OPERATOR, may_be_absent=True),
     "station-branch-settle": row(POST=OPERATOR, body={"decision": "discard"}),
     "station-detections": SEEN,
@@ -269,6 +273,7 @@ TABLE: dict[str, Row] = {
     "invitation-revoke": row(POST=OWNER),
     # The code is the credential.
     "invitation": row(GET=ANYONE, POST=ANYONE, params={"code": "=guessed"}, may_be_absent=True),
+    "organization-files": row(GET=VIEWER, queries=({"station": "$serial"}, {"q": "txt"})),
     "organization-packages": row(
         GET=VIEWER,
         POST=VIEWER,
@@ -377,6 +382,10 @@ TABLE: dict[str, Row] = {
     "api:positions": SEEN,
     "api:events": SEEN,
     "api:files": SEEN,
+    "api:backfills": row(GET=VIEWER, POST=OPERATOR, body={"search": ""}),
+    "api:backfill": row(GET=VIEWER, DELETE=OPERATOR),
+    "api:backfill-send": row(POST=OPERATOR, body={}),
+    "api:backfill-files": SEEN,
     "api:file-moves": row(GET=VIEWER, POST=OPERATOR, body={"files": ["$file_id"], "to": "$serial", "dry_run": True}),
     "api:file-move-undo": row(POST=OPERATOR, may_be_absent=True),
     "api:held-files": SEEN,

@@ -25,7 +25,7 @@ from fleet.exports.models import DataPackage
 from fleet.files.models import FileMove, FileRevision, StationFile, StoredContent, StoredFile, Upload
 from fleet.files.photos import photo_add
 from fleet.holdings.models import HeldFile, StationHolding
-from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
+from fleet.ingest.models import Backfill, BackfillFile, QuarantinedMessage, QuarantineReplay
 from fleet.organizations.invitations import invitation_create
 from fleet.organizations.keys import api_key_find, api_key_revoke
 from fleet.organizations.models import Organization
@@ -100,6 +100,7 @@ NUMBERS = (
     "destination_id",
     "incident_id",
     "package_id",
+    "backfill_id",
     "difference_id",
     "motus_upload_id",
 )
@@ -251,7 +252,16 @@ def _data_make(word: str, station: Station) -> Mapping[str, str]:
         file=StoredFile.objects.create(station=station, path=f"{word}.txt"), number=1, content=content,
         first_met_at=moment, last_met_at=moment, sent_by=word,
     )  # fmt: skip
+    backfill = Backfill.objects.create(
+        station=station, asked_by_name=word, asked_at=moment, due_at=moment, search=word, newest_id=revision.pk,
+        state="failed", reason=word, stored_all=1, octets_all=7,
+    )  # fmt: skip
+    BackfillFile.objects.create(
+        backfill=backfill, revision_id=revision.pk, content_id=content.pk, member=0, name=f"{word}.txt", state="refused",
+        reason=word,
+    )  # fmt: skip
     ids = {
+        "backfill_id": backfill,
         "revision_id": revision,
         "held_id": held,
         "upload_id": upload,

@@ -51,7 +51,7 @@ def test_stored_grown_changed_and_arriving_files_are_shown(station, tus, watchin
     text = watching.get(page_of(station)).content.decode()
     for word in ("2026-05-01/a.txt", "revision 2", "grew once", hashlib.sha256(CONTENT).hexdigest(), "arriving"):
         assert word in text
-    assert "changed while it was sent" in text
+    assert "changed while it was being sent" in text
     assert "No matching files" in watching.get(page_of(station), {"q": "nothing"}).content.decode()
     assert page_of(station) in watching.get(f"/stations/{station.serial}/files/").content.decode()
 

@@ -1,5 +1,6 @@
 """A tag's page has its name at Motus, and a map of where its stations stood when they heard it."""
 
+import gzip
 from datetime import timedelta
 
 import pytest
@@ -39,6 +40,7 @@ def test_a_station_that_moved_is_shown_where_it_was_when_it_heard_the_tag(shown,
     hear(station, TAG, back=24 * 5)
     page = shown()
     assert "Weir, first heard" in page
+    assert len(gzip.compress(page.encode())) < 50_000
     deployment_begin(station=station, site=new, actor=owner, at=now - timedelta(days=3))
     assert "Pier, first heard" not in shown()
     hear(station, TAG, back=24)

@@ -13,7 +13,7 @@ from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.models import AuditEntry
 from fleet.exports.models import DataPackage
-from fleet.ingest.models import QuarantinedMessage, QuarantineReplay
+from fleet.ingest.models import Backfill, QuarantinedMessage, QuarantineReplay
 from fleet.organizations.models import ApiKey, Invitation, Membership
 from fleet.stations.keys import api_key_create
 from fleet.stations.models import Newcomer
@@ -31,6 +31,7 @@ LISTS = {
     "keys": ("organizations/institute/keys", ("created_at", "name", "last_used_at", "expires_at"), "prefix"),
     "exports": ("organizations/institute/exports", ("asked_at", "rows"), "id"),
     "audit": ("organizations/institute/audit", ("at", "who", "action", "subject"), "detail"),
+    "backfills": ("stations/{serial}/backfills", ("asked_at",), "id"),
     "commands": ("stations/{serial}/commands", ("issued_at", "expires_at", "closed_at", "name", "state"), "id"),
     "quarantine": ("quarantine", ("received_at", "decided_at", "reason", "station", "body_bytes"), "id"),
     "arrivals": ("stations/arrivals", ("arrived_at", "serial"), "id"),
@@ -72,6 +73,9 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
         elif name == "exports":
             told = {"station_ids": [station.pk], "kinds": ["events"], "start_at": NOON, "end_at": at, "name": f"x{n}"}
             DataPackage.objects.create(organization=institute, asked_at=at, rows=n % 2, format="csv", **told)
+        elif name == "backfills":
+            told = {"due_at": NOON, "newest_id": 1, "state": "failed", "stored_all": 1, "octets_all": 1}
+            Backfill.objects.create(station=station, asked_at=at, **told)
         elif name == "audit":
             told = {"actor_name": f"who {n % 2}", "subject": "x", "detail": {"n": n}}
             AuditEntry.objects.create(at=at, organization_id=institute.id, action=f"test.{n % 2}", **told)

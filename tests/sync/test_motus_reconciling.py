@@ -13,6 +13,7 @@ from fleet.core.pulses import INGEST, pulse_beat
 from fleet.sync.adapters.clients import motus as motus_client
 from fleet.sync.adapters.clients import motus_jobs
 from fleet.sync.models import MotusAccount, MotusDay, MotusDeployment, MotusReceiver, MotusUpload
+from fleet.sync.motus import run_counts
 from fleet.sync.motus.accounts import account_of
 from fleet.sync.motus.by_itself import by_itself_decide, receiver_of
 from fleet.sync.motus.runs import files_run_due
@@ -324,3 +325,32 @@ def test_the_log_is_read_file_by_file_and_a_file_set_aside_is_replaced_by_a_shor
     card(name(1, hour=5), LINE, folder=f"{SERIAL}/backup")
     run(institute)
     assert states() == [(1, "data"), (1, "found")]
+
+
+def test_only_batches_of_days_that_changed_are_read_again(data, institute, noon, monkeypatch):
+    first = datetime(2026, 5, 1, tzinfo=UTC)
+    for start in (first, first + timedelta(days=1)):
+        data.batch_make(SERIAL, start, start + timedelta(hours=20), [start])
+    weekly(institute, noon)
+    asked = []
+    real = motus_jobs.MotusJobs.runs
+    monkeypatch.setattr(
+        motus_jobs.MotusJobs, "runs", lambda self, *, batch: asked.append(batch) or real(self, batch=batch)
+    )
+    weekly(institute, noon)
+    assert asked == []
+    made = data.batch_make(SERIAL, first, first + timedelta(hours=20), [first, first])
+    weekly(institute, noon)
+    assert asked == [made.number]
+    assert [(one.runs_before, one.runs) for one in MotusDay.objects.order_by("day")] == [(1, 2), (None, 1)]
+
+
+def test_batches_beyond_the_most_are_told_and_their_days_not_counted(data, institute, noon, monkeypatch):
+    monkeypatch.setattr(run_counts, "BATCHES_MOST", 1)
+    first = datetime(2026, 5, 1, tzinfo=UTC)
+    for start in (first, first + timedelta(days=1)):
+        data.batch_make(SERIAL, start, start + timedelta(hours=20), [start])
+    assert "not counted, because there are too many: 1." in weekly(institute, noon).answer
+    assert [one.runs for one in MotusDay.objects.order_by("day")] == [None, 1]
+    assert "too many" not in weekly(institute, noon).answer
+    assert [one.runs for one in MotusDay.objects.order_by("day")] == [1, 1]

@@ -1,10 +1,11 @@
-"""Ingest tasks: replay quarantined messages, decide branches of streams, and release what was held back."""
+"""Ingest tasks: replay quarantined messages, decide branches of streams, release what was held back, and back-fills."""
 
 from typing import Any
 
 from celery import shared_task
 
 from fleet.core import clock
+from fleet.ingest.backfill.turns import WORK_JOB, backfills_work
 from fleet.ingest.corrections.branches import branches_judge, branches_work_off
 from fleet.ingest.limits.quarantine_budget import full_suspend, tallies_recount
 from fleet.ingest.replay import gaps_release, quarantine_replays_run, quota_release
@@ -40,3 +41,10 @@ def watch_quarantine(**_: Any) -> None:
     """Recount the quarantine, and suspend stations with too many waiting messages in it."""
     tallies_recount()
     full_suspend()
+
+
+# Acknowledged at its start: the rows say what is due, and a turn ends by itself.
+@shared_task(name=WORK_JOB, acks_late=False)
+def work_backfills(**_: Any) -> None:
+    """Read some stored files into the database."""
+    backfills_work()

@@ -23,7 +23,11 @@ class PartBusy(Conflict):
 
 
 class PartWriter:
-    """Appends to a part, for one request at a time: the lock ends with the process, however that ends."""
+    """Appends to a part, for one request at a time: the lock ends with the process, however that ends.
+
+    The lock is one of the file and holds across all processes that share the disk. Another process that wants the part
+    leaves a wish beside it; whoever writes looks for it while no bytes come.
+    """
 
     def __init__(self, upload_id: str, *, offset: int, most: int, checksum: tuple[str, bytes] | None = None) -> None:
         path = part_path(upload_id)
@@ -46,8 +50,15 @@ class PartWriter:
                 _("The server has %(size)d bytes of this upload: go on from there, not from %(offset)d.")
                 % {"size": size, "offset": offset}
             )
+        # Whoever wished for the part has it now.
+        self._wish = _wish_path(upload_id)
+        self._wish.unlink(missing_ok=True)
         os.lseek(self._file, offset, os.SEEK_SET)
         self.size = size
+
+    def is_wished_for(self) -> bool:
+        """Whether another process asks for the part."""
+        return self._wish.exists()
 
     def write(self, piece: bytes) -> None:
         """Append bytes, at most as many as the upload has."""
@@ -91,8 +102,29 @@ def part_size(upload_id: str) -> int:
         return 0
 
 
+def part_is_written(upload_id: str) -> bool:
+    """Whether a request writes to the part now, in any process. Do not ask for one of this process's own."""
+    try:
+        file = os.open(part_path(upload_id), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def part_wish(upload_id: str) -> None:
+    """Ask whoever writes to the part to end, once it has written what arrived."""
+    _wish_path(upload_id).touch(mode=0o600)
+
+
 def part_remove(upload_id: str) -> None:
     """Delete a part; a missing one is no error."""
+    _wish_path(upload_id).unlink(missing_ok=True)
     part_path(upload_id).unlink(missing_ok=True)
 
 
@@ -120,6 +152,10 @@ def part_digests(upload_id: str, at: int) -> tuple[str, str]:
         left -= len(piece)
         whole.update(piece)
     return whole.hexdigest(), begin
+
+
+def _wish_path(upload_id: str) -> Path:
+    return part_path(upload_id).with_name(f"{upload_id}.wish")
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

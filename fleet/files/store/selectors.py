@@ -1,13 +1,17 @@
 """Queries for stored files and for uploads that are not over."""
 
+import re
 from collections.abc import Iterator
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core.errors import NotFound
 from fleet.files.store.models import FileRevision, Upload
+from fleet.organizations.models import Organization
 from fleet.stations.models import Station
+
+_HASH = re.compile(r"[0-9a-fA-F]{8,64}\Z")
 
 
 def revision_list(*, station: Station, search: str = "") -> QuerySet[FileRevision]:
@@ -22,6 +26,26 @@ def revisions_all(*, serial: str) -> Iterator[FileRevision]:
     """All revisions of a station's files, damaged ones too. Read in portions: there may be many."""
     rows = FileRevision.objects.filter(file__station__serial=serial, file__station__deleted_at=None)
     return rows.select_related("file", "content").order_by("file_id", "-number").iterator()
+
+
+def organization_revisions(
+    *, organization: Organization, serial: str = "", search: str = "", before: int | None = None
+) -> QuerySet[FileRevision]:
+    """Everything stored of an organization's stations, the last stored first.
+
+    `search`: a part of the path, or at least eight digits of the SHA-256. `before`: older than this revision's id.
+    """
+    rows = FileRevision.objects.filter(file__station__organization=organization, file__station__deleted_at=None)
+    if serial:
+        rows = rows.filter(file__station__serial__iexact=serial.replace("\x00", ""))
+    if search:
+        asked = Q(file__path__icontains=search.replace("\x00", ""))
+        if _HASH.match(search):
+            asked |= Q(content__sha256__startswith=search.lower())
+        rows = rows.filter(asked)
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    return rows.select_related("file__station", "content").order_by("-pk")
 
 
 def revision_find(*, station: Station, revision_id: int) -> FileRevision:

@@ -5,7 +5,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Count, Q, Sum
 from django.utils.translation import gettext as _
@@ -19,8 +18,9 @@ from fleet.files.store.keeping import (
     content_met,
     revision_newest,
 )
-from fleet.files.store.models import FileRevision, StoreAccount, StoredContent, Upload
+from fleet.files.store.models import FileRevision, StoredContent, Upload
 from fleet.files.store.parts import PartWriter, part_remove, part_size, parts_room
+from fleet.files.store.quota import store_use
 from fleet.files.store.settling import CLOSED_LIFE, OPEN_LIFE, upload_settle
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.models import Station
@@ -228,21 +228,17 @@ def _quota_check(upload: Upload) -> None:
     """Raise `TooMany` if the organization has no room for this file, counting what is on its way."""
     organization_id = upload.station.organization_id
     _lock(f"files of organization {organization_id}")
-    account = StoreAccount.objects.filter(organization_id=organization_id).first()
-    own = account.quota_octets if account else None
-    quota = settings.ROOST_FILES_QUOTA_BYTES if own is None else own
-    used = account.octets if account else 0
-    coming = Upload.objects.filter(station__organization_id=organization_id, state=Upload.State.OPEN)
-    used += coming.aggregate(total=Sum("octets"))["total"] or 0
-    if used + upload.octets > quota:
+    use = store_use(organization_id=organization_id)
+    used = use.octets + use.coming
+    if used + upload.octets > use.quota:
         raise TooMany(
             _(
                 "The files of this organization may take %(quota)d bytes, %(used)d are used, and this one has "
                 "%(octets)d. The administrators of this server can raise the quota."
             )
-            % {"quota": quota, "used": used, "octets": upload.octets}
+            % {"quota": use.quota, "used": used, "octets": upload.octets}
         )
-    if account is not None and account.files >= FILES_MOST:
+    if use.files >= FILES_MOST:
         raise TooMany(_("This organization already has %(most)d files.") % {"most": FILES_MOST})
     newest = revision_newest(upload.station_id, upload.path)
     if newest is not None and newest.number >= REVISIONS_MOST:

@@ -7,20 +7,25 @@ import os
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterable, MutableMapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from fleet.core.errors import InvalidInput
-from formats.sensorgnome.card import FILE_MOST, TEXT_MOST, CardReader
+from formats.sensorgnome.card import FILE_MOST, TEXT_MOST, CardReader, FileReport
 from formats.sensorgnome.found import FolderFile, TooManyFiles, archive_members, entries, member_read, oldest_first
 from formats.sensorgnome.reader import Unreadable
 
 #: Files of one card: as many as Roost lists for a station.
 FILES_MOST = 100_000
-#: Bytes to which one card's archives may unpack.
+#: Bytes to which one card's archives may unpack, and how often its own size an archive may; a small one may in any case.
 UNPACKED_MOST = TEXT_MOST
+RATIO_MOST, SMALL = 100, 64_000_000
+#: Bytes of an archive's list of members: 600 for each of the most files. `zipfile` reads it into memory at once.
+_LIST_MOST = 600 * FILES_MOST
+_TAIL, _END, _END_64 = 65_700, b"PK\x05\x06", b"PK\x06\x06"
 _LINK = "It is a link; only files are read."
 
 
@@ -32,6 +37,7 @@ class CardBox:
         self.files: list[FolderFile] = []
         self._unreadable: list[tuple[Path, OSError]] = []
         self._archive: tuple[Path, zipfile.ZipFile] | None = None
+        #: By the id of the archive's member: files may be renamed.
         self._refused: dict[int, str] = {}
         self._closing = ExitStack()
 
@@ -52,9 +58,19 @@ class CardBox:
         self._closing.close()
         self._archive = None
 
-    def reader(self, serials: frozenset[str] = frozenset()) -> CardReader:
-        """A new reading of the card from its beginning, of these stations' files or of all."""
-        return CardReader(self.path, self.files, self._unreadable, serials=serials, read=self._read)
+    def reader(
+        self,
+        serials: frozenset[str] = frozenset(),
+        *,
+        files: Iterable[FolderFile] | None = None,
+        met: MutableMapping[str, str] | None = None,
+        refused: Iterable[FileReport] = (),
+    ) -> CardReader:
+        """A new reading of the card from its beginning, of these stations' files or of all; or of some of its files."""
+        chosen = self.files if files is None else files
+        return CardReader(
+            self.path, chosen, self._unreadable, serials=serials, read=self.read, met=met, refused=refused
+        )
 
     def _list(self) -> list[FolderFile]:
         """Raises `InvalidInput` if this is no card, or too much of one."""
@@ -74,25 +90,28 @@ class CardBox:
 
     def _members_check(self) -> None:
         """Note which members of archives are not read, before one byte of them is unpacked."""
-        unpacked, met = 0, set[tuple[Path, str]]()
+        unpacked, met, of = 0, set[tuple[Path, str]](), dict[Path, int]()
         for file in self.files:
             if file.member is None:
                 continue
             unpacked += file.member.file_size
+            of[file.path] = of.get(file.path, 0) + file.member.file_size
             if unpacked > UNPACKED_MOST:
                 raise InvalidInput(
                     f"The archives on {self.path} unpack to more than {UNPACKED_MOST // 1_073_741_824} GB. No station "
                     "writes that much; send the card in parts."
                 )
             if reason := _member_reason(file.member):
-                self._refused[id(file)] = reason
+                self._refused[id(file.member)] = reason
             elif (file.path, file.member.filename) in met:
-                self._refused[id(file)] = "The archive has another file of this name, which was read."
+                self._refused[id(file.member)] = "The archive has another file of this name, which was read."
             met.add((file.path, file.member.filename))
+        for path, size in of.items():
+            ratio_check(path.name, unpacked=size, packed=path.stat().st_size)
 
-    def _read(self, file: FolderFile) -> bytes:
+    def read(self, file: FolderFile) -> bytes:
         """The content at one moment. Raises `Unreadable` with the reason why this file is not read."""
-        if reason := self._refused.get(id(file)):
+        if reason := self._refused.get(id(file.member)):
             raise Unreadable(reason)
         if file.member is None:
             return _still_read(file.path)
@@ -107,8 +126,31 @@ class CardBox:
         """The archive, open while it is the one in use: opening one for each member would read its list each time."""
         if self._archive is None or self._archive[0] != path:
             self.close()
+            _list_check(path)
             self._archive = path, self._closing.enter_context(zipfile.ZipFile(path))
         return self._archive[1]
+
+
+def ratio_check(name: str, *, unpacked: int, packed: int) -> None:
+    """Raise `InvalidInput` for an archive that unpacks to far more than stations' files do: those to 5 to 20 times."""
+    if unpacked > max(SMALL, RATIO_MOST * packed):
+        raise InvalidInput(
+            f"{name} has {packed} bytes and unpacks to more than {RATIO_MOST} times as many. Stations' files do not; "
+            "send them without the archive."
+        )
+
+
+def _list_check(path: Path) -> None:
+    """Raise `BadZipFile` if the list of the archive's members is larger than any card's."""
+    with path.open("rb") as raw:
+        raw.seek(max(raw.seek(0, os.SEEK_END) - _TAIL, 0))
+        tail = raw.read()
+    at, wide = tail.rfind(_END), tail.rfind(_END_64)
+    size = int.from_bytes(tail[at + 12 : at + 16], "little") if at >= 0 else 0
+    if wide >= 0:
+        size = max(size if size != 0xFFFF_FFFF else 0, int.from_bytes(tail[wide + 40 : wide + 48], "little"))
+    if size > _LIST_MOST:
+        raise zipfile.BadZipFile(f"its list of members has {size} bytes")
 
 
 def _too_many() -> InvalidInput:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from fleet.ingest.database import cursor, numbers
+from fleet.ingest.database import cursor, names, numbers
 from fleet.ingest.rows.tables import source_of
 from fleet.stations.models import Station
 from fleet.telemetry.models import Detection, TimeShift
@@ -41,6 +41,15 @@ SELECT k.seq FROM unnest(%s::bigint[]) AS k(seq)
 WHERE EXISTS (SELECT FROM telemetry_streamledger l
               WHERE l.station_id = %s AND l.stream = %s AND l.received @> k.seq)
 """
+_COUNTED = """
+SELECT l.stream, (SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(l.received) r)::bigint
+FROM telemetry_streamledger l WHERE l.station_id = %s AND l.stream = ANY(%s::text[])
+"""
+
+
+def numbers_counted(station: Station, streams: Iterable[str]) -> dict[str, int]:
+    """How many numbers of these streams the ledger has; streams of which it never heard are left out."""
+    return dict(cursor().execute(_COUNTED, [station.pk, names(streams)]).fetchall())
 
 
 def numbers_known(station: Station, stream: str, seqs: Iterable[int]) -> set[int]:
@@ -89,11 +98,11 @@ def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: Fil
         columns = [numbers(column) for column in zip(*fixes, strict=True)]
         found |= {line for (line,) in cursor().execute(_POSITIONS, [*columns, ids, source])}
     if events:
-        at, names, line = zip(*events, strict=True)
-        found |= {row[0] for row in cursor().execute(_EVENTS, [numbers(at), list(names), numbers(line), ids, source])}
+        at, named, line = zip(*events, strict=True)
+        found |= {row[0] for row in cursor().execute(_EVENTS, [numbers(at), list(named), numbers(line), ids, source])}
     if figures:
-        at, names, values, line = zip(*figures, strict=True)
-        arguments = [numbers(at), list(names), list(values), numbers(line), ids]
+        at, named, values, line = zip(*figures, strict=True)
+        arguments = [numbers(at), list(named), list(values), numbers(line), ids]
         found |= {row[0] for row in cursor().execute(_READINGS, arguments)}
     return found
 

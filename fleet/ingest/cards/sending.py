@@ -20,7 +20,7 @@ from fleet.ingest.models import QuarantinedMessage
 from fleet.stations.errors import BrokerUnreachable
 from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.models import Station
-from formats.sensorgnome.card import CardMessage, CardReader
+from formats.sensorgnome.card import CardMessage, CardPart, CardReader
 from message_queue import codec
 from message_queue.contracts import contracts
 from message_queue.errors import PublishFailed
@@ -46,10 +46,27 @@ WHERE EXISTS (SELECT FROM telemetry_streamledger l
 """
 
 
-class CardSender:
-    """Sends one station's cards. `tell` is called with the number of messages settled so far."""
+class _Waiting:
+    """A part of which so many messages are on their way."""
 
-    def __init__(self, station: Station, publisher: Publisher, tell: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(self, part: CardPart | None) -> None:
+        self.part, self.left = part, 1
+
+
+class CardSender:
+    """Sends one station's cards. `tell` is called with the number of messages settled so far.
+
+    `part_settle` is called with each part once the database has all its messages. `patience_s`: other than `PATIENCE_S`.
+    """
+
+    def __init__(
+        self,
+        station: Station,
+        publisher: Publisher,
+        tell: Callable[[int], None] = lambda _: None,
+        part_settle: Callable[[CardPart], None] = lambda _: None,
+        patience_s: float | None = None,
+    ) -> None:
         self.sent = 0
         self.known = 0
         self._station = station
@@ -57,8 +74,11 @@ class CardSender:
         self._exchange = upload_exchange(station.serial)
         self._publisher = publisher
         self._tell = tell
-        self._flying: dict[tuple[str, int], None] = {}
+        self._part_settle = part_settle
+        self._patience_s = PATIENCE_S if patience_s is None else patience_s
+        self._flying: dict[tuple[str, int], _Waiting] = {}
         self._streams: set[str] = set()
+        self._is_ready = False
         self._moved_at = 0.0
 
     def send(self, reader: CardReader) -> None:
@@ -66,38 +86,49 @@ class CardSender:
 
         Raises `Unavailable` if nothing moves for `PATIENCE_S`.
         """
-        self._exchange_ensure()
         self._moved_at = time.monotonic()
+        self._streams.clear()
+        if not self._is_ready:
+            self._exchange_ensure()
+            self._is_ready = True
         for part in reader.parts():
-            self._send_all(part.messages)
+            self._send_all(part.messages, part)
         for message in reader.accounts():
             self._send_all([message])
         while self._flying:
             self._settle()
 
     def held(self) -> Counter[str]:
-        """Messages of these files that are held back, by reason."""
+        """Messages of the files sent last that are held back, by reason."""
         rows = QuarantinedMessage.objects.filter(
             station__in=self._ids, stream__in=self._streams, state=QuarantinedMessage.State.HELD
         )
         return Counter(rows.values_list("reason", flat=True))
 
-    def _send_all(self, messages: Sequence[CardMessage]) -> None:
+    def _send_all(self, messages: Sequence[CardMessage], part: CardPart | None = None) -> None:
         """Publish the messages of one chunk, all of one stream."""
-        if not messages:
-            return
-        stream = messages[0].stream
-        self._streams.add(stream)
-        here = numbers_known(self._station, stream, [message.seq for message in messages])
-        for message in messages:
-            if message.seq in here:
-                self.known += 1
-                continue
-            while len(self._flying) >= WINDOW:
-                self._settle()
-            self._publish(message)
-            self._flying[message.stream, message.seq] = None
-            self.sent += 1
+        waiting = _Waiting(part)
+        if messages:
+            stream = messages[0].stream
+            self._streams.add(stream)
+            here = numbers_known(self._station, stream, [message.seq for message in messages])
+            for message in messages:
+                if message.seq in here:
+                    self.known += 1
+                    continue
+                while len(self._flying) >= WINDOW:
+                    self._settle()
+                self._publish(message)
+                self._flying[message.stream, message.seq] = waiting
+                waiting.left += 1
+                self.sent += 1
+        self._landed(waiting)
+
+    def _landed(self, waiting: _Waiting) -> None:
+        """One message fewer of this part is on its way; the part itself counts as one until all are published."""
+        waiting.left -= 1
+        if not waiting.left and waiting.part is not None:
+            self._part_settle(waiting.part)
 
     def _publish(self, message: CardMessage) -> None:
         """Publish, and try again while the broker is away or its queue is full."""
@@ -143,7 +174,8 @@ class CardSender:
             .fetchall()
         )
         for stream, seq in settled:
-            self._flying.pop((stream, seq), None)
+            if (waiting := self._flying.pop((stream, seq), None)) is not None:
+                self._landed(waiting)
         if settled:
             self._moved_at = time.monotonic()
             self._tell(self.sent - len(self._flying))
@@ -151,8 +183,10 @@ class CardSender:
             self._wait("The database does not get what was sent: ./roost status says whether ingest runs.")
 
     def _wait(self, why: str) -> None:
-        if time.monotonic() - self._moved_at > PATIENCE_S:
-            raise Unavailable(f"Nothing moved for {PATIENCE_S:.0f} s. {why} Run it again: nothing is stored twice.")
+        if time.monotonic() - self._moved_at > self._patience_s:
+            raise Unavailable(
+                f"Nothing moved for {self._patience_s:.0f} s. {why} Run it again: nothing is stored twice."
+            )
         self._publisher.idle()
         time.sleep(_PAUSE_S)
 

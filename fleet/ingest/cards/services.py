@@ -35,6 +35,21 @@ class CardAnswers:
 
 
 @dataclass(frozen=True, slots=True)
+class CardQuestion:
+    """What must be answered before anything is written; `option`: how the command line answers it.
+
+    `kind`: `none`, `others`, `clock` or `corrected`; the first and the last have no answer, only something to do first.
+    """
+
+    kind: str
+    sentence: str
+    option: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.option}".strip()
+
+
+@dataclass(frozen=True, slots=True)
 class CardSent:
     """The card before and after, and the messages: sent now, here before, and held back by reason."""
 
@@ -67,10 +82,10 @@ def card_send(
             % {"serial": station.serial}
         ) from error
     before = card_survey(box, station=station, also_of=answers.also_of)
-    if questions := card_questions(station=station, survey=before, answers=answers):
-        raise Conflict(" ".join([*questions, _("Nothing was sent.")]))
+    if questions := card_questions(station=station, found=before.stations, answers=answers):
+        raise Conflict(" ".join([*map(str, questions), _("Nothing was sent.")]))
     own = serials_of(station, answers.also_of)
-    audit(actor, station, "card.send", card=box.path.name, files=sum(on.files for on in _own(before, own)))
+    audit(actor, station, "card.send", card=box.path.name, files=sum(on.files for on in _own(before.stations, own)))
     with Publisher(settings.ROOST_COMMAND_BROKER_URL) as publisher:
         sender = CardSender(station, publisher, tell)
         sender.send(box.reader(own))
@@ -78,42 +93,56 @@ def card_send(
     return CardSent(before, after, sender.sent, sender.known, sender.held())
 
 
-def card_questions(*, station: Station, survey: CardSurvey, answers: CardAnswers) -> list[str]:
-    """The questions to answer before this card is sent as this station's, each with the option that answers it."""
+def card_questions(*, station: Station, found: list[StationOnCard], answers: CardAnswers) -> list[CardQuestion]:
+    """What must be answered before a card with these stations' files is sent as this station's."""
     own = serials_of(station, answers.also_of)
-    mine, others = _own(survey, own), [on for on in survey.stations if on.serial and on.serial not in own]
-    found = []
+    mine, others = _own(found, own), [on for on in found if on.serial and on.serial not in own]
+    asked = []
     if not any(on.files for on in mine):
-        found.append(_("No file on this card is named for %(serial)s.") % {"serial": station.serial})
+        asked.append(
+            CardQuestion("none", _("No file on this card is named for %(serial)s.") % {"serial": station.serial})
+        )
     if others and not answers.leaves_others:
         named = ", ".join(f"{on.serial} ({on.files})" for on in others[:_NAMED_MOST])
-        found.append(
-            _(
-                "The card has files of other stations: %(named)s. If they are %(serial)s's, name each serial with "
-                "--also-of; to leave them on the card, use --leave-others."
+        asked.append(
+            CardQuestion(
+                "others",
+                _("The card has files of other stations: %(named)s.")
+                % {"named": named + (", …" if len(others) > _NAMED_MOST else "")},
+                _(
+                    "If they are %(serial)s's, name each serial with --also-of; to leave them on the card, use "
+                    "--leave-others."
+                )
+                % {"serial": station.serial},
             )
-            % {"named": named + (", …" if len(others) > _NAMED_MOST else ""), "serial": station.serial}
         )
     unset, wrong = sum(on.unset for on in mine), sum(on.wrong for on in mine)
     if (unset or wrong) and not answers.any_clock:
-        first = min(file for on in mine for file in on.doubtful_files)
-        found.append(
-            _(
-                "%(unset)d lines were written while the clock was not set, and %(wrong)d have a time before 2010 or in "
-                "the future; the first such file is %(first)s. To send them too, marked as doubtful, use --any-clock."
+        first = min(on.doubtful_file for on in mine if on.doubtful_file)
+        asked.append(
+            CardQuestion(
+                "clock",
+                _(
+                    "%(unset)d lines were written while the clock was not set, and %(wrong)d have a time before 2010 or "
+                    "in the future; the first such file is %(first)s."
+                )
+                % {"unset": unset, "wrong": wrong, "first": first},
+                _("To send them too, marked as doubtful, use --any-clock."),
             )
-            % {"unset": unset, "wrong": wrong, "first": first}
         )
     if corrected := sum(on.corrected for on in mine):
-        found.append(
-            _(
-                "%(n)d lines are here already with a corrected time, and would come again with the wrong one. Undo the "
-                "correction of times on the station's page, send the card, and correct the times again."
+        asked.append(
+            CardQuestion(
+                "corrected",
+                _(
+                    "%(n)d lines are here already with a corrected time, and would come again with the wrong one. Undo "
+                    "the correction of times on the station's page, send the card, and correct the times again."
+                )
+                % {"n": corrected},
             )
-            % {"n": corrected}
         )
-    return found
+    return asked
 
 
-def _own(survey: CardSurvey, own: frozenset[str]) -> list[StationOnCard]:
-    return [on for on in survey.stations if not on.serial or on.serial in own]
+def _own(found: list[StationOnCard], own: frozenset[str]) -> list[StationOnCard]:
+    return [on for on in found if not on.serial or on.serial in own]

@@ -15,7 +15,7 @@ from fleet.ingest.cards.box import CardBox
 from fleet.ingest.cards.known import lines_corrected, lines_known, numbers_known, offsets_of, stations_of_serial
 from fleet.stations.models import Station
 from formats.sensorgnome.account import Tally
-from formats.sensorgnome.card import CardPart, FileReport
+from formats.sensorgnome.card import CardPart, CardReader, FileReport
 from formats.sensorgnome.content import letter_of
 from formats.sensorgnome.names import FileName, serial_key
 
@@ -28,22 +28,17 @@ _UNSET = "P"
 
 
 @dataclass
-class StationOnCard:
-    """The files named for one station, or for none if `serial` is empty. Lines are counted by their letter."""
+class LineCounts:
+    """Lines by their letter, and what is known or doubtful about them."""
 
-    serial: str
-    #: The station in Roost, if there is one.
-    station: Station | None
-    files: int = 0
-    #: First and last time in their lines, in microseconds since 1970, of lines with a credible time.
+    #: First and last time in them, in microseconds since 1970, of lines with a credible time.
     first_at: int | None = None
     last_at: int | None = None
     lines: Counter[str] = field(default_factory=Counter)
     known: Counter[str] = field(default_factory=Counter)
-    #: Lines of files written while the clock was not set, and other lines with an impossible time; and their files.
+    #: Lines of files written while the clock was not set, and other lines with an impossible time.
     unset: int = 0
     wrong: int = 0
-    doubtful_files: set[str] = field(default_factory=set)
     #: Lines that are here with a corrected time, and would come again with the one on the card if it were sent.
     corrected: int = 0
 
@@ -51,6 +46,41 @@ class StationOnCard:
     def new(self) -> Counter[str]:
         """Lines that are not here."""
         return self.lines - self.known
+
+    @property
+    def doubtful(self) -> int:
+        """Lines with a time that cannot be believed."""
+        return self.unset + self.wrong
+
+    def add(self, other: "LineCounts") -> None:
+        """Count these lines too."""
+        firsts = [at for at in (self.first_at, other.first_at) if at is not None]
+        lasts = [at for at in (self.last_at, other.last_at) if at is not None]
+        self.first_at, self.last_at = min(firsts, default=None), max(lasts, default=None)
+        self.lines.update(other.lines)
+        self.known.update(other.known)
+        self.unset += other.unset
+        self.wrong += other.wrong
+        self.corrected += other.corrected
+
+
+@dataclass
+class StationOnCard(LineCounts):
+    """The files named for one station, or for none if `serial` is empty."""
+
+    serial: str = ""
+    #: The station in Roost with which they are compared, if there is one.
+    station: Station | None = None
+    files: int = 0
+    #: The first file with a doubtful time.
+    doubtful_file: str = ""
+
+    def file_add(self, name: str, counts: LineCounts) -> None:
+        """Count a file."""
+        self.files += 1
+        self.add(counts)
+        if counts.doubtful:
+            self.doubtful_file = min(self.doubtful_file or name, name)
 
 
 @dataclass
@@ -100,72 +130,84 @@ def card_survey(box: CardBox, *, station: Station | None = None, also_of: Sequen
     with the station they are named for.
     """
     own = serials_of(station, also_of) | {""} if station else frozenset[str]()
-    book = _Book(station, own)
+    judge = LineJudge(station, own)
     reader = box.reader()
-    for part in reader.parts():
-        book.add(part)
+    counts = counts_of(reader, judge)
+    met: dict[str, StationOnCard] = {}
     for report in reader.reports:
         if report.name is not None:
-            book.of(report).files += 1
-    found = sorted(book.met.values(), key=lambda on: (-on.files, on.serial))
-    return CardSurvey(found, reader.reports)
+            serial = report.name.serial
+            on = met.setdefault(serial, StationOnCard(serial=serial, station=judge.station_of(serial)))
+            on.file_add(report.file, counts.get(id(report), LineCounts()))
+    return CardSurvey(sorted(met.values(), key=lambda on: (-on.files, on.serial)), reader.reports)
 
 
-class _Book:
-    """The stations met so far."""
+def counts_of(reader: CardReader, judge: "LineJudge") -> dict[int, LineCounts]:
+    """Read everything that the reader has, and count the lines of each report, by its id: names may come twice."""
+    counts: dict[int, LineCounts] = {}
+    for part in reader.parts():
+        judge.count(counts.setdefault(id(part.report), LineCounts()), part)
+    return counts
 
-    def __init__(self, station: Station | None, own: frozenset[str]) -> None:
-        self.met: dict[str, StationOnCard] = {}
+
+class LineJudge:
+    """Looks lines up in the database, and judges their times.
+
+    `own`: serials whose files are the station's. Files of others are compared with the station they are named for, or
+    with none if `others` is false, as people may not see what other organizations have.
+    """
+
+    def __init__(self, station: Station | None, own: frozenset[str], *, others: bool = True) -> None:
         self._station = station
         self._own = own
-        self._ids: dict[str, list[int]] = {}
-        self._offsets: dict[str, list[int]] = {}
+        self._others = others
+        self._found: dict[str, tuple[Station | None, list[int], list[int]]] = {}
         self._latest = int(clock.now().timestamp() * 1_000_000) + _AHEAD
 
-    def of(self, report: FileReport) -> StationOnCard:
-        """The station that a file is named for."""
-        serial = report.name.serial if report.name else ""
-        if serial not in self.met:
-            station = self._station if serial in self._own else station_named(serial)
-            self.met[serial] = StationOnCard(serial, station)
-            self._ids[serial] = stations_of_serial(station) if station else []
-            self._offsets[serial] = offsets_of(self._ids[serial]) if station else []
-        return self.met[serial]
+    def station_of(self, serial: str) -> Station | None:
+        """The station with which files of this serial are compared."""
+        return self._stations(serial)[0]
 
-    def add(self, part: CardPart) -> None:
+    def count(self, counts: LineCounts, part: CardPart) -> None:
         """Count a part's lines."""
-        on, name = self.of(part.report), part.report.name
+        name = part.report.name
         if name is None:
             return
-        known = self._known(on, part, name)
+        known = self._known(counts, part, name)
+        unset = name.clock == _UNSET
         for row in part.told:
             letter = letter_of(row.line)
-            on.lines[letter] += 1
-            on.known[letter] += row.number in known
-            if _EARLIEST <= row.at <= self._latest:
-                on.first_at = row.at if on.first_at is None else min(on.first_at, row.at)
-                on.last_at = row.at if on.last_at is None else max(on.last_at, row.at)
-                doubt = name.clock == _UNSET
-                on.unset += doubt
-            else:
-                doubt = True
-                on.wrong += 1
-            if doubt:
-                on.doubtful_files.add(part.report.file)
+            counts.lines[letter] += 1
+            counts.known[letter] += row.number in known
+            if not _EARLIEST <= row.at <= self._latest:
+                counts.wrong += 1
+                continue
+            counts.first_at = row.at if counts.first_at is None else min(counts.first_at, row.at)
+            counts.last_at = row.at if counts.last_at is None else max(counts.last_at, row.at)
+            counts.unset += unset
 
-    def _known(self, on: StationOnCard, part: CardPart, name: FileName) -> set[int]:
+    def _known(self, counts: LineCounts, part: CardPart, name: FileName) -> set[int]:
         """The numbers of the lines that are here."""
-        if on.station is None:
+        station, ids, offsets = self._stations(name.serial)
+        if station is None:
             return set()
-        ids, offsets = self._ids[on.serial], self._offsets[on.serial]
         known = lines_known(ids, part.told, name)
         if not offsets:
             return known
         corrected = lines_corrected(ids, [row for row in part.told if row.number not in known], name, offsets)
         seqs = {message.seq for message in part.messages}
-        if corrected and numbers_known(on.station, part.report.stream, seqs) != seqs:
-            on.corrected += len(corrected)
+        if corrected and numbers_known(station, part.report.stream, seqs) != seqs:
+            counts.corrected += len(corrected)
         return known | corrected
+
+    def _stations(self, serial: str) -> tuple[Station | None, list[int], list[int]]:
+        """The station, the ids under which its lines may be, and the corrections of their times."""
+        if serial not in self._found:
+            other = station_named(serial) if self._others else None
+            station = self._station if serial in self._own else other
+            ids = stations_of_serial(station) if station else []
+            self._found[serial] = station, ids, offsets_of(ids) if station else []
+        return self._found[serial]
 
 
 def station_named(serial: str) -> Station | None:

@@ -23,7 +23,7 @@ class MotusReceiver(models.Model):
     other_days = models.IntegerField(default=0)
     other_files = models.IntegerField(default=0)
     other_last = models.DateField(null=True)
-    #: For each batch at Motus: its number, its hits and when it was made, to notice that they were made again.
+    #: For each batch at Motus: its number, hits, when it was made, and its begin and end, to notice that it was made again.
     batches = models.JSONField(default=list)
     is_by_itself = models.BooleanField(default=False)
     noticed_at = models.DateTimeField(null=True)

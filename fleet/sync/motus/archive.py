@@ -8,7 +8,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from fleet.sync.motus.source import SourceFile
 from fleet.sync.records import serial_matched
+from formats.ctt.names import CttName, ctt_name_parse
 
 #: Limits of one archive; Motus' own once failed with too many files in one.
 FILES_MOST: Final = 2_000
@@ -29,12 +30,17 @@ _NAME = re.compile(
     r"[.0-9]*[P-Z]?-[A-Za-z0-9]+\.txt(?:\.gz)?\Z",
     re.ASCII,
 )
+#: Kinds of a CTT SensorStation's tables of which Motus describes the format.
+_TABLES = frozenset({"data", "raw-data", "node-data", "node-health", "gps"})
 _NEVER_CHANGES = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class DayFile:
-    """A file of the day. `refusal`: why it is left out, or empty. `plain`: its octets when unpacked, 0 if refused."""
+    """A file of the day. `refusal`: why it is left out, or empty. `plain`: its octets when unpacked, 0 if refused.
+
+    A SensorStation's has no boot number and no `time`.
+    """
 
     file: SourceFile
     boot: int
@@ -58,7 +64,10 @@ class DayChecked:
 
 
 def day_of(name: str) -> date | None:
-    """The UTC day of a file by its name; None if Motus could not tell it either."""
+    """The UTC day of a file by its name; None if Motus could not tell it either. A table's is when it was closed."""
+    table = ctt_name_parse(name)
+    if table is not None:
+        return date(1970, 1, 1) + timedelta(microseconds=table.closed) if table.closed else None
     found = _NAME.match(name)
     try:
         return date.fromisoformat(found["day"]) if found else None
@@ -98,7 +107,11 @@ def day_checked(serial: str, files: Iterable[SourceFile], sent: Mapping[str, int
         checked.warnings.append(
             _("Further copies of the same files, of which the longest is sent: %(n)d.") % {"n": further}
         )
-    boots = [one.boot for one in sorted(checked.files, key=lambda one: one.time) if not one.refusal]
+    if any(not one.time and not one.refusal for one in checked.files):
+        checked.warnings.append(
+            _("Motus hands tables of SensorStations to CTT, and gets their detections back days to months later.")
+        )
+    boots = [one.boot for one in sorted(checked.files, key=lambda one: one.time) if one.time and not one.refusal]
     if any(later < earlier for earlier, later in pairwise(boots)):
         checked.warnings.append(
             _("The boot number falls within the day: was the card written again? Motus may mix up its times.")
@@ -132,7 +145,23 @@ def archive_write(files: Sequence[SourceFile], path: Path) -> str:
     return digest.hexdigest()
 
 
+def _table_checked(serial: str, file: SourceFile, table: CttName) -> DayFile:
+    refusal, plain = "", 0
+    if not table.closed:
+        refusal = _("Its station had not closed it, so its name has no time.")
+    elif table.kind not in _TABLES:
+        refusal = _("Motus does not describe tables of this kind: %(kind)s.") % {"kind": table.kind}
+    elif serial_matched(table.serial) != serial_matched(serial):
+        refusal = _("The name is that of another receiver, %(other)s.") % {"other": table.serial}
+    if not refusal:
+        refusal, plain = _content_refusal(file)
+    return DayFile(file, 0, "", refusal, plain)
+
+
 def _checked(serial: str, file: SourceFile) -> DayFile:
+    table = ctt_name_parse(file.name)
+    if table is not None:
+        return _table_checked(serial, file, table)
     found = _NAME.match(file.name)
     if found is None:
         return DayFile(file, 0, "", _("The name has no receiver, boot number and time, so Motus would ignore it."))

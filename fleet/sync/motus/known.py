@@ -50,7 +50,7 @@ class KnownFiles:
 
     def boot_warnings(self, files: Iterable[DayFile], day: date) -> list[str]:
         """A warning if the boot number is lower than on an earlier day, then remember the day's own."""
-        boots = [one.boot for one in files if not one.refusal]
+        boots = [one.boot for one in files if one.time and not one.refusal]
         if not boots:
             return []
         earlier = [(boot, one) for one, boot in self._boots.items() if one < day]

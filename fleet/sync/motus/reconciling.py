@@ -1,10 +1,11 @@
 """The weekly comparison with what Motus has of each station: its files day by day, and the runs that became of them."""
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from datetime import date, datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -15,12 +16,12 @@ from django.utils.translation import ngettext
 from fleet.core import clock
 from fleet.sync.adapters.base import SyncError
 from fleet.sync.adapters.clients.motus import LoginRefused
-from fleet.sync.adapters.clients.motus_fields import moment_in, whole_in
 from fleet.sync.adapters.clients.motus_jobs import MotusJobs
 from fleet.sync.models import MotusAccount, MotusDay, MotusReceiver, MotusUpload
 from fleet.sync.motus.accounts import jobs_of, login_doubted
 from fleet.sync.motus.archive import bare_name
 from fleet.sync.motus.by_itself import by_itself_notice
+from fleet.sync.motus.run_counts import batch_marks, days_touched, runs_by_day
 
 State = MotusUpload.State
 EVERY: Final = timedelta(days=7)
@@ -30,8 +31,8 @@ _AGAIN_AFTER: Final = timedelta(hours=1)
 _RECEIVERS_MOST: Final = 20
 _DAYS_MOST: Final = 60
 _NAMES_MOST: Final = 50
-#: Days that one batch may cover: no boot of a receiver lasts longer.
-_COVERED_MOST: Final = 3 * 366
+#: No further receiver is begun after this time of a run.
+_BEGIN_WITHIN_S: Final = 120.0
 _SETTLED: Final = frozenset({State.DATA, State.KNOWN})
 
 
@@ -50,14 +51,14 @@ def receivers_reconcile(*, account: MotusAccount) -> None:
     due = _due(account)
     if not due or account.is_refused:
         return
-    budget = _DAYS_MOST
+    budget, until = _DAYS_MOST, time.monotonic() + _BEGIN_WITHIN_S
     with translation.override(account.organization.language):
         try:
             with jobs_of(account) as jobs:
                 for receiver in due:
-                    budget -= _one(jobs, receiver, budget)
-                    if budget <= 0:
+                    if budget <= 0 or time.monotonic() > until:
                         return
+                    budget -= _one(jobs, receiver, budget)
         except SyncError as error:
             words = login_doubted(account, error) if isinstance(error, LoginRefused) else str(error)
             # The others would meet the same trouble.
@@ -117,13 +118,13 @@ def _receiver(jobs: MotusJobs, receiver: MotusReceiver, budget: int) -> int:
         rows.append(_compared(stored.get(day) or MotusDay(receiver=receiver, day=day), ours[day], sizes, moment))
     compared = {one.day: one for one in rows}
     batches = jobs.batches(serial=receiver.serial)
-    marks = sorted([whole_in(each, "batchID"), whole_in(each, "numHits"), whole_in(each, "ts")] for each in batches)
+    marks = batch_marks(batches)
     shown = {**stored, **compared}
-    runs = None
-    if marks != receiver.batches or any(one.runs is None for one in shown.values()):
-        runs = _runs(jobs, batches)
-        for one in shown.values():
-            _runs_take(one, ours.get(one.day), runs, receiver.checked_at, moment)
+    uncounted = [one.day for one in shown.values() if one.runs is None]
+    runs, unread = runs_by_day(jobs, batches, days_touched(shown, receiver.batches, marks, uncounted))
+    for one in shown.values():
+        if one.day in runs:
+            _runs_take(one, ours.get(one.day), runs[one.day], receiver.checked_at, moment)
     by_itself_notice(receiver, theirs=theirs, ours=set(_sent_days(receiver)), moment=moment)
     others = {day: n for day, n in theirs.items() if day not in ours}
     receiver.other_days, receiver.other_files = len(others), sum(others.values())
@@ -131,13 +132,13 @@ def _receiver(jobs: MotusJobs, receiver: MotusReceiver, budget: int) -> int:
     receiver.batches, receiver.tried_at = marks, moment
     left = max(len(wanted) - budget, 0)
     receiver.checked_at = receiver.checked_at if left else moment
-    receiver.answer = _told(shown.values(), left)
+    receiver.answer = _told(shown.values(), left, unread)
     if counts is None:
         receiver.answer = _("Motus has no files of a receiver with this serial.") + " " + receiver.answer
     with transaction.atomic():
         receiver.save()
         for one in shown.values():
-            if one.day in compared or runs is not None:
+            if one.day in compared or one.day in runs:
                 one.save()
     return len(rows)
 
@@ -198,37 +199,15 @@ def _compared(row: MotusDay, our: _OurDay, theirs: Mapping[str, int | None], mom
     return row
 
 
-def _runs(jobs: MotusJobs, batches: list[dict[str, Any]]) -> dict[date, int]:
-    """Runs by the day on which they began; days that a batch covers without a run have 0."""
-    found: Counter[date] = Counter()
-    seen: set[int] = set()
-    for batch in batches:
-        began, ended = moment_in(batch, "tsStart"), moment_in(batch, "tsEnd")
-        if began is not None and ended is not None:
-            days = range(min((ended.date() - began.date()).days, _COVERED_MOST) + 1)
-            found.update({began.date() + timedelta(days=n): 0 for n in days})
-        number = whole_in(batch, "batchID")
-        for run in jobs.runs(batch=number) if number is not None else []:
-            run_id, at = whole_in(run, "runID"), moment_in(run, "tsBegin")
-            # A run that goes on in the next batch is listed with both.
-            if at is not None and run_id is not None and run_id not in seen:
-                seen.add(run_id)
-                found[at.astimezone(UTC).date()] += 1
-    return dict(found)
-
-
-def _runs_take(
-    row: MotusDay, our: _OurDay | None, runs: Mapping[date, int], last: datetime | None, moment: datetime
-) -> None:
+def _runs_take(row: MotusDay, our: _OurDay | None, now: int | None, last: datetime | None, moment: datetime) -> None:
     """Keep the number of runs. It changed by itself if nothing of the day was settled since the last comparison."""
-    now = runs.get(row.day)
     is_ours = our is not None and our.settled_at is not None and last is not None and our.settled_at > last
     if row.runs is not None and now != row.runs and not is_ours:
         row.runs_before, row.runs_changed_at = row.runs, moment
     row.runs = now
 
 
-def _told(days: Any, left: int) -> str:
+def _told(days: Iterable[MotusDay], left: int, unread: int) -> str:
     rows = list(days)
     lacking = sum(1 for one in rows if one.lacking_since is not None)
     told = [ngettext("%(n)d day compared with Motus.", "%(n)d days compared with Motus.", len(rows)) % {"n": len(rows)}]
@@ -236,4 +215,8 @@ def _told(days: Any, left: int) -> str:
         told.append(_("Days of which Motus lacks something: %(n)d.") % {"n": lacking})
     if left:
         told.append(_("Days for the next comparison: %(n)d.") % {"n": left})
+    if unread:
+        told.append(
+            _("Batches at Motus whose runs were not counted, because there are too many: %(n)d.") % {"n": unread}
+        )
     return " ".join(told)

@@ -1,4 +1,4 @@
-"""Where tags were heard: the deployments during which their stations heard them."""
+"""Places where tags were heard: the deployments during which their stations heard them."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -19,6 +19,7 @@ TABS: Final[tuple[tuple[str, Promise, Membership.Role], ...]] = (
     ("organization-members", _("Members"), Role.VIEWER),
     ("organization-keys", _("Keys"), Role.VIEWER),
     ("organization-alerts", _("Alerts"), Role.VIEWER),
+    ("organization-files", _("Files"), Role.VIEWER),
     ("organization-packages", _("Data packages"), Role.VIEWER),
     ("organization-motus", _("Motus"), Role.VIEWER),
     ("organization-audit", _("Audit log"), Role.OWNER),

@@ -1,16 +1,17 @@
 """The files that a station, a desk or a browser uploaded: what is stored, what is arriving, adding and downloading."""
 
 from collections import Counter
+from http import HTTPStatus
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from fleet.core.errors import NotFound
 from fleet.files.store.contents import content_open
 from fleet.files.store.selectors import revision_find, revision_list, upload_list
 from fleet.files.store.uploads import UploadSender, upload_offset
@@ -57,8 +58,9 @@ def station_stored_file(request: HttpRequest, viewer: Viewer, serial: str, revis
     content = revision.content
     try:
         opened = content_open(content)
-    except FileNotFoundError as error:
-        raise NotFound(_("The bytes of this file are missing on the server: upload it again.")) from error
+    except FileNotFoundError:
+        reason = _("The bytes of this file are missing on the server: upload it again.")
+        return render(request, "404.html", {"reason": reason}, status=HTTPStatus.NOT_FOUND)
     name = revision.file.path.rpartition("/")[2]
     return range_answer(request, opened, size=content.octets, name=name, tag=content.sha256)
 

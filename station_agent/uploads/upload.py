@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from formats.sensorgnome.names import name_show, other_file_reason
-from station_agent.tus import FileChanged, FileRefused, LocalFile, Uploader
+from station_agent.uploads.tus import FileChanged, FileRefused, LocalFile, Uploader
 from station_agent.words import bytes_say
 
 #: How often a file that changes while it is sent is tried.

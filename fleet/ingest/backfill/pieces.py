@@ -1,0 +1,240 @@
+"""Stored files cut into pieces: copied from the store to a folder of their own, which is gone once they are read.
+
+A piece is some stored files, or some files of one stored archive. The same files always give the same pieces, and after
+each of them a back-fill can go on. The bytes are compared with their SHA-256 on the way. However much is stored, a piece
+takes little disk and memory: `PIECE_BYTES`, or one file.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from fleet.core.errors import InvalidInput, Unavailable
+from fleet.files.models import FileRevision
+from fleet.files.store.contents import content_digest, content_open
+from fleet.files.store.parts import parts_room
+from fleet.files.store.uploads import ROOM_LEAST
+from fleet.ingest.backfill.selection import BackfillPlace
+from fleet.ingest.backfill.tar import TarFiles, tar_is
+from fleet.ingest.cards.box import CardBox
+from formats.sensorgnome.account import OpenAccount
+from formats.sensorgnome.card import FILE_MOST, CardReader, FileReport, account_refused
+from formats.sensorgnome.found import FolderFile
+from formats.sensorgnome.names import file_name_parse, name_show
+
+#: The most stored files, files of an archive, and stored bytes in a piece that has more than one.
+PIECE_FILES, PIECE_MEMBERS, PIECE_BYTES = 64, 256, 2_000_000
+_COPIED = 1_048_576
+#: How a zip archive begins, and an empty one.
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_ROTTEN = "Its bytes on the server are no longer what was uploaded: upload it again."
+_EMPTY, _NESTED = "The archive has no files.", "It is an archive in an archive: upload it by itself."
+
+
+@dataclass(frozen=True, slots=True)
+class PieceFile:
+    """A file of a piece: the stored revision, and its place if that is an archive."""
+
+    revision: FileRevision
+    member: int = 0
+
+
+@dataclass
+class CardPiece:
+    """Files to read together. `at` is where a back-fill stands after it, `done` the stored files that are read then."""
+
+    at: BackfillPlace
+    files: list[FolderFile] = field(default_factory=list)
+    #: What each file is, in the order of `files`; and files that are not read, with the reason.
+    what: list[PieceFile] = field(default_factory=list)
+    refused: list[tuple[FileReport, PieceFile]] = field(default_factory=list)
+    done: list[FileRevision] = field(default_factory=list)
+    box: CardBox | None = None
+    #: What the names of an archive's files begin with.
+    prefix: str = ""
+
+    def reader(
+        self, serials: frozenset[str], met: dict[str, str], chosen: Callable[[PieceFile], bool] = lambda _: True
+    ) -> tuple[CardReader, list[PieceFile]]:
+        """A reading of those of its files that are chosen, and what its reports will be about, in their order."""
+        pairs = [(file, what) for file, what in zip(self.files, self.what, strict=True) if chosen(what)]
+        refused = [(report, what) for report, what in self.refused if chosen(what)]
+        files, reports = [file for file, _ in pairs], [report for report, _ in refused]
+        if self.box is None:
+            reader = CardReader(Path(), files, serials=serials, met=met, refused=reports)
+        else:
+            reader = self.box.reader(serials, files=files, met=met, refused=reports)
+        return reader, [what for _, what in [*pairs, *refused]]
+
+    def refuse(self, name: str, reason: str, what: PieceFile, octets: int) -> None:
+        """Note that a file is not read."""
+        report = FileReport(name_show(name), account=account_refused(OpenAccount(size=octets), reason))
+        self.refused.append((report, what))
+
+
+def workroom_clear() -> None:
+    """Remove what killed workers left. Call it while nobody else reads pieces."""
+    shutil.rmtree(_workroom(), ignore_errors=True)
+
+
+def _workroom() -> Path:
+    """The folder of pieces, beside the parts of uploads: the disk for temporary files may be small."""
+    path = Path(settings.MEDIA_ROOT) / "backfill"
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def pieces(revisions: Iterable[FileRevision], at: BackfillPlace) -> Generator[CardPiece]:
+    """The stored files in pieces. `at`: where a back-fill stands, perhaps in the middle of the first one."""
+    loose: list[FileRevision] = []
+    for revision in revisions:
+        kind = _kind(revision)
+        ends = len(loose) >= PIECE_FILES or sum(each.content.octets for each in loose) >= PIECE_BYTES
+        # One name is one file in a folder.
+        if loose and (kind is not _loose or ends or loose[-1].file_id == revision.file_id):
+            yield from _loose(loose, BackfillPlace())
+            loose = []
+        if kind is _loose:
+            loose.append(revision)
+        else:
+            is_begun = (at.path, at.number) == (revision.file.path, revision.number)
+            yield from kind([revision], at if is_begun else BackfillPlace())
+    if loose:
+        yield from _loose(loose, BackfillPlace())
+
+
+def _kind(revision: FileRevision) -> "Callable[[list[FileRevision], BackfillPlace], Iterator[CardPiece]]":
+    """How a stored file is read, by its first bytes and its name."""
+    if file_name_parse(revision.file.path.rpartition("/")[2]) is not None:
+        # Most files; another request to the store would double their cost.
+        return _loose
+    try:
+        with content_open(revision.content) as opened:
+            head = opened.read(4)
+    except OSError:
+        return _loose
+    if head in _ZIP:
+        return _zip
+    return _tar if tar_is(revision.file.path, head) else _loose
+
+
+def _loose(revisions: list[FileRevision], _at: BackfillPlace) -> Iterator[CardPiece]:
+    """Stored files as one folder."""
+    last = revisions[-1]
+    piece = CardPiece(BackfillPlace(last.file.path, last.number), done=revisions)
+    with tempfile.TemporaryDirectory(dir=_workroom()) as folder:
+        root, laid = Path(folder), dict[Path, PieceFile]()
+        for revision in revisions:
+            what, path = PieceFile(revision), root / revision.file.path
+            if reason := _lay(revision, path):
+                piece.refuse(revision.file.path, reason, what, revision.content.octets)
+            else:
+                laid[path] = what
+        with CardBox(root) as box:
+            piece.box, piece.files = box, [file for file in box.files if file.path in laid]
+            piece.what = [laid[file.path] for file in piece.files]
+            yield piece
+
+
+def _zip(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece]:
+    """The files of a stored zip archive, some at a time."""
+    (revision,) = revisions
+    place = BackfillPlace(revision.file.path, revision.number)
+    with tempfile.TemporaryDirectory(dir=_workroom()) as folder:
+        path = Path(folder) / "archive.zip"
+        whole = PieceFile(revision)
+        reason = _lay(revision, path)
+        try:
+            with CardBox(path) as box:
+                # In the order of their names' times; their place among all is theirs for good.
+                for first in range(at.member, max(len(box.files), 1), PIECE_MEMBERS):
+                    some = box.files[first : first + PIECE_MEMBERS]
+                    is_last = first + PIECE_MEMBERS >= len(box.files)
+                    piece = CardPiece(place if is_last else place._replace(member=first + PIECE_MEMBERS), box=box)
+                    piece.files = [file._replace(key=f"{revision.file.path}/{file.key}") for file in some]
+                    piece.what = [PieceFile(revision, number) for number, _ in enumerate(some, first)]
+                    piece.done = revisions if is_last else []
+                    if not box.files:
+                        piece.refuse(revision.file.path, _EMPTY, whole, revision.content.octets)
+                    yield piece
+                return
+        except InvalidInput as error:
+            reason = reason or str(error).replace(str(path), revision.file.path)
+    piece = CardPiece(place, done=revisions)
+    piece.refuse(revision.file.path, reason, whole, revision.content.octets)
+    yield piece
+
+
+def _tar(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece]:
+    """The files of a stored tar archive, unpacked some at a time."""
+    (revision,) = revisions
+    place = BackfillPlace(revision.file.path, revision.number)
+    if content_digest(revision.content) != revision.content.sha256:
+        piece = CardPiece(place, done=revisions)
+        piece.refuse(revision.file.path, _ROTTEN, PieceFile(revision), revision.content.octets)
+        yield piece
+        return
+    opened = content_open(revision.content)
+    with opened:
+        unpacked = TarFiles(opened, octets=revision.content.octets, skip=at.member)
+        is_last = False
+        while not is_last:
+            with tempfile.TemporaryDirectory(dir=_workroom()) as folder:
+                root, laid = Path(folder), dict[Path, PieceFile]()
+                refused = list[tuple[str, str, int, int]]()
+                for member in unpacked.some(root, PIECE_MEMBERS, PIECE_BYTES * 10):
+                    if member.reason:
+                        refused.append((member.name, member.reason, member.number, member.octets))
+                    else:
+                        laid[member.path] = PieceFile(revision, member.number)
+                is_last = unpacked.is_over
+                piece = CardPiece(place if is_last else place._replace(member=unpacked.number))
+                piece.done = revisions if is_last else []
+                for name, reason, number, octets in refused:
+                    shown = f"{revision.file.path}/{name}" if name else revision.file.path
+                    piece.refuse(shown, reason, PieceFile(revision, number), octets)
+                with CardBox(root) as box:
+                    piece.box = box
+                    found = [file for file in box.files if file.path in laid and file.member is None]
+                    piece.files = [file._replace(key=f"{revision.file.path}/{file.key}") for file in found]
+                    piece.what = [laid[file.path] for file in found]
+                    for path in laid.keys() - {file.path for file in found}:
+                        name = f"{revision.file.path}/{path.relative_to(root)}"
+                        piece.refuse(name, _NESTED, laid[path], path.stat().st_size)
+                    if not unpacked.number and not refused:
+                        piece.refuse(revision.file.path, _EMPTY, PieceFile(revision), revision.content.octets)
+                    yield piece
+
+
+def _lay(revision: FileRevision, path: Path) -> str:
+    """Copy a stored content to a new file; return why it was not, or nothing."""
+    content, digest = revision.content, hashlib.sha256()
+    if parts_room() < content.octets + ROOM_LEAST:
+        raise Unavailable(_("The disk of the server has no room to read %(path)s.") % {"path": revision.file.path})
+    try:
+        with content_open(content) as opened:
+            if content.octets > FILE_MOST and path.name != "archive.zip":
+                return "It is too large for a data file."
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as laid:
+                while some := opened.read(_COPIED):
+                    digest.update(some)
+                    laid.write(some)
+    except OSError as error:
+        return _missing(error)
+    if digest.hexdigest() != content.sha256:
+        path.unlink()
+        return _ROTTEN
+    return ""
+
+
+def _missing(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "Its bytes are missing on the server: upload it again."
+    return f"It cannot be read: {error.strerror or error}."

@@ -1,0 +1,80 @@
+"""Sending a piece that was surveyed, through the door of all data, and counting afterwards which of its lines are here."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from fleet.ingest.backfill.pieces import CardPiece, PieceFile
+from fleet.ingest.backfill.totals import Totals, counters_add
+from fleet.ingest.cards.known import lines_known, numbers_counted, stations_of_serial
+from fleet.ingest.cards.sending import CardSender
+from fleet.ingest.cards.survey import serials_of
+from fleet.ingest.models import Backfill, BackfillFile
+from formats.sensorgnome.card import CardPart
+from formats.sensorgnome.content import OTHER, letter_of
+from message_queue.publisher import Publisher
+
+_CHANGED = "It has changed since the survey, so nothing of it was sent: read it again."
+
+
+class PieceSender:
+    """Sends the pieces of one back-fill during one turn."""
+
+    def __init__(
+        self, backfill: Backfill, publisher: Publisher, tell: Callable[[int], None], patience_s: float
+    ) -> None:
+        self._backfill = backfill
+        self._own = serials_of(backfill.station, backfill.also_of)
+        self._ids = stations_of_serial(backfill.station)
+        self._sender = CardSender(backfill.station, publisher, tell, self._count, patience_s)
+        self._here: dict[int, Counter[str]] = {}
+
+    def send(self, piece: CardPiece, met: dict[str, str], totals: Totals) -> list[BackfillFile]:
+        """Send what is not here yet, and add it to the sums; return the rows that changed, not yet saved."""
+        rows, changed = self._surveyed(piece)
+        reader, what_of = piece.reader(self._own, met, lambda what: _key(what) in rows)
+        self._here = {}
+        self._sender.send(reader)
+        by_file = {_key(what): report for report, what in zip(reader.reports, what_of, strict=True)}
+        known = numbers_counted(self._backfill.station, [row.stream for row in rows.values() if row.missing])
+        for key, row in rows.items():
+            report = by_file[key]
+            if report.account.state == "foreign":
+                row.state, row.reason = report.account.state, report.account.reason
+            row.after = dict(self._here.get(id(report), Counter()))
+            counters_add(totals.after, row.after.items())
+            if row.missing:
+                totals.closed += row.missing - max(report.messages - known.get(row.stream, 0), 0)
+        counters_add(totals.held, self._sender.held().items())
+        totals.changed += len(changed)
+        return [*rows.values(), *changed]
+
+    def _surveyed(self, piece: CardPiece) -> tuple[dict[tuple[int, int], BackfillFile], list[BackfillFile]]:
+        """The rows of the survey by what they are: those that are still the same, and those that changed since."""
+        every = [*piece.what, *(what for _, what in piece.refused)]
+        content = {what.revision.pk: what.revision.content_id for what in every}
+        members = {_key(what) for what in every}
+        found = BackfillFile.objects.filter(backfill=self._backfill, revision_id__in=content)
+        same, changed = dict[tuple[int, int], BackfillFile](), list[BackfillFile]()
+        for row in found:
+            if (row.revision_id, row.member) not in members:
+                continue
+            if row.content_id == content[row.revision_id]:
+                same[row.revision_id, row.member] = row
+            else:
+                row.reason, row.after = _CHANGED, {}
+                changed.append(row)
+        return same, changed
+
+    def _count(self, part: CardPart) -> None:
+        """Count the lines of a part that are here now."""
+        name = part.report.name
+        if name is None:
+            return
+        known = lines_known(self._ids, part.told, name)
+        here = self._here.setdefault(id(part.report), Counter())
+        here.update(letter_of(row.line) for row in part.told if row.number in known)
+        here.pop(OTHER, None)
+
+
+def _key(what: PieceFile) -> tuple[int, int]:
+    return what.revision.pk, what.member

@@ -1,0 +1,181 @@
+"""Working on back-fills: one at a time on the whole server, for some seconds each, organizations in turn.
+
+    take the one whose organization had its turn longest ago ──▶ piece after piece, each committed with its place
+      ├──all pieces are read────────▶ surveyed, or done
+      ├──the turn is over───────────▶ it stays as it is, due at once
+      ├──broker or ingest are away──▶ it stays as it is, due in a minute, with the reason
+      └──it cannot be read──────────▶ failed, with the reason
+
+Turns are short because the process is one of two for all jobs. Whoever holds the lock is the only one who works, and the
+lock ends with its holder's connection. Each step back to the row asks for its state and attempt, so a worker that comes
+back late, or one whose back-fill was stopped, leaves no trace. A piece that was sent and not committed is read again: the
+ledger knows its numbers.
+"""
+
+import logging
+import time
+from contextlib import closing, nullcontext
+from datetime import timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Max, OuterRef, QuerySet, Subquery
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.errors import DomainError, Unavailable
+from fleet.core.locks import session_lock
+from fleet.core.outbox import job_ask
+from fleet.ingest.backfill.pieces import CardPiece, pieces, workroom_clear
+from fleet.ingest.backfill.selection import place_of, revisions_left
+from fleet.ingest.backfill.sending import PieceSender
+from fleet.ingest.backfill.surveying import judge_of, piece_survey
+from fleet.ingest.backfill.totals import totals_read, totals_write
+from fleet.ingest.models import Backfill, BackfillFile
+from message_queue.publisher import Publisher
+
+_log = logging.getLogger("roost.backfill")
+
+#: The job that works on back-fills.
+WORK_JOB: Final = "ingest.work_backfills"
+#: Seconds of a turn, and without progress in it.
+TURN_S: Final = 20.0
+PATIENCE_S: Final = 15.0
+#: Turns without progress after which it is given up; a broker or ingest that is away for hours does not count.
+ATTEMPTS_MOST: Final = 5
+_AGAIN_AFTER: Final = timedelta(minutes=1)
+State = Backfill.State
+
+
+class _Superseded(Exception):
+    """Somebody stopped it."""
+
+
+def backfills_work() -> bool:
+    """Take one turn, and ask for the next one if something is due; return whether there was a turn."""
+    with session_lock("roost.ingest.backfill") as is_ours:
+        if not is_ours:
+            return False
+        backfill = _next()
+        if backfill is None:
+            return False
+        workroom_clear()
+        _turn(backfill)
+    if _due().exists():
+        job_ask(WORK_JOB)
+    return True
+
+
+def _due() -> QuerySet[Backfill]:
+    return Backfill.objects.filter(
+        state__in=[State.SURVEYING, State.SENDING], due_at__lte=clock.now(), station__deleted_at=None
+    )
+
+
+def _next() -> Backfill | None:
+    """The back-fill that is due and whose organization had its turn longest ago, with one attempt more."""
+    turns = (
+        Backfill.objects.filter(station__organization=OuterRef("station__organization"))
+        .values("station__organization")
+        .annotate(at=Max("turn_at"))
+    )
+    ordered = (
+        _due().annotate(turn=Subquery(turns.values("at"))).order_by(F("turn").asc(nulls_first=True), "turn_at", "id")
+    )
+    backfill = ordered.select_related("station").first()
+    if backfill is None:
+        return None
+    moment, attempts = clock.now(), backfill.attempts + 1
+    if not _ours(backfill).update(turn_at=moment, attempts=attempts):
+        return _next()
+    backfill.turn_at, backfill.attempts = moment, attempts
+    return backfill
+
+
+def _turn(backfill: Backfill) -> None:
+    try:
+        if backfill.attempts > ATTEMPTS_MOST:
+            _step(
+                backfill,
+                state=State.FAILED,
+                done_at=clock.now(),
+                reason=_("Reading %(name)s ended %(count)d times without a result: the server's log says why.")
+                % {"name": backfill.at_path or _("the first file"), "count": ATTEMPTS_MOST},
+            )
+            return
+        _work(backfill)
+    except _Superseded:
+        return
+    except Unavailable as error:
+        due = clock.now() + _AGAIN_AFTER
+        _ours(backfill).update(attempts=0, due_at=due, reason=str(error)[:500])
+    except OSError as error:
+        _log.exception("Back-fill %s met an error of the disk", backfill.pk)
+        reason = _("The server could not read or write: %(reason)s.") % {"reason": error.strerror or error}
+        _ours(backfill).update(due_at=clock.now() + _AGAIN_AFTER, reason=reason[:500])
+    except DomainError as error:
+        _ours(backfill).update(state=State.FAILED, done_at=clock.now(), reason=str(error)[:500])
+
+
+def _work(backfill: Backfill) -> None:
+    """Read pieces until the turn is over or all are read."""
+    ends = time.monotonic() + TURN_S
+    is_survey = backfill.state == State.SURVEYING
+    totals, met = totals_read(backfill.totals), _met(backfill)
+    judge = judge_of(backfill)
+    opened = nullcontext(None) if is_survey else Publisher(settings.ROOST_COMMAND_BROKER_URL)
+    with opened as publisher, closing(pieces(revisions_left(backfill), place_of(backfill))) as found:
+        sender = PieceSender(backfill, publisher, lambda _: _moved(backfill), PATIENCE_S) if publisher else None
+        for piece in found:
+            if sender is None:
+                rows = piece_survey(backfill, piece, judge, met, totals)
+            else:
+                rows = sender.send(piece, met, totals)
+            _commit(backfill, piece, rows, totals=totals_write(totals))
+            if time.monotonic() > ends:
+                return
+    if is_survey:
+        _step(backfill, state=State.SURVEYED)
+    else:
+        _step(backfill, state=State.DONE, done_at=clock.now())
+
+
+def _met(backfill: Backfill) -> dict[str, str]:
+    """Files that were read in this state, by the stream of their content."""
+    rows = BackfillFile.objects.filter(backfill=backfill).exclude(stream="")
+    if backfill.state == State.SENDING:
+        rows = rows.filter(after__isnull=False)
+    return dict(rows.values_list("stream", "name"))
+
+
+@transaction.atomic
+def _commit(backfill: Backfill, piece: CardPiece, rows: list[BackfillFile], **values: Any) -> None:
+    """Write what a piece gave, and where the back-fill stands after it."""
+    backfill.stored += len(piece.done)
+    backfill.octets += sum(revision.content.octets for revision in piece.done)
+    path, number, member = piece.at
+    place = {"at_path": path, "at_number": number, "at_member": member}
+    _step(backfill, **place, stored=backfill.stored, octets=backfill.octets, attempts=0, reason="", **values)
+    backfill.attempts = 0
+    if backfill.state == State.SURVEYING:
+        BackfillFile.objects.bulk_create(rows, batch_size=500)
+    else:
+        BackfillFile.objects.bulk_update(rows, ["after", "state", "reason"], batch_size=500)
+
+
+def _moved(backfill: Backfill) -> None:
+    """Note progress within a piece, so that a large one is not given up; stop if somebody stopped the back-fill."""
+    if backfill.attempts:
+        _step(backfill, attempts=0)
+        backfill.attempts = 0
+
+
+def _step(backfill: Backfill, **values: Any) -> None:
+    """Write to the row. Raises `_Superseded` if it is no longer ours."""
+    if not _ours(backfill).update(**values):
+        raise _Superseded
+
+
+def _ours(backfill: Backfill) -> QuerySet[Backfill]:
+    return Backfill.objects.filter(pk=backfill.pk, state=backfill.state, turn_at=backfill.turn_at)
