@@ -134,7 +134,8 @@ def test_safe_commands_are_chosen_and_dangerous_ones_stand_apart(browse, operato
     client, address = browse(operator), f"/stations/{station.serial}/commands/"
     page = client.get(address).content.decode()
     offered = re.findall(r'<input type="radio" name="command" value="(\w+)"', page)
-    assert offered == ["ping", "run_diagnostics", "set_reporting_interval", "set_profile", "pace"]
+    safe = ["ping", "run_diagnostics", "set_reporting_interval", "set_profile", "pace", "list_files"]
+    assert offered == safe
     assert set(re.findall(r'btn danger" href="[^"]*/send/(\w+)/"', page)) == {"reboot", "rotate_login"}
     assert "Handle with care" in page
     # Chosen without its answers, nothing is sent, and the answers are asked for.
