@@ -140,6 +140,18 @@ def test_a_workroom_that_cannot_be_cleared_fails_one_back_fill_and_says_so(card,
     assert (failed.state, failed.reason[:20]) == ("failed", "Folders are too deep")
 
 
+def test_a_zip_archive_with_the_name_of_a_data_file_is_refused_and_the_rest_is_read(station, ingest):
+    packed = zip_of((file_name(hour=1), hour_text(1)), (file_name(hour=2), hour_text(2)))
+    store(station, file_name(hour=3), packed)
+    store(station, file_name(hour=4), hour_text(4))
+    store(station, "b.tar", tar_of((file_name(hour=5), packed), (file_name(hour=6), hour_text(6)), mode="w"))
+    done = sent(surveyed(station))
+    assert done.state == "done", done.reason
+    assert told(done) == {file_name(hour=3): pieces._NAMED, f"b.tar/{file_name(hour=5)}": pieces._NESTED}
+    assert rows()["p"] == 12
+    assert sums_hold(done)
+
+
 def test_two_stations_in_one_zip_are_asked_about(card, station, ingest):
     store(station, "two.zip", zip_of(*members_of(card), (file_name(serial=OTHER, hour=3), hour_text(3))))
     survey = surveyed(station)

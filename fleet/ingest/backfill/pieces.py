@@ -36,6 +36,7 @@ _COPIED = 1_048_576
 #: How a zip archive begins, and an empty one.
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _ROTTEN = "Its bytes on the server are no longer what was uploaded: upload it again."
+_NAMED = "It is a zip archive with the name of a data file: upload it with a name that ends with .zip."
 _EMPTY, _NESTED = "The archive has no files.", "It is an archive in an archive: upload it by itself."
 
 
@@ -134,11 +135,14 @@ def _loose(revisions: list[FileRevision], _at: BackfillPlace) -> Iterator[CardPi
         root, laid = Path(folder), dict[Path, PieceFile]()
         for revision in revisions:
             what, path = PieceFile(revision), root / revision.file.path
-            if reason := _lay(revision, path):
+            reason = _lay(revision, path)
+            if not reason and _zip_is(path):
+                reason = _NAMED
+            if reason:
                 piece.refuse(revision.file.path, reason, what, revision.content.octets)
             else:
                 laid[path] = what
-        with CardBox(root) as box:
+        with CardBox(root, opens_archives=False) as box:
             piece.box, piece.files = box, [file for file in box.files if file.path in laid]
             piece.what = [laid[file.path] for file in piece.files]
             yield piece
@@ -214,9 +218,9 @@ def _tar(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
                 for name, reason, number, octets in refused:
                     shown = f"{revision.file.path}/{name}" if name else revision.file.path
                     piece.refuse(shown, reason, PieceFile(revision, number), octets)
-                with CardBox(root) as box:
+                with CardBox(root, opens_archives=False) as box:
                     piece.box = box
-                    found = [file for file in box.files if file.path in laid and file.member is None]
+                    found = [file for file in box.files if file.path in laid and not _zip_is(file.path)]
                     piece.files = [file._replace(key=f"{revision.file.path}/{file.key}") for file in found]
                     piece.what = [laid[file.path] for file in found]
                     for path in laid.keys() - {file.path for file in found}:
@@ -247,6 +251,11 @@ def _lay(revision: FileRevision, path: Path) -> str:
         path.unlink()
         return _ROTTEN
     return ""
+
+
+def _zip_is(path: Path) -> bool:
+    with path.open("rb") as raw:
+        return raw.read(4) in _ZIP
 
 
 def _missing(error: OSError) -> str:
