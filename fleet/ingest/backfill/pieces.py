@@ -21,7 +21,7 @@ from fleet.files.store.contents import content_digest, content_open
 from fleet.files.store.parts import parts_room
 from fleet.files.store.uploads import ROOM_LEAST
 from fleet.ingest.backfill.selection import BackfillPlace
-from fleet.ingest.backfill.tar import TarFiles, tar_is
+from fleet.ingest.backfill.tar import TarFiles, disk_check, tar_is
 from fleet.ingest.cards.box import CardBox
 from formats.sensorgnome.account import OpenAccount
 from formats.sensorgnome.card import FILE_MOST, CardReader, FileReport, account_refused
@@ -204,6 +204,7 @@ def _tar(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
         unpacked = TarFiles(opened, octets=revision.content.octets, skip=at.member)
         is_last = False
         while not is_last:
+            _room_check(revision, UNPACKED_MOST)
             with tempfile.TemporaryDirectory(dir=_workroom()) as folder:
                 root, laid = Path(folder), dict[Path, PieceFile]()
                 refused = list[tuple[str, str, int, int]]()
@@ -234,8 +235,7 @@ def _tar(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
 def _lay(revision: FileRevision, path: Path) -> str:
     """Copy a stored content to a new file; return why it was not, or nothing."""
     content, digest = revision.content, hashlib.sha256()
-    if parts_room() < content.octets + ROOM_LEAST:
-        raise Unavailable(_("The disk of the server has no room to read %(path)s.") % {"path": revision.file.path})
+    _room_check(revision, content.octets)
     try:
         with content_open(content) as opened:
             if content.octets > FILE_MOST and path.name != "archive.zip":
@@ -246,11 +246,17 @@ def _lay(revision: FileRevision, path: Path) -> str:
                     digest.update(some)
                     laid.write(some)
     except OSError as error:
+        disk_check(error)
         return _missing(error)
     if digest.hexdigest() != content.sha256:
         path.unlink()
         return _ROTTEN
     return ""
+
+
+def _room_check(revision: FileRevision, octets: int) -> None:
+    if parts_room() < octets + ROOM_LEAST:
+        raise Unavailable(_("The disk of the server has no room to read %(path)s.") % {"path": revision.file.path})
 
 
 def _zip_is(path: Path) -> bool:
