@@ -231,6 +231,17 @@ def test_bytes_that_rot_after_the_survey_are_told_and_close_no_gap(card, station
     assert backfill_report(done).totals.closed == 0
 
 
+def test_a_file_is_sent_though_one_of_another_station_has_the_same_content(station, ingest, monkeypatch):
+    monkeypatch.setattr(pieces, "PIECE_FILES", 1)
+    monkeypatch.setattr(turns, "TURN_S", -1.0)
+    store(station, f"a/{file_name(serial=OTHER)}", hour_text())
+    store(station, f"b/{file_name()}", hour_text())
+    # In the order of the survey, the station's own is the copy; its lines were counted with the other one.
+    done = sent(surveyed(station), leaves_others=True)
+    assert done.state == State.DONE
+    assert rows()["p"] == 6
+
+
 def test_it_goes_on_at_each_piece_and_gives_the_same_however_it_is_cut(station, ingest, monkeypatch):
     for hour in range(5):
         store(station, file_name(hour=hour), hour_text(hour))

@@ -13,7 +13,7 @@ from formats.sensorgnome.card import CardPart
 from formats.sensorgnome.content import OTHER, letter_of
 from message_queue.publisher import Publisher
 
-_CHANGED = "It has changed since the survey, so nothing of it was sent: read it again."
+CHANGED = "It has changed since the survey, so nothing of it was sent: read it again."
 
 
 class PieceSender:
@@ -42,7 +42,11 @@ class PieceSender:
                 # Foreign by the answers, or no longer to be read.
                 row.state, row.reason = report.account.state, report.account.reason[:250]
             row.after = dict(self._here.get(id(report), Counter()))
-            counters_add(totals.after, row.after.items())
+            if report.stream and not row.stream:
+                # A copy in the survey, of a file that was not sent: its lines are in no sum but the other one's.
+                row.reason = report.account.reason[:250]
+            else:
+                counters_add(totals.after, row.after.items())
             if row.missing and report.stream == row.stream:
                 totals.closed += row.missing - max(report.messages - known.get(row.stream, 0), 0)
         counters_add(totals.held, self._sender.held().items())
@@ -62,7 +66,7 @@ class PieceSender:
             if row.content_id == content[row.revision_id]:
                 same[row.revision_id, row.member] = row
             else:
-                row.reason, row.after = _CHANGED, {}
+                row.reason, row.after = CHANGED, {}
                 changed.append(row)
         return same, changed
 

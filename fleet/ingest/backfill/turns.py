@@ -29,7 +29,7 @@ from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.ingest.backfill.pieces import CardPiece, pieces, workroom_clear
 from fleet.ingest.backfill.selection import place_of, revisions_left
-from fleet.ingest.backfill.sending import PieceSender
+from fleet.ingest.backfill.sending import CHANGED, PieceSender
 from fleet.ingest.backfill.surveying import judge_of, piece_survey
 from fleet.ingest.backfill.totals import totals_read, totals_write
 from fleet.ingest.models import Backfill, BackfillFile
@@ -149,7 +149,8 @@ def _met(backfill: Backfill) -> dict[str, str]:
     """Files that were read in this state, by the stream of their content."""
     rows = BackfillFile.objects.filter(backfill=backfill).exclude(stream="")
     if backfill.state == State.SENDING:
-        rows = rows.filter(after__isnull=False)
+        # Nothing was sent of those that are foreign, refused or changed: a file that is the same must be.
+        rows = rows.filter(after__isnull=False, state="done").exclude(reason=CHANGED)
     return dict(rows.values_list("stream", "name"))
 
 
