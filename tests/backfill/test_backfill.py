@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from agent.test_replay import drained, grep_counted
 from agent.test_to_database import deliveries
-from backfill.conftest import SERVER, rows, sent, store, store_card, surveyed, worked
+from backfill.conftest import SERVER, content_path, rows, sent, store, store_card, surveyed, worked
 from cards.conftest import LINES, OTHER, REAL_CARD, file_name, hour_text
 from django.db import connection
 from django.db.models import Value
@@ -18,7 +18,6 @@ from fleet.core import clock
 from fleet.core.errors import Conflict, Forbidden, InvalidInput
 from fleet.core.models import AuditEntry, OutboxMessage
 from fleet.files.models import StationFile, StoredContent
-from fleet.files.store.contents import content_path
 from fleet.ingest.backfill import pieces, turns
 from fleet.ingest.backfill.selectors import backfill_files, backfill_questions, backfill_report
 from fleet.ingest.backfill.services import KEPT, backfill_answer, backfill_ask, backfill_stop
