@@ -190,12 +190,17 @@ def test_a_selection_is_read_and_nothing_else(card, station, ingest):
 
 def test_a_file_that_changed_between_survey_and_sending_is_left_with_a_word(station, ingest):
     store(station, file_name(), hour_text())
+    sent(surveyed(station))
     store(station, file_name(hour=1), hour_text(1))
     survey = surveyed(station)
     store(station, file_name(), hour_text() + b"p3,1639614399.5266,2.637,-38.87,-53.61\n")
     done = sent(survey)
     assert backfill_report(done).totals.changed == 1
-    assert rows()["p"] == 6
+    assert rows()["p"] == 12
+    assert [(one.letter, one.new, one.missing) for one in backfill_report(done).kinds if one.letter == "p"] == [
+        ("p", 6, 0)
+    ]
+    assert sums_hold(done)
     (told,) = backfill_files(backfill=done)
     assert told.reason.startswith("It has changed since the survey")
 

@@ -41,7 +41,8 @@ class PieceSender:
             if report.account.state != "done":
                 # Foreign by the answers, or no longer to be read.
                 row.state, row.reason = report.account.state, report.account.reason[:250]
-            row.after = dict(self._here.get(id(report), Counter()))
+            # Of a file that was not sent, what was here stays here.
+            row.after = dict(self._here.get(id(report), row.before if report.account.state != "done" else Counter()))
             if report.stream and not row.stream:
                 # A copy in the survey, of a file that was not sent: its lines are in no sum but the other one's.
                 row.reason = report.account.reason[:250]
@@ -49,6 +50,8 @@ class PieceSender:
                 counters_add(totals.after, row.after.items())
             if row.missing and report.stream == row.stream:
                 totals.closed += row.missing - max(report.messages - known.get(row.stream, 0), 0)
+        for row in changed:
+            counters_add(totals.after, row.before.items())
         counters_add(totals.held, self._sender.held().items())
         totals.changed += len(changed)
         return [*rows.values(), *changed]
@@ -66,7 +69,7 @@ class PieceSender:
             if row.content_id == content[row.revision_id]:
                 same[row.revision_id, row.member] = row
             else:
-                row.reason, row.after = CHANGED, {}
+                row.reason, row.after = CHANGED, dict(row.before)
                 changed.append(row)
         return same, changed
 
