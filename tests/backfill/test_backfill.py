@@ -27,6 +27,7 @@ from fleet.ingest.corrections.time_shifts import time_shift
 from fleet.ingest.models import Backfill, BackfillFile
 from fleet.ingest.pipeline import Pipeline
 from fleet.organizations.access import Viewer
+from fleet.stations.models import Station
 from fleet.telemetry.models import StreamLedger
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -285,6 +286,15 @@ def test_a_broker_that_is_away_delays_it_and_is_said(card, station, ingest, sett
     Backfill.objects.update(due_at=clock.now())
     assert worked(waiting).state == State.DONE
     assert rows() == LINES
+
+
+def test_one_of_a_station_that_lost_its_serial_after_the_answer_fails_with_a_reason(card, station, ingest):
+    survey = surveyed_of(station, card)
+    backfill_answer(actor=SERVER, backfill=survey, answers=CardAnswers())
+    Station.objects.filter(pk=station.pk).update(serial=f"{station.serial}~1")
+    failed = worked(survey)
+    assert (failed.state, failed.attempts) == (State.FAILED, 1)
+    assert "has no place on the broker any more" in failed.reason
 
 
 def test_one_that_never_ends_is_given_up_with_a_reason(card, station, queues):

@@ -33,6 +33,7 @@ from fleet.ingest.backfill.sending import CHANGED, PieceSender
 from fleet.ingest.backfill.surveying import judge_of, piece_survey
 from fleet.ingest.backfill.totals import totals_read, totals_write
 from fleet.ingest.models import Backfill, BackfillFile
+from message_queue.errors import SerialNotAllowed
 from message_queue.publisher import Publisher
 
 _log = logging.getLogger("roost.backfill")
@@ -118,6 +119,11 @@ def _turn(backfill: Backfill) -> None:
         _log.exception("Back-fill %s met an error of the disk", backfill.pk)
         reason = _("The server could not read or write: %(reason)s.") % {"reason": error.strerror or error}
         _ours(backfill).update(due_at=clock.now() + _AGAIN_AFTER, reason=reason[:500])
+    except SerialNotAllowed:
+        # It has become its successor's since the answer.
+        reason = _("%(serial)s has no place on the broker any more: read its files as its successor's.")
+        reason %= {"serial": backfill.station.serial}
+        _ours(backfill).update(state=State.FAILED, done_at=clock.now(), reason=reason[:500])
     except DomainError as error:
         _ours(backfill).update(state=State.FAILED, done_at=clock.now(), reason=str(error)[:500])
 
