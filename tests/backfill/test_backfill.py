@@ -172,6 +172,19 @@ def test_lines_with_a_corrected_time_are_asked_about(station, ingest):
         backfill_answer(actor=SERVER, backfill=survey, answers=CardAnswers(any_clock=True))
 
 
+def test_times_that_are_corrected_between_survey_and_answer_are_surveyed_again(station, ingest):
+    store(station, file_name(hour=4), b"p3,946684811.5266,2.637,-38.87,-53.61\n")
+    sent(surveyed(station), any_clock=True)
+    StreamLedger.objects.update(stream=Concat(Value("outbox-"), "stream"))
+    survey = surveyed(station)
+    time_shift(actor=SERVER, station=station, side="behind", offset=timedelta(days=8_000))
+    again = sent(survey, any_clock=True)
+    assert again.state == State.SURVEYED
+    with pytest.raises(Conflict, match="corrected time"):
+        backfill_answer(actor=SERVER, backfill=again, answers=CardAnswers(any_clock=True))
+    assert rows()["p"] == 1
+
+
 def test_a_selection_is_read_and_nothing_else(card, station, ingest):
     store_card(station, card)
     only = surveyed(station, search="-ctt")

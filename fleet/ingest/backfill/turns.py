@@ -30,7 +30,7 @@ from fleet.core.outbox import job_ask
 from fleet.ingest.backfill.pieces import CardPiece, pieces, workroom_clear
 from fleet.ingest.backfill.selection import place_of, revisions_left
 from fleet.ingest.backfill.sending import CHANGED, PieceSender
-from fleet.ingest.backfill.surveying import judge_of, piece_survey
+from fleet.ingest.backfill.surveying import judge_of, offsets_now, piece_survey
 from fleet.ingest.backfill.totals import totals_read, totals_write
 from fleet.ingest.models import Backfill, BackfillFile
 from message_queue.errors import SerialNotAllowed
@@ -134,6 +134,8 @@ def _work(backfill: Backfill) -> None:
     is_survey = backfill.state == State.SURVEYING
     totals, met = totals_read(backfill.totals), _met(backfill)
     judge = judge_of(backfill)
+    if totals.offsets is None:
+        totals.offsets = offsets_now(backfill.station)
     opened = nullcontext(None) if is_survey else Publisher(settings.ROOST_COMMAND_BROKER_URL)
     with opened as publisher, closing(pieces(revisions_left(backfill), place_of(backfill))) as found:
         sender = PieceSender(backfill, publisher, lambda _: _moved(backfill), PATIENCE_S) if publisher else None
