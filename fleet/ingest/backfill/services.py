@@ -102,7 +102,7 @@ def backfill_answer(*, actor: Viewer, backfill: Backfill, answers: CardAnswers) 
     backfill_ask_check(actor=actor, station=backfill.station)
     backfill = Backfill.objects.select_for_update(of=("self",)).select_related("station").get(pk=backfill.pk)
     if backfill.state != State.SURVEYED:
-        raise Conflict(_("There is nothing to answer now: it is %(state)s.") % {"state": backfill.state})
+        raise Conflict(_("This reading has no open questions."))
     also_of = _also_check(backfill.station, answers.also_of)
     backfill.leaves_others, backfill.any_clock = answers.leaves_others, answers.any_clock
     # Lines that are here at a corrected time would come again with the one in the file.
