@@ -1,4 +1,4 @@
-"""What the API says about back-fills: questions, report, and files, as bodies of requests and answers."""
+"""Bodies of requests and answers about back-fills: questions, report, and files."""
 
 from datetime import datetime
 from typing import Any

@@ -55,6 +55,18 @@ def again(owner, institute):
     return True
 
 
+def test_a_refused_file_from_before_files_had_marks_is_known(motus, account, owner, institute, card):
+    card(name(hour=5, end=""), bytes(len(LINE)))
+    card(name(hour=6, end=""), LINE)
+    assert again(owner, institute)
+    upload = only()
+    for entry in upload.files:
+        del entry["mark"]
+    upload.save()
+    assert not again(owner, institute)
+    assert states() == [(1, "sent")]
+
+
 def test_a_shorter_copy_under_another_path_is_known_after_its_day_was_sent(motus, account, owner, institute, card):
     card(name(), LINE * 2)
     card(name(), LINE, folder=f"{SERIAL}/backup")

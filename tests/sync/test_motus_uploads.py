@@ -20,12 +20,14 @@ from fleet.core.errors import Conflict, Forbidden, NotFound, TooMany
 from fleet.core.pulses import INGEST, pulse_beat
 from fleet.files.models import StoredContent
 from fleet.organizations.access import Role
+from fleet.sync.adapters.base import SyncError
 from fleet.sync.adapters.clients import motus as motus_client
-from fleet.sync.adapters.clients import motus_site
+from fleet.sync.adapters.clients import motus_jobs, motus_site
 from fleet.sync.models import MotusAccount, MotusDeployment, MotusUpload
 from fleet.sync.motus import fate, finding
 from fleet.sync.motus.accounts import account_of
 from fleet.sync.motus.archive import archive_write, day_checked, day_of
+from fleet.sync.motus.by_itself import by_itself_decide
 from fleet.sync.motus.runs import files_run_due
 from fleet.sync.motus.source import SourceFile
 from fleet.sync.motus.uploads import upload_list, upload_queue, upload_search, uploads_queue
@@ -261,6 +263,26 @@ def test_a_poisoned_day_does_not_block_the_others_and_ends(motus, account, owner
     assert MotusUpload.objects.get(day__day=1).state == "refused"
 
 
+@pytest.mark.parametrize(("step", "sent"), [("verify", []), ("start", []), ("transfer", ["sent"])])
+def test_uploads_held_while_a_run_sends_are_not_transferred(
+    motus, account, owner, institute, station, card, monkeypatch, step, sent
+):
+    for day in (1, 2):
+        card(name(day), bytes([day]))
+    run(institute)
+    real = getattr(motus_site.MotusSite, step)
+
+    def decided_meanwhile(self, **given):
+        by_itself_decide(actor=owner, station=station, is_by_itself=True)
+        return real(self, **given)
+
+    monkeypatch.setattr(motus_site.MotusSite, step, decided_meanwhile)
+    send(owner, institute)
+    # What was being transferred when the person decided is at Motus, and says so.
+    assert [state for _day, state in states() if state != "held"] == sent
+    assert motus.uploads.steps.count("transfer") == len(sent)
+
+
 def test_an_ended_session_is_renewed_once(motus, account, owner, institute, card):
     for day in (1, 2):
         card(name(day), bytes([day]))
@@ -383,6 +405,29 @@ def test_trouble_with_the_job_server_leaves_uploads_as_they_are(
     send(owner, institute)
     assert only().state == "sent"
     assert sentence in account_of(institute).files_answer
+
+
+def test_a_job_that_cannot_be_asked_about_blocks_no_other(motus, account, owner, institute, card, monkeypatch):
+    for day in (1, 2):
+        card(name(day), bytes([day]))
+    run(institute)
+    send(owner, institute)
+    shut, open_ = (each.job_id for each in MotusUpload.objects.order_by("day"))
+    motus.uploads.jobs[open_].done = motus.uploads.jobs[open_].parts_done = 1
+    real = motus_jobs.MotusJobs.job
+
+    def shut_job(self, *, project, number):
+        if number == shut:
+            raise SyncError("No right to the jobs of this project.")
+        return real(self, project=project, number=number)
+
+    monkeypatch.setattr(motus_jobs.MotusJobs, "job", shut_job)
+    with time_machine.travel(NOW + timedelta(hours=1), tick=False):
+        run(institute, is_searching=False)
+    assert states() == [(1, "sent"), (2, "data")]
+    waiting = MotusUpload.objects.get(state="sent")
+    assert waiting.sentence == account_of(institute).files_answer == "No right to the jobs of this project."
+    assert waiting.next_try_at == NOW + timedelta(hours=1) + fate.ASK_EVERY
 
 
 def test_uploaded_but_no_data_after_three_days_is_an_incident(motus, account, owner, institute, station, card):

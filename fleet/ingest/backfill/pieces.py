@@ -158,7 +158,7 @@ def _zip(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
         reason = _lay(revision, path)
         try:
             with CardBox(path) as box:
-                # In the order of their names' times; their place among all is theirs for good.
+                # In the order of their names' times; their place among all never changes.
                 first, is_last = at.member, False
                 while not is_last:
                     some = _members_some(box.files, first)

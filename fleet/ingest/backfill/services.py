@@ -82,7 +82,7 @@ def backfill_ask(
 
 
 def backfill_ask_check(*, actor: Viewer, station: Station) -> None:
-    """Raise `Forbidden` for people who may not, and `Conflict` for a station that can get no data."""
+    """Raise `Forbidden` unless the actor may do it, and `Conflict` for a station that can get no data."""
     actor.require(Role.OPERATOR, station=station, to=_("read the stored files of %(serial)s"))
     try:
         serial_check(station.serial)

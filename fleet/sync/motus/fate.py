@@ -34,7 +34,13 @@ def uploads_follow(*, account: MotusAccount) -> None:
         try:
             with jobs_of(account) as jobs:
                 for upload in uploads:
-                    _follow(jobs, upload)
+                    try:
+                        _follow(jobs, upload)
+                    except SyncError as error:
+                        if isinstance(error, LoginRefused) or error.is_passing:
+                            raise
+                        # It may concern this job or its project alone, so the others are asked about all the same.
+                        _not_told(upload, str(error))
         except SyncError as error:
             words = login_doubted(account, error) if isinstance(error, LoginRefused) else str(error)
             MotusAccount.objects.filter(pk=account.pk).update(files_answer=words)
@@ -51,6 +57,12 @@ def _follow(jobs: MotusJobs, upload: MotusUpload) -> None:
             "log": "\n".join(filter(None, [str(job.get("log") or ""), jobs.log(project=project, number=number)])),
         }
     _take(upload, job)
+
+
+def _not_told(upload: MotusUpload, words: str) -> None:
+    row = MotusUpload.objects.filter(pk=upload.pk, state=State.SENT)
+    row.update(sentence=words, next_try_at=clock.now() + ASK_EVERY)
+    MotusAccount.objects.filter(pk=upload.account_id).update(files_answer=words)
 
 
 def _take(upload: MotusUpload, job: dict[str, Any] | None) -> None:

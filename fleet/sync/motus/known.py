@@ -46,6 +46,9 @@ class KnownFiles:
         marked = file.name, file.size, file.mark
         if (file.name, file.size) in self._same or marked in self._left_out:
             return True
+        # Entries from before files had marks.
+        if (file.name, file.size, "") in self._left_out:
+            return True
         return marked in self._copies and self._copies[marked] <= self.longest.get(bare_name(file.name), -1)
 
     def boot_warnings(self, files: Iterable[DayFile], day: date) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -76,7 +77,8 @@ def _due(account: MotusAccount) -> list[MotusUpload]:
 def _one(site: MotusSite, source: FileSource, upload: MotusUpload) -> bool:
     """Send one upload. False if others would meet the same trouble. Raises `LoginRefused`."""
     with session_lock(f"roost.motus.upload.{serial_matched(upload.serial)}") as is_ours:
-        if not is_ours:
+        # A person may have given the station its files back since the run began.
+        if not is_ours or not _queued(upload).exists():
             return True
         try:
             with tempfile.TemporaryDirectory(prefix="roost-motus-") as folder:
@@ -132,15 +134,21 @@ def _steps(site: MotusSite, source: FileSource, upload: MotusUpload, path: Path)
         _sent(upload, words % {"said": error}, _job_in(str(error)), upload.transfer_at)
         return
     local = site.start(project=upload.project_id, part=part, archive=path)
-    MotusUpload.objects.filter(pk=upload.pk).update(transfer_at=clock.now())
+    # Held meanwhile, it is not transferred; from here on, nobody holds it.
+    if not _queued(upload).update(transfer_at=clock.now()):
+        return
     said = site.transfer(project=upload.project_id, part=part, local=local)
     job_id = _job_in(said)
     words = _("Motus has it and is processing it, which takes hours (job %(n)d).") % {"n": job_id} if job_id else said
     _sent(upload, words, job_id, clock.now())
 
 
+def _queued(upload: MotusUpload) -> QuerySet[MotusUpload]:
+    return MotusUpload.objects.filter(pk=upload.pk, state=State.QUEUED)
+
+
 def _sent(upload: MotusUpload, sentence: str, job_id: int | None, sent_at: datetime | None) -> None:
-    MotusUpload.objects.filter(pk=upload.pk, state=State.QUEUED).update(
+    _queued(upload).update(
         state=State.SENT,
         sentence=sentence,
         job_id=job_id,
@@ -175,13 +183,11 @@ def _known_here(upload: MotusUpload) -> MotusUpload | None:
 
 
 def _settle(upload: MotusUpload, state: State, sentence: str, *, job_id: int | None = None, held_for: str = "") -> None:
-    MotusUpload.objects.filter(pk=upload.pk, state=State.QUEUED).update(
-        state=state, sentence=sentence, settled_at=clock.now(), job_id=job_id, held_for=held_for
-    )
+    _queued(upload).update(state=state, sentence=sentence, settled_at=clock.now(), job_id=job_id, held_for=held_for)
 
 
 def _later(upload: MotusUpload, sentence: str) -> None:
-    MotusUpload.objects.filter(pk=upload.pk, state=State.QUEUED).update(
+    _queued(upload).update(
         sentence=sentence,
         attempts=min(upload.attempts + 1, 100),
         next_try_at=clock.now() + pause_after(upload.attempts),
