@@ -22,7 +22,7 @@ class FetchPolicyForm(forms.Form):
         required=False,
         min_value=0.001,
         max_value=OCTETS_MOST / _MB,
-        help_text=_("Leave empty for any number."),
+        help_text=_("Leave empty for no limit."),
     )
     hour_from = forms.IntegerField(label=_("From hour"), required=False, min_value=0, max_value=23)
     hour_to = forms.IntegerField(

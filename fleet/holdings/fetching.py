@@ -177,7 +177,7 @@ def _ends_note(station: Station, moment: datetime) -> None:
     asked = HeldFile.objects.filter(station=station, asked_until__gt=moment)
     ids = {command_id for command_id in asked.values_list("asked_with", flat=True) if command_id}
     for command in Command.objects.filter(pk__in=ids, state__in=_ENDED_BADLY):
-        reason = command.note or _("The command ended without a reason.")
+        reason = command.note or _("The command failed; no reason was given.")
         asked.filter(asked_with=command.pk).update(
             asked_until=None, end="refused", end_reason=reason[:300], ended_at=moment
         )

@@ -24,7 +24,7 @@ from fleet.stations.models import Station
 STATES: dict[str, Promise] = {
     "stored": _("stored"),
     "asked": _("asked for"),
-    "wanted": _("wanted, its turn comes"),
+    "wanted": _("wanted, waiting for its turn"),
     "refused": _("refused"),
     "kept": _("only on the station"),
     "gone": _("gone from the station, not stored"),

@@ -23,7 +23,9 @@ def left_sentences(holding: StationHolding) -> list[str]:
 
 def _left_sentence(reason: str, number: int) -> str:
     said = {
-        "no_data": ngettext("%(n)d file is a computer's own.", "%(n)d files are a computer's own.", number),
+        "no_data": ngettext(
+            "%(n)d file was made by a computer for itself.", "%(n)d files were made by a computer for itself.", number
+        ),
         "link": ngettext("%(n)d link is not followed.", "%(n)d links are not followed.", number),
         "special": ngettext("%(n)d entry is no regular file.", "%(n)d entries are no regular files.", number),
         "long_name": ngettext(

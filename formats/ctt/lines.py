@@ -128,7 +128,7 @@ def _tag(row: dict[str, str], titles: dict[str, str], table: Table) -> TagLine:
     flag = row.pop("validated", "")
     if flag not in _MISSING and flag.lower() not in _FLAGS:
         raise _BadRowError("its mark of validity is neither 0 nor 1")
-    also = {titles[name][:64]: _text(value) for name, value in row.items() if value not in _MISSING}
+    also = {_text(titles[name])[:64]: _text(value) for name, value in row.items() if value not in _MISSING}
     return TagLine(port, at, tag, rssi, node, _FLAGS.get(flag.lower()), also or None)
 
 

@@ -57,10 +57,13 @@ def key_of(path: Path, root: Path) -> str:
     return name_show(str(relative))
 
 
-def entries(folder: Path, unreadable: list[tuple[Path, OSError]], *, most: int | None = None) -> Iterator[FolderFile]:
+def entries(
+    folder: Path, unreadable: list[tuple[Path, OSError]], *, most: int | None = None, opens_archives: bool = True
+) -> Iterator[FolderFile]:
     """Every file below the folder, oldest first by name, files without a date first.
 
-    A compressed file beside its plain form is listed under its full name. Raises `TooManyFiles` for more than `most`.
+    A compressed file beside its plain form is listed under its full name. Without `opens_archives`, an archive is one file.
+    Raises `TooManyFiles` for more than `most`.
     """
     found: list[FolderFile] = []
 
@@ -76,7 +79,8 @@ def entries(folder: Path, unreadable: list[tuple[Path, OSError]], *, most: int |
             path, name, cut = Path(base) / entry, file_name_parse(entry), packed_end_cut(entry)
             is_second = name is not None and cut != entry and cut in there
             key = name_show(str(path.relative_to(folder))) if is_second else key_of(path, folder)
-            found += _members(key, path) or [FolderFile(key, path, name, Path(base) / cut if is_second else None)]
+            members = _members(key, path) if opens_archives else []
+            found += members or [FolderFile(key, path, name, Path(base) / cut if is_second else None)]
             if most is not None and len(found) > most:
                 raise TooManyFiles
     yield from oldest_first(found)

@@ -1,12 +1,14 @@
 """Stored files of a station, put there as uploads, and back-fills of them."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
 from cards.conftest import card, organization, station
 from cards.test_card_send import ingest, queues, rows
 
 from fleet.files.models import FileRevision
+from fleet.files.store.contents import content_name, contents_storage
 from fleet.files.store.uploads import FileAsked, UploadSender, upload_begin, upload_settle, upload_writer
 from fleet.ingest.backfill.services import backfill_answer, backfill_ask
 from fleet.ingest.backfill.turns import backfills_work
@@ -39,6 +41,11 @@ def store(station, path, content) -> FileRevision:
         upload = upload_settle(upload)
     assert upload.state in {"stored", "known"}, upload.reason
     return FileRevision.objects.filter(file__station=station, file__path=path).latest("number")
+
+
+def content_path(content) -> Path:
+    """Where the bytes of a content are on the disk."""
+    return Path(contents_storage(content.place).path(content_name(content.sha256)))
 
 
 def store_card(station, folder, place="") -> int:

@@ -1,5 +1,6 @@
 """Stored archives are read as the files in them; nothing in them is believed, and the rest goes on."""
 
+import errno
 import gzip
 import io
 import os
@@ -8,6 +9,7 @@ import tarfile
 import tracemalloc
 import zipfile
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from backfill.conftest import rows, sent, store, surveyed, worked
@@ -15,6 +17,7 @@ from backfill.test_backfill import kinds, sums_hold
 from billiard.exceptions import SoftTimeLimitExceeded
 from cards.conftest import LINES, OTHER, file_name, hour_text
 
+from fleet.core import clock
 from fleet.ingest.backfill import pieces, tar, totals, turns
 from fleet.ingest.backfill.selectors import backfill_files, backfill_questions, backfill_report
 from fleet.ingest.backfill.services import backfill_ask, backfill_stop
@@ -138,6 +141,38 @@ def test_a_workroom_that_cannot_be_cleared_fails_one_back_fill_and_says_so(card,
     monkeypatch.setattr(turns, "workroom_clear", clear)
     failed = surveyed(station)
     assert (failed.state, failed.reason[:20]) == ("failed", "Folders are too deep")
+
+
+def test_a_zip_archive_with_the_name_of_a_data_file_is_refused_and_the_rest_is_read(station, ingest):
+    packed = zip_of((file_name(hour=1), hour_text(1)), (file_name(hour=2), hour_text(2)))
+    store(station, file_name(hour=3), packed)
+    store(station, file_name(hour=4), hour_text(4))
+    store(station, "b.tar", tar_of((file_name(hour=5), packed), (file_name(hour=6), hour_text(6)), mode="w"))
+    done = sent(surveyed(station))
+    assert done.state == "done", done.reason
+    assert told(done) == {file_name(hour=3): pieces._NAMED, f"b.tar/{file_name(hour=5)}": pieces._NESTED}
+    assert rows()["p"] == 12
+    assert sums_hold(done)
+
+
+@pytest.mark.parametrize("name", ["full.tar.gz", file_name(hour=7)])
+def test_a_full_disk_delays_a_back_fill_and_refuses_no_file(station, queues, monkeypatch, name):
+    store(station, name, tar_of((file_name(hour=7), hour_text(7))) if name.endswith("gz") else hour_text(7))
+    asked, opened = backfill_ask(actor=SERVER, station=station), Path.open
+
+    def full(path, mode="r", *arguments, **named):
+        if mode == "xb":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return opened(path, mode, *arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", full)
+        waiting = worked(asked)
+    assert (waiting.state, waiting.stored) == ("surveying", 0)
+    assert "No space left on device" in waiting.reason
+    Backfill.objects.update(due_at=clock.now())
+    assert worked(asked).state == "surveyed"
+    assert told(asked) == {}
 
 
 def test_two_stations_in_one_zip_are_asked_about(card, station, ingest):

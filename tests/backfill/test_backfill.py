@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from agent.test_replay import drained, grep_counted
 from agent.test_to_database import deliveries
-from backfill.conftest import SERVER, rows, sent, store, store_card, surveyed, worked
+from backfill.conftest import SERVER, content_path, rows, sent, store, store_card, surveyed, worked
 from cards.conftest import LINES, OTHER, REAL_CARD, file_name, hour_text
 from django.db import connection
 from django.db.models import Value
@@ -18,7 +18,6 @@ from fleet.core import clock
 from fleet.core.errors import Conflict, Forbidden, InvalidInput
 from fleet.core.models import AuditEntry, OutboxMessage
 from fleet.files.models import StationFile, StoredContent
-from fleet.files.store.contents import content_path
 from fleet.ingest.backfill import pieces, turns
 from fleet.ingest.backfill.selectors import backfill_files, backfill_questions, backfill_report
 from fleet.ingest.backfill.services import KEPT, backfill_answer, backfill_ask, backfill_stop
@@ -28,6 +27,7 @@ from fleet.ingest.corrections.time_shifts import time_shift
 from fleet.ingest.models import Backfill, BackfillFile
 from fleet.ingest.pipeline import Pipeline
 from fleet.organizations.access import Viewer
+from fleet.stations.models import Station
 from fleet.telemetry.models import StreamLedger
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -172,6 +172,19 @@ def test_lines_with_a_corrected_time_are_asked_about(station, ingest):
         backfill_answer(actor=SERVER, backfill=survey, answers=CardAnswers(any_clock=True))
 
 
+def test_times_that_are_corrected_between_survey_and_answer_are_surveyed_again(station, ingest):
+    store(station, file_name(hour=4), b"p3,946684811.5266,2.637,-38.87,-53.61\n")
+    sent(surveyed(station), any_clock=True)
+    StreamLedger.objects.update(stream=Concat(Value("outbox-"), "stream"))
+    survey = surveyed(station)
+    time_shift(actor=SERVER, station=station, side="behind", offset=timedelta(days=8_000))
+    again = sent(survey, any_clock=True)
+    assert again.state == State.SURVEYED
+    with pytest.raises(Conflict, match="corrected time"):
+        backfill_answer(actor=SERVER, backfill=again, answers=CardAnswers(any_clock=True))
+    assert rows()["p"] == 1
+
+
 def test_a_selection_is_read_and_nothing_else(card, station, ingest):
     store_card(station, card)
     only = surveyed(station, search="-ctt")
@@ -191,12 +204,17 @@ def test_a_selection_is_read_and_nothing_else(card, station, ingest):
 
 def test_a_file_that_changed_between_survey_and_sending_is_left_with_a_word(station, ingest):
     store(station, file_name(), hour_text())
+    sent(surveyed(station))
     store(station, file_name(hour=1), hour_text(1))
     survey = surveyed(station)
     store(station, file_name(), hour_text() + b"p3,1639614399.5266,2.637,-38.87,-53.61\n")
     done = sent(survey)
     assert backfill_report(done).totals.changed == 1
-    assert rows()["p"] == 6
+    assert rows()["p"] == 12
+    assert [(one.letter, one.new, one.missing) for one in backfill_report(done).kinds if one.letter == "p"] == [
+        ("p", 6, 0)
+    ]
+    assert sums_hold(done)
     (told,) = backfill_files(backfill=done)
     assert told.reason.startswith("It has changed since the survey")
 
@@ -229,6 +247,17 @@ def test_bytes_that_rot_after_the_survey_are_told_and_close_no_gap(card, station
     assert [file.reason for file in backfill_files(backfill=done)] == [row.get().reason]
     assert row.get().reason.startswith("Its bytes on the server are no longer what was uploaded")
     assert backfill_report(done).totals.closed == 0
+
+
+def test_a_file_is_sent_though_one_of_another_station_has_the_same_content(station, ingest, monkeypatch):
+    monkeypatch.setattr(pieces, "PIECE_FILES", 1)
+    monkeypatch.setattr(turns, "TURN_S", -1.0)
+    store(station, f"a/{file_name(serial=OTHER)}", hour_text())
+    store(station, f"b/{file_name()}", hour_text())
+    # In the order of the survey, the station's own is the copy; its lines were counted with the other one.
+    done = sent(surveyed(station), leaves_others=True)
+    assert done.state == State.DONE
+    assert rows()["p"] == 6
 
 
 def test_it_goes_on_at_each_piece_and_gives_the_same_however_it_is_cut(station, ingest, monkeypatch):
@@ -270,6 +299,15 @@ def test_a_broker_that_is_away_delays_it_and_is_said(card, station, ingest, sett
     Backfill.objects.update(due_at=clock.now())
     assert worked(waiting).state == State.DONE
     assert rows() == LINES
+
+
+def test_one_of_a_station_that_lost_its_serial_after_the_answer_fails_with_a_reason(card, station, ingest):
+    survey = surveyed_of(station, card)
+    backfill_answer(actor=SERVER, backfill=survey, answers=CardAnswers())
+    Station.objects.filter(pk=station.pk).update(serial=f"{station.serial}~1")
+    failed = worked(survey)
+    assert (failed.state, failed.attempts) == (State.FAILED, 1)
+    assert "has no place on the broker any more" in failed.reason
 
 
 def test_one_that_never_ends_is_given_up_with_a_reason(card, station, queues):

@@ -29,6 +29,11 @@ def test_tags(heading, row, expected):
     assert ctt_line_parse(row, heading) == TagLine(*expected)
 
 
+def test_a_title_with_a_nul_is_kept_without_it_so_that_its_message_can_be_stored():
+    heading = "Time,RadioId,TagId,TagRSSI,NodeId,S\x00ky"
+    assert ctt_line_parse("2022-08-15 09:50:39,1,78664C33,-50,,blue", heading).also == {"S\ufffdky": "blue"}
+
+
 def test_a_bluetooth_tag_keeps_what_its_firmware_says_and_has_a_port_of_its_own():
     line = ctt_line_parse("2,1,4,2022-08-15 09:50:39,-72,2D4B784C,13,1,2,3B8B1F,0ab1", made.BLU)
     also = {"UsbPort": "2", "BluRadioId": "1", "RadioId": "4", "Sync": "13", "Product": "1", "Revision": "2"}

@@ -163,7 +163,7 @@ def test_operators_choose_files_and_set_the_policy_and_viewers_see_it(institute,
     assert clients[Role.VIEWER].post(fetch, {"file": [file.pk]}).status_code == 403
     chosen = clients[Role.OPERATOR].post(fetch, {"file": [file.pk]}, follow=True)
     assert "Wanted: 1." in chosen.content.decode()
-    assert "wanted, its turn comes" in chosen.content.decode()
+    assert "wanted, waiting for its turn" in chosen.content.decode()
     usual = f"/organizations/{institute.slug}/fetching/"
     assert clients[Role.OPERATOR].post(usual, {"mode": "all", "order": "newest"}).status_code == 403
     assert clients[Role.OWNER].post(usual, {"mode": "all", "order": "newest"}).status_code == 302

@@ -21,7 +21,7 @@ from fleet.files.store.contents import content_digest, content_open
 from fleet.files.store.parts import parts_room
 from fleet.files.store.uploads import ROOM_LEAST
 from fleet.ingest.backfill.selection import BackfillPlace
-from fleet.ingest.backfill.tar import TarFiles, tar_is
+from fleet.ingest.backfill.tar import TarFiles, disk_check, tar_is
 from fleet.ingest.cards.box import CardBox
 from formats.sensorgnome.account import OpenAccount
 from formats.sensorgnome.card import FILE_MOST, CardReader, FileReport, account_refused
@@ -36,6 +36,7 @@ _COPIED = 1_048_576
 #: How a zip archive begins, and an empty one.
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _ROTTEN = "Its bytes on the server are no longer what was uploaded: upload it again."
+_NAMED = "It is a zip archive with the name of a data file: upload it with a name that ends with .zip."
 _EMPTY, _NESTED = "The archive has no files.", "It is an archive in an archive: upload it by itself."
 
 
@@ -134,11 +135,14 @@ def _loose(revisions: list[FileRevision], _at: BackfillPlace) -> Iterator[CardPi
         root, laid = Path(folder), dict[Path, PieceFile]()
         for revision in revisions:
             what, path = PieceFile(revision), root / revision.file.path
-            if reason := _lay(revision, path):
+            reason = _lay(revision, path)
+            if not reason and _zip_is(path):
+                reason = _NAMED
+            if reason:
                 piece.refuse(revision.file.path, reason, what, revision.content.octets)
             else:
                 laid[path] = what
-        with CardBox(root) as box:
+        with CardBox(root, opens_archives=False) as box:
             piece.box, piece.files = box, [file for file in box.files if file.path in laid]
             piece.what = [laid[file.path] for file in piece.files]
             yield piece
@@ -200,6 +204,7 @@ def _tar(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
         unpacked = TarFiles(opened, octets=revision.content.octets, skip=at.member)
         is_last = False
         while not is_last:
+            _room_check(revision, UNPACKED_MOST)
             with tempfile.TemporaryDirectory(dir=_workroom()) as folder:
                 root, laid = Path(folder), dict[Path, PieceFile]()
                 refused = list[tuple[str, str, int, int]]()
@@ -214,9 +219,9 @@ def _tar(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
                 for name, reason, number, octets in refused:
                     shown = f"{revision.file.path}/{name}" if name else revision.file.path
                     piece.refuse(shown, reason, PieceFile(revision, number), octets)
-                with CardBox(root) as box:
+                with CardBox(root, opens_archives=False) as box:
                     piece.box = box
-                    found = [file for file in box.files if file.path in laid and file.member is None]
+                    found = [file for file in box.files if file.path in laid and not _zip_is(file.path)]
                     piece.files = [file._replace(key=f"{revision.file.path}/{file.key}") for file in found]
                     piece.what = [laid[file.path] for file in found]
                     for path in laid.keys() - {file.path for file in found}:
@@ -230,8 +235,7 @@ def _tar(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
 def _lay(revision: FileRevision, path: Path) -> str:
     """Copy a stored content to a new file; return why it was not, or nothing."""
     content, digest = revision.content, hashlib.sha256()
-    if parts_room() < content.octets + ROOM_LEAST:
-        raise Unavailable(_("The disk of the server has no room to read %(path)s.") % {"path": revision.file.path})
+    _room_check(revision, content.octets)
     try:
         with content_open(content) as opened:
             if content.octets > FILE_MOST and path.name != "archive.zip":
@@ -242,11 +246,22 @@ def _lay(revision: FileRevision, path: Path) -> str:
                     digest.update(some)
                     laid.write(some)
     except OSError as error:
+        disk_check(error)
         return _missing(error)
     if digest.hexdigest() != content.sha256:
         path.unlink()
         return _ROTTEN
     return ""
+
+
+def _room_check(revision: FileRevision, octets: int) -> None:
+    if parts_room() < octets + ROOM_LEAST:
+        raise Unavailable(_("The disk of the server has no room to read %(path)s.") % {"path": revision.file.path})
+
+
+def _zip_is(path: Path) -> bool:
+    with path.open("rb") as raw:
+        return raw.read(4) in _ZIP
 
 
 def _missing(error: OSError) -> str:

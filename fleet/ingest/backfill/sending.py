@@ -13,7 +13,7 @@ from formats.sensorgnome.card import CardPart
 from formats.sensorgnome.content import OTHER, letter_of
 from message_queue.publisher import Publisher
 
-_CHANGED = "It has changed since the survey, so nothing of it was sent: read it again."
+CHANGED = "It has changed since the survey, so nothing of it was sent: read it again."
 
 
 class PieceSender:
@@ -41,10 +41,17 @@ class PieceSender:
             if report.account.state != "done":
                 # Foreign by the answers, or no longer to be read.
                 row.state, row.reason = report.account.state, report.account.reason[:250]
-            row.after = dict(self._here.get(id(report), Counter()))
-            counters_add(totals.after, row.after.items())
+            # Of a file that was not sent, what was here stays here.
+            row.after = dict(self._here.get(id(report), row.before if report.account.state != "done" else Counter()))
+            if report.stream and not row.stream:
+                # A copy in the survey, of a file that was not sent: its lines are in no sum but the other one's.
+                row.reason = report.account.reason[:250]
+            else:
+                counters_add(totals.after, row.after.items())
             if row.missing and report.stream == row.stream:
                 totals.closed += row.missing - max(report.messages - known.get(row.stream, 0), 0)
+        for row in changed:
+            counters_add(totals.after, row.before.items())
         counters_add(totals.held, self._sender.held().items())
         totals.changed += len(changed)
         return [*rows.values(), *changed]
@@ -62,7 +69,7 @@ class PieceSender:
             if row.content_id == content[row.revision_id]:
                 same[row.revision_id, row.member] = row
             else:
-                row.reason, row.after = _CHANGED, {}
+                row.reason, row.after = CHANGED, dict(row.before)
                 changed.append(row)
         return same, changed
 

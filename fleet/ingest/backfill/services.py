@@ -14,6 +14,8 @@ from fleet.core.outbox import job_ask
 from fleet.files.models import FileRevision
 from fleet.ingest.backfill.selection import revisions_selected
 from fleet.ingest.backfill.selectors import backfill_questions
+from fleet.ingest.backfill.surveying import offsets_now
+from fleet.ingest.backfill.totals import totals_read
 from fleet.ingest.backfill.turns import WORK_JOB
 from fleet.ingest.cards.box import FILES_MOST
 from fleet.ingest.cards.services import CardAnswers
@@ -93,17 +95,19 @@ def backfill_ask_check(*, actor: Viewer, station: Station) -> None:
 
 @transaction.atomic
 def backfill_answer(*, actor: Viewer, backfill: Backfill, answers: CardAnswers) -> Backfill:
-    """Answer the questions and send. If other serials are named than before, survey again first.
+    """Answer the questions and send. Survey again first if other serials are named, or times were corrected since.
 
     Raises `Conflict` with what is still open, if it is not surveyed, and if the station can get no data.
     """
     backfill_ask_check(actor=actor, station=backfill.station)
     backfill = Backfill.objects.select_for_update(of=("self",)).select_related("station").get(pk=backfill.pk)
     if backfill.state != State.SURVEYED:
-        raise Conflict(_("There is nothing to answer now: it is %(state)s.") % {"state": backfill.state})
+        raise Conflict(_("This reading has no open questions."))
     also_of = _also_check(backfill.station, answers.also_of)
     backfill.leaves_others, backfill.any_clock = answers.leaves_others, answers.any_clock
-    is_again = set(also_of) != set(backfill.also_of)
+    # Lines that are here at a corrected time would come again with the one in the file.
+    surveyed, corrected = totals_read(backfill.totals).offsets, offsets_now(backfill.station)
+    is_again = set(also_of) != set(backfill.also_of) or (surveyed is not None and surveyed != corrected)
     backfill.also_of = also_of
     if is_again:
         BackfillFile.objects.filter(backfill=backfill).delete()

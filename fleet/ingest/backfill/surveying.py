@@ -5,9 +5,10 @@ from typing import Any
 from fleet.files.models import FileRevision
 from fleet.ingest.backfill.pieces import CardPiece, PieceFile
 from fleet.ingest.backfill.totals import Totals
-from fleet.ingest.cards.known import numbers_counted
+from fleet.ingest.cards.known import numbers_counted, offsets_of, stations_of_serial
 from fleet.ingest.cards.survey import LineCounts, LineJudge, counts_of, serials_of
 from fleet.ingest.models import NAME_MOST, Backfill, BackfillFile
+from fleet.stations.models import Station
 from formats.sensorgnome.card import FileReport
 from formats.sensorgnome.content import OTHER
 
@@ -15,6 +16,11 @@ from formats.sensorgnome.content import OTHER
 def judge_of(backfill: Backfill) -> LineJudge:
     """What compares the lines: only the station's own, as what others have is not this organization's to see."""
     return LineJudge(backfill.station, serials_of(backfill.station, backfill.also_of) | {""}, others=False)
+
+
+def offsets_now(station: Station) -> list[int]:
+    """Microseconds by which rows of the station are corrected now."""
+    return sorted(offsets_of(stations_of_serial(station)))
 
 
 def piece_survey(

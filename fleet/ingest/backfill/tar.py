@@ -4,6 +4,7 @@ Names that lead out of the folder, links, devices and files that are too large a
 unpacks to far more than it has, or has a header without end, is refused from there on.
 """
 
+import errno
 import gzip
 import os
 import tarfile
@@ -20,6 +21,8 @@ from formats.sensorgnome.names import name_show
 _ENDS = (".tar.gz", ".tgz", ".tar")
 _GZIP = b"\x1f\x8b"
 _STEP = 1_048_576
+#: Errors of writing only: one of reading may be that file's alone.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 #: Bytes of headers before one file: `tarfile` reads an extended header into memory at once.
 _HEADER_MOST = 4_000_000
 #: Folders of a path, and its characters: Python removes folders by recursion, and a deep tree could not be removed at all.
@@ -53,6 +56,12 @@ class _Guard:
         if self.left < 0:
             raise InvalidInput("A header in the archive has no end.")
         return some
+
+
+def disk_check(error: Exception) -> None:
+    """Raise the error of a full disk again: it says nothing about a file, and may be over in a minute."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        raise error
 
 
 def tar_is(path: str, head: bytes) -> bool:
@@ -90,6 +99,7 @@ class TarFiles:
                 else:
                     reason = self._unpack(member, path)
             except (tarfile.TarError, OSError, EOFError, zlib.error, InvalidInput) as error:
+                disk_check(error)
                 self.is_over = True
                 sentence = str(error) if isinstance(error, InvalidInput) else f"The archive is broken here: {error}."
                 yield TarMember(self.number, "", root, 0, f"{sentence} What comes after it was not read.")
@@ -126,6 +136,7 @@ class TarFiles:
             self._pass(member)
             return "The archive has another file of this name, which was read."
         except (OSError, ValueError) as error:
+            disk_check(error)
             self._pass(member)
             return f"It cannot be read: {getattr(error, 'strerror', None) or error}."
         with laid:

@@ -52,6 +52,8 @@ class Totals(msgspec.Struct):
     closed: int = 0
     #: Files that changed between survey and sending.
     changed: int = 0
+    #: Corrections of times when the survey began, in microseconds.
+    offsets: list[int] | None = None
 
     def report_add(self, report: FileReport, counts: LineCounts) -> None:
         """Count a file of the survey. Raises `InvalidInput` for too many files, and for those of too many stations."""

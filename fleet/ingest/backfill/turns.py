@@ -29,10 +29,11 @@ from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.ingest.backfill.pieces import CardPiece, pieces, workroom_clear
 from fleet.ingest.backfill.selection import place_of, revisions_left
-from fleet.ingest.backfill.sending import PieceSender
-from fleet.ingest.backfill.surveying import judge_of, piece_survey
+from fleet.ingest.backfill.sending import CHANGED, PieceSender
+from fleet.ingest.backfill.surveying import judge_of, offsets_now, piece_survey
 from fleet.ingest.backfill.totals import totals_read, totals_write
 from fleet.ingest.models import Backfill, BackfillFile
+from message_queue.errors import SerialNotAllowed
 from message_queue.publisher import Publisher
 
 _log = logging.getLogger("roost.backfill")
@@ -118,6 +119,11 @@ def _turn(backfill: Backfill) -> None:
         _log.exception("Back-fill %s met an error of the disk", backfill.pk)
         reason = _("The server could not read or write: %(reason)s.") % {"reason": error.strerror or error}
         _ours(backfill).update(due_at=clock.now() + _AGAIN_AFTER, reason=reason[:500])
+    except SerialNotAllowed:
+        # It has become its successor's since the answer.
+        reason = _("%(serial)s has no place on the broker any more: read its files as its successor's.")
+        reason %= {"serial": backfill.station.serial}
+        _ours(backfill).update(state=State.FAILED, done_at=clock.now(), reason=reason[:500])
     except DomainError as error:
         _ours(backfill).update(state=State.FAILED, done_at=clock.now(), reason=str(error)[:500])
 
@@ -128,6 +134,8 @@ def _work(backfill: Backfill) -> None:
     is_survey = backfill.state == State.SURVEYING
     totals, met = totals_read(backfill.totals), _met(backfill)
     judge = judge_of(backfill)
+    if totals.offsets is None:
+        totals.offsets = offsets_now(backfill.station)
     opened = nullcontext(None) if is_survey else Publisher(settings.ROOST_COMMAND_BROKER_URL)
     with opened as publisher, closing(pieces(revisions_left(backfill), place_of(backfill))) as found:
         sender = PieceSender(backfill, publisher, lambda _: _moved(backfill), PATIENCE_S) if publisher else None
@@ -149,7 +157,8 @@ def _met(backfill: Backfill) -> dict[str, str]:
     """Files that were read in this state, by the stream of their content."""
     rows = BackfillFile.objects.filter(backfill=backfill).exclude(stream="")
     if backfill.state == State.SENDING:
-        rows = rows.filter(after__isnull=False)
+        # Nothing was sent of those that are foreign, refused or changed: a file that is the same must be.
+        rows = rows.filter(after__isnull=False, state="done").exclude(reason=CHANGED)
     return dict(rows.values_list("stream", "name"))
 
 

@@ -30,10 +30,11 @@ _LINK = "It is a link; only files are read."
 
 
 class CardBox:
-    """An open card. `files` are all files on it, oldest first."""
+    """An open card. `files` are all files on it, oldest first; without `opens_archives`, one for an archive in a folder."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, opens_archives: bool = True) -> None:
         self.path = path
+        self._opens_archives = opens_archives
         self.files: list[FolderFile] = []
         self._unreadable: list[tuple[Path, OSError]] = []
         self._archive: tuple[Path, zipfile.ZipFile] | None = None
@@ -76,7 +77,8 @@ class CardBox:
         """Raises `InvalidInput` if this is no card, or too much of one."""
         try:
             if self.path.is_dir():
-                return list(entries(self.path, self._unreadable, most=FILES_MOST))
+                opens = self._opens_archives
+                return list(entries(self.path, self._unreadable, most=FILES_MOST, opens_archives=opens))
             files = archive_members(self._open(self.path), self.path)
         except TooManyFiles as error:
             raise _too_many() from error

@@ -47,6 +47,7 @@ _KINDS = {
     "C": gettext_lazy("clock"),
     "S": gettext_lazy("settings"),
     "F": gettext_lazy("filter"),
+    "H": gettext_lazy("readings"),
 }
 
 
