@@ -1,8 +1,8 @@
 """Queries for the files that a station holds: where each is between the station and the store, and the sums.
 
 kept ──the policy or a person wants it──▶ wanted ──asked──▶ asked ──▶ stored
-                                            ▲                 ├────▶ refused, and wanted again after a day
-                                            └──its time ended─┘
+                                            ▲                 ├────▶ refused, changed or gone: refused, and wanted
+                                            └──its time ended─┘      again after a day, or as another content
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,9 @@ REASONS: dict[str, Promise] = {
 }
 #: Lines of these kinds are detections.
 _DETECTIONS = ["pulse", "tag", "burst"]
-#: After which a refused file is asked for again.
+#: Ends after which the station would say the same at once: the content is not what it told, or cannot be had.
+FAILED_ENDS = ["refused", "changed", "gone"]
+#: After which a file with such an end is asked for again; another content is asked for at once.
 REFUSED_FOR = timedelta(days=1)
 
 
@@ -108,7 +110,7 @@ def states_add(station: Station, rule: FetchRule, moment: datetime) -> Any:
                 When(is_stored | Q(end="known"), then=Value("stored")),
                 When(is_gone=True, then=Value("gone")),
                 When(asked_until__gt=moment, then=Value("asked")),
-                When(end="refused", ended_at__gt=moment - REFUSED_FOR, then=Value("refused")),
+                When(end__in=FAILED_ENDS, ended_at__gt=moment - REFUSED_FOR, then=Value("refused")),
                 When(kept_for="", then=Value("wanted")),
                 default=Value("kept"),
                 output_field=CharField(),

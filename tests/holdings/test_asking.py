@@ -1,0 +1,50 @@
+"""What a station is asked for, and what it is not asked for again: ends that would only repeat, and empty looks."""
+
+import hashlib
+from datetime import timedelta
+
+import pytest
+from people import SERVER, institute, station_of
+
+from fleet.commands.models import Command
+from fleet.core import clock
+from fleet.holdings.fetching import station_fetch
+from fleet.holdings.models import HeldFile, StationHolding
+from fleet.holdings.policy import FetchRule, policy_set, rule_of_station
+from fleet.holdings.selectors import held_list
+
+__all__ = ["institute"]
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def station(institute):
+    """A station that told of its files, all of which are fetched."""
+    station, now = station_of(institute), clock.now()
+    StationHolding.objects.create(
+        station=station, said_at=now, said_stream="s", said_seq=1, received_at=now, held=1, held_octets=1, waiting=0,
+        waiting_octets=0,
+    )  # fmt: skip
+    policy_set(actor=SERVER, owner=station, rule=FetchRule(mode="all"))
+    return station
+
+
+def held_make(station, path: str, **more) -> HeldFile:
+    told = {"said_at": clock.now(), "said_stream": "s", "said_seq": 1, "listing": 1, "first_told_at": clock.now()}
+    sha256 = hashlib.sha256(path.encode()).hexdigest()
+    return HeldFile.objects.create(station=station, path=path, octets=1, sha256=sha256, **told, **more)
+
+
+def state_of(station) -> str:
+    return held_list(station=station, rule=rule_of_station(station)).get().state
+
+
+@pytest.mark.parametrize("end", ["refused", "changed", "gone"])
+def test_an_end_that_would_only_repeat_itself_waits_a_day(station, end):
+    now = clock.now()
+    held_make(station, "a.bin", end=end, ended_at=now - timedelta(minutes=1))
+    assert state_of(station) == "refused"
+    assert [station_fetch(station=station, moment=now) for _ in range(3)] == [0, 0, 0]
+    assert not Command.objects.exists()
+    assert station_fetch(station=station, moment=now + timedelta(days=1)) == 1
