@@ -4,10 +4,12 @@ import hashlib
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from people import SERVER, institute, station_of
 
 from fleet.commands.models import Command
 from fleet.core import clock
+from fleet.holdings import fetching
 from fleet.holdings.fetching import station_fetch
 from fleet.holdings.models import HeldFile, StationHolding
 from fleet.holdings.policy import FetchRule, policy_set, rule_of_station
@@ -48,3 +50,31 @@ def test_an_end_that_would_only_repeat_itself_waits_a_day(station, end):
     assert [station_fetch(station=station, moment=now) for _ in range(3)] == [0, 0, 0]
     assert not Command.objects.exists()
     assert station_fetch(station=station, moment=now + timedelta(days=1)) == 1
+
+
+def test_a_station_with_nothing_to_ask_for_is_not_read_again_until_something_changes(station, monkeypatch):
+    now, looks, usual = clock.now(), [], fetching._next_files
+    monkeypatch.setattr(fetching, "_next_files", lambda *words: looks.append(1) or usual(*words))
+    assert [station_fetch(station=station, moment=now) for _ in range(3)] == [0, 0, 0]
+    assert len(looks) == 1
+    held_make(station, "a.bin")
+    StationHolding.objects.update(received_at=now + timedelta(seconds=1))
+    assert station_fetch(station=station, moment=now) == 1
+    assert len(looks) == 2
+
+
+def test_the_trouble_of_one_station_is_not_that_of_the_others(institute, station, monkeypatch, caplog):
+    other = station_of(institute)
+    served: list[int] = []
+
+    def fetch(*, station, moment):
+        served.append(station.pk)
+        if len(served) == 1:
+            raise OperationalError("canceling statement due to statement timeout")
+        return 1
+
+    monkeypatch.setattr(fetching, "station_fetch", fetch)
+    monkeypatch.setattr(fetching, "_stations_in_turn", lambda: [station.pk, other.pk])
+    assert fetching.files_fetch(moment=clock.now()) == 1
+    assert served == [station.pk, other.pk]
+    assert f"{station.serial} was not asked for files" in caplog.text
