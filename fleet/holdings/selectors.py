@@ -93,12 +93,15 @@ def states_add(station: Station, rule: FetchRule, moment: datetime) -> Any:
     """The station's files with `state`, and with `kept_for` for those that the policy leaves there."""
     # Read once for all rows: asked for each of 100,000 rows, it would take seconds.
     contents = FileRevision.objects.filter(file__station=station, content__state=StoredContent.State.KEPT)
-    is_stored = Q(sha256__in=contents.values("content__sha256"))
+    # An earlier state of a file that is here in a later one is known, and not stored by itself.
+    is_stored = Q(sha256__in=contents.values("content__sha256")) | Q(
+        end="known", path__in=contents.values("file__path")
+    )
     return (
         HeldFile.objects.filter(station=station)
         .annotate(
             kept_for=Case(
-                When(is_stored | Q(is_gone=True) | Q(end="known"), then=Value("")),
+                When(is_stored | Q(is_gone=True), then=Value("")),
                 *_kept_cases(rule, moment),
                 default=Value(""),
                 output_field=CharField(),
@@ -106,8 +109,7 @@ def states_add(station: Station, rule: FetchRule, moment: datetime) -> Any:
         )
         .annotate(
             state=Case(
-                # An earlier state of a file that is here in a later one is known, and not stored by itself.
-                When(is_stored | Q(end="known"), then=Value("stored")),
+                When(is_stored, then=Value("stored")),
                 When(is_gone=True, then=Value("gone")),
                 When(asked_until__gt=moment, then=Value("asked")),
                 When(end__in=FAILED_ENDS, ended_at__gt=moment - REFUSED_FOR, then=Value("refused")),

@@ -78,3 +78,9 @@ def test_the_trouble_of_one_station_is_not_that_of_the_others(institute, station
     assert fetching.files_fetch(moment=clock.now()) == 1
     assert served == [station.pk, other.pk]
     assert f"{station.serial} was not asked for files" in caplog.text
+
+
+def test_a_known_content_that_the_store_has_lost_is_asked_for_again(station):
+    held_make(station, "a.bin", end="known", ended_at=clock.now())
+    assert state_of(station) == "wanted"
+    assert station_fetch(station=station, moment=clock.now()) == 1
