@@ -121,7 +121,10 @@ class Uploader:
             if _is_for_later(answer):
                 attempts.failed(ServerAway(answer.reason), wait=answer.headers.get("Retry-After", ""))
             if answer.status != http.HTTPStatus.NO_CONTENT:
-                answer = self._ask(attempts, "HEAD", place, {})
+                refusal, answer = answer.reason, self._ask(attempts, "HEAD", place, {})
+                if 0 <= answer.offset <= offset:
+                    # Such as a proxy with a limit: sent again at once, the same bytes would be refused for ever.
+                    attempts.failed(ServerAway(refusal))
         if answer.status in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.GONE):
             return -1
         if answer.offset < 0:

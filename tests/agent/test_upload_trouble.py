@@ -1,11 +1,15 @@
-"""An upload beside a disk that does not give a file."""
+"""An upload beside a disk that does not give a file, and a server that takes none of its bytes."""
 
 import http.server
+import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from station_agent.errors import ServerAway
+from station_agent.uploads import tus
 from station_agent.uploads.tus import FileRefused, LocalFile, Uploader
 
 
@@ -64,3 +68,18 @@ def test_a_file_that_the_disk_does_not_give_is_refused_and_not_the_server_s_faul
     # Of a folder the system gives no bytes, as of a bad sector.
     with pytest.raises(FileRefused, match="The station cannot read it"):
         uploader_to(server, give_up=0.1).upload(file_at(tmp_path, 1_000), lambda _there: None)
+
+
+def test_a_server_that_takes_no_byte_is_given_up_after_pauses(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(tus, "RETRY_FIRST", 0.1)
+    path = tmp_path / "a.bin"
+    path.write_bytes(os.urandom(1_000))
+    began = time.monotonic()
+
+    def progress(_there: int) -> None:
+        assert time.monotonic() - began < 60, "it never gives up"
+
+    with pytest.raises(ServerAway, match="413"):
+        uploader_to(server, give_up=1.0).upload(file_at(path, 1_000), progress)
+    # Pauses of 0.1, 0.2 and 0.4 seconds fit, and no more.
+    assert server.asked.count("PATCH") <= 4
