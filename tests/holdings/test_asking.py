@@ -11,6 +11,7 @@ from fleet.commands.models import Command
 from fleet.core import clock
 from fleet.holdings import fetching
 from fleet.holdings.fetching import station_fetch
+from fleet.holdings.handover import holdings_hand_over
 from fleet.holdings.models import HeldFile, StationHolding
 from fleet.holdings.policy import FetchRule, policy_set, rule_of_station
 from fleet.holdings.selectors import held_list
@@ -84,3 +85,12 @@ def test_a_known_content_that_the_store_has_lost_is_asked_for_again(station):
     held_make(station, "a.bin", end="known", ended_at=clock.now())
     assert state_of(station) == "wanted"
     assert station_fetch(station=station, moment=clock.now()) == 1
+
+
+def test_a_station_that_is_handed_over_leaves_its_policy_and_wishes_behind(station):
+    now = clock.now()
+    held_make(station, "a.bin", wanted_at=now, wanted_by_name="olga", asked_until=now + timedelta(hours=1))
+    holdings_hand_over(station=station)
+    file = HeldFile.objects.get()
+    assert (file.wanted_at, file.wanted_by_name, file.asked_until) == (None, "", None)
+    assert rule_of_station(station).mode == "none"
