@@ -66,7 +66,10 @@ class ManifestBook:
                 sql.executemany(
                     "INSERT INTO held_files VALUES (?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0) ON CONFLICT (name) DO UPDATE SET "
                     "size = excluded.size, mtime = excluded.mtime, inode = excluded.inode, sha256 = '', told = 0, "
-                    "is_full = 0, is_gone = 0",
+                    "is_full = 0, is_gone = 0, "
+                    # Of a file that a listing was about to name, it must name the change.
+                    "was_told = CASE WHEN held_files.was_told > 0 AND held_files.told = 0 AND "
+                    "(held_files.sha256 != '' OR held_files.is_gone = 1) THEN 2 ELSE held_files.was_told END",
                     [(file.name, folder.name, file.account, *file.signature) for file in news],
                 )
                 _gone_note(sql, gone)

@@ -181,6 +181,19 @@ def test_everything_is_told_again_on_request_and_after_a_drop(root, make_station
     assert [body.listing for body in manifests(station)].count(3) == 1
 
 
+def test_a_listing_names_a_file_that_this_very_look_finds_changed(root, make_station):
+    path = write(root, "2026-05-01/a.bin", b"a")
+    station = make_station()
+    source = source_of(station)
+    settle(source)
+    path.write_bytes(b"bb")
+    assert handlers()["list_files"].run(station, NoParameters()).state == "succeeded"
+    settle(source)
+    last = list(manifests(station))[-1]
+    assert (last.is_listed, [file.path for file in last.files]) == (True, ["2026-05-01/a.bin"])
+    assert set(known(manifests(station))) == {"2026-05-01/a.bin"}
+
+
 def test_a_visiting_station_tells_a_bounded_part_a_day(root, make_station):
     for number in range(600):
         write(root, f"2026-05-01/{number:04d}.bin", b"%d" % number)
