@@ -115,6 +115,21 @@ def test_what_is_gone_is_told_and_a_folder_that_is_away_too(root, make_station):
     assert [file.path for file in list(manifests(station))[-1].files if file.is_gone] == ["2026-05-02/b.bin"]
 
 
+def test_what_lies_below_an_unreadable_folder_is_not_gone(root, make_station):
+    write(root, "2026-05-01/inner/a.bin", b"a")
+    write(root, "b.bin", b"b")
+    station = make_station()
+    source = source_of(station)
+    settle(source)
+    # As of a card that is not mounted for a while.
+    away = root.rename(root.with_name("away"))
+    settle(source)
+    away.rename(root)
+    settle(source)
+    assert [file.path for body in list(manifests(station))[1:] for file in body.files] == []
+    assert set(known(manifests(station))) == {"2026-05-01/inner/a.bin", "b.bin"}
+
+
 def test_a_file_that_changes_while_it_is_hashed_is_not_told(root, make_station, monkeypatch):
     path = write(root, "2026-05-01/a.bin", os.urandom(300_000))
     monkeypatch.setattr(hashing, "SLICE_SECONDS", -1.0)
