@@ -4,11 +4,13 @@ One command asks for at most `MAX_ASKED` files; the next one follows when the st
 """
 
 import logging
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db import transaction
-from django.db.models import F, Q, Sum
+from django.core.cache import cache
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from fleet.commands.models import Command
@@ -31,6 +33,13 @@ _log = logging.getLogger(__name__)
 CHOSEN_MOST = 500
 #: Shortest time for which it is worth asking.
 _WINDOW_LEAST = timedelta(minutes=2)
+#: For which an order lasts at most.
+_ORDER_MOST = timedelta(days=1)
+#: Seconds after which a run ends; the next one goes on with the station after the last one it served.
+RUN_S = 240.0
+#: Seconds for which a station that had nothing to ask for is not looked at again, unless something changed.
+_EMPTY_S = 3_600
+_LAST_SERVED = "holdings.fetch.last"
 #: Commands that ended without doing it.
 _ENDED_BADLY = (Command.State.FAILED, Command.State.REFUSED, Command.State.EXPIRED, Command.State.CANCELLED)
 
@@ -82,12 +91,23 @@ def files_fetch(*, moment: datetime) -> int:
     with session_lock("roost.holdings.fetch") as is_ours:
         if not is_ours:
             return 0
-        for station in _stations_with_policy():
+        until = time.monotonic() + RUN_S
+        for station_id in _stations_in_turn():
+            if time.monotonic() > until:
+                _log.warning("There was no time to ask all stations for files: the next run goes on with the others.")
+                break
+            station = Station.objects.select_related("organization").filter(pk=station_id).first()
+            if station is None:
+                continue
             try:
                 asked += station_fetch(station=station, moment=moment)
             except DomainError as error:
                 # Too many commands wait for it, or it was retired just now: the next run tries again.
                 _log.info("%s was not asked for files: %s", station.serial, error)
+            except DatabaseError:
+                # One station's trouble is not that of the others; the next run tries again.
+                _log.exception("%s was not asked for files.", station.serial)
+            cache.set(_LAST_SERVED, station_id, None)
     return asked
 
 
@@ -96,17 +116,20 @@ def station_fetch(*, station: Station, moment: datetime) -> int:
     """Ask one station for the next files; return how many. Raises what `command_issue` raises."""
     rule = rule_of_station(station)
     _ends_note(station, moment)
-    rows = HeldFile.objects.filter(station=station)
     until = window_end(rule, zone=station.organization.timezone, moment=moment)
     if rule.mode == Mode.NONE or until is None or until - moment < _WINDOW_LEAST:
         return 0
     if not StationHolding.objects.filter(station=station).exists():
         _listing_ask(station, moment)
         return 0
-    if rows.filter(asked_until__gt=moment).exists():
+    if _asked_now(station, moment).exists():
+        return 0
+    key, seen = f"holdings.fetch.empty.{station.pk}", _what_decides(station, rule, moment)
+    if cache.get(key) == seen:
         return 0
     chosen = _next_files(station, rule, moment)
     if not chosen:
+        cache.set(key, seen, _EMPTY_S)
         return 0
     parameters = {
         "files": [{"path": file.path, "sha256": file.sha256} for file in chosen],
@@ -135,24 +158,46 @@ def octets_left(*, station: Station, rule: FetchRule, moment: datetime) -> int |
     return max(rule.octets_per_day - int(used), 0)
 
 
-def _stations_with_policy() -> Iterable[Station]:
-    """Stations that know the command and have a policy, their own or their organization's."""
+def _stations_in_turn() -> list[int]:
+    """Ids of stations that know the command and have a policy, their own or their organization's.
+
+    Those after the last one served come first, so that none is left out for ever.
+    """
     policies = FetchPolicy.objects.exclude(mode=Mode.NONE)
     own = Q(fetch_policy__in=policies)
     usual = Q(fetch_policy=None, organization__fetch_policy__in=policies)
-    return (
+    found = (
         Station.objects.filter(own | usual, retired_at=None, deleted_at=None, organization__deleted_at=None)
         .filter(contact__hello__commands__contains=[COMMAND.name])
-        .select_related("organization")
-        .order_by("pk")
-        .iterator(chunk_size=500)
+        .values_list("pk", flat=True)
     )
+    last = int(cache.get(_LAST_SERVED) or 0)
+    return sorted(found, key=lambda station_id: (station_id <= last, station_id))
+
+
+def _asked_now(station: Station, moment: datetime) -> QuerySet[HeldFile]:
+    """The files that the station may upload now. By `asked_at` they are found without reading all its rows."""
+    return HeldFile.objects.filter(station=station, asked_at__gte=moment - _ORDER_MOST, asked_until__gt=moment)
+
+
+def _what_decides(station: Station, rule: FetchRule, moment: datetime) -> str:
+    """All that decides what is wanted, but for time: while it stays the same, an empty look need not be repeated."""
+    told = StationHolding.objects.filter(station=station).values_list("received_at", flat=True).first()
+    chosen = HeldFile.objects.filter(station=station, wanted_at__isnull=False)
+    wish = chosen.aggregate(files=Count("pk"), newest=Max("wanted_at"))
+    return f"{rule} {told} {wish['files']} {wish['newest']} {moment.date()}"
 
 
 def _next_files(station: Station, rule: FetchRule, moment: datetime) -> list[HeldFile]:
     """The next files to ask for: what people chose first, then by age, as far as the day's bytes reach."""
     left = octets_left(station=station, rule=rule, moment=moment)
+    with connection.cursor() as cursor:
+        # Otherwise the stored contents of a large card are read again for each of its files.
+        cursor.execute("SET LOCAL work_mem = '64MB'")
     wanted = states_add(station, rule, moment).filter(state="wanted")
+    if rule.mode == Mode.ON_DEMAND:
+        # Nothing else can be wanted: these few are found by their index.
+        wanted = wanted.filter(wanted_at__isnull=False)
     age = F("last_at").desc(nulls_last=True) if rule.is_newest_first else F("last_at").asc(nulls_first=True)
     path = "-path" if rule.is_newest_first else "path"
     chosen: list[HeldFile] = []
@@ -174,7 +219,7 @@ def _listing_ask(station: Station, moment: datetime) -> None:
 
 def _ends_note(station: Station, moment: datetime) -> None:
     """Files of a command that did not run are refused with its reason; after a day they are asked for again."""
-    asked = HeldFile.objects.filter(station=station, asked_until__gt=moment)
+    asked = _asked_now(station, moment)
     ids = {command_id for command_id in asked.values_list("asked_with", flat=True) if command_id}
     for command in Command.objects.filter(pk__in=ids, state__in=_ENDED_BADLY):
         reason = command.note or _("The command failed; no reason was given.")

@@ -1,8 +1,8 @@
 """Queries for the files that a station holds: where each is between the station and the store, and the sums.
 
 kept ──the policy or a person wants it──▶ wanted ──asked──▶ asked ──▶ stored
-                                            ▲                 ├────▶ refused, and wanted again after a day
-                                            └──its time ended─┘
+                                            ▲                 ├────▶ refused, changed or gone: refused, and wanted
+                                            └──its time ended─┘      again after a day, or as another content
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,9 @@ REASONS: dict[str, Promise] = {
 }
 #: Lines of these kinds are detections.
 _DETECTIONS = ["pulse", "tag", "burst"]
-#: After which a refused file is asked for again.
+#: Ends after which the station would say the same at once: the content is not what it told, or cannot be had.
+FAILED_ENDS = ["refused", "changed", "gone"]
+#: After which a file with such an end is asked for again; another content is asked for at once.
 REFUSED_FOR = timedelta(days=1)
 
 
@@ -91,12 +93,15 @@ def states_add(station: Station, rule: FetchRule, moment: datetime) -> Any:
     """The station's files with `state`, and with `kept_for` for those that the policy leaves there."""
     # Read once for all rows: asked for each of 100,000 rows, it would take seconds.
     contents = FileRevision.objects.filter(file__station=station, content__state=StoredContent.State.KEPT)
-    is_stored = Q(sha256__in=contents.values("content__sha256"))
+    # An earlier state of a file that is here in a later one is known, and not stored by itself.
+    is_stored = Q(sha256__in=contents.values("content__sha256")) | Q(
+        end="known", path__in=contents.values("file__path")
+    )
     return (
         HeldFile.objects.filter(station=station)
         .annotate(
             kept_for=Case(
-                When(is_stored | Q(is_gone=True) | Q(end="known"), then=Value("")),
+                When(is_stored | Q(is_gone=True), then=Value("")),
                 *_kept_cases(rule, moment),
                 default=Value(""),
                 output_field=CharField(),
@@ -104,11 +109,10 @@ def states_add(station: Station, rule: FetchRule, moment: datetime) -> Any:
         )
         .annotate(
             state=Case(
-                # An earlier state of a file that is here in a later one is known, and not stored by itself.
-                When(is_stored | Q(end="known"), then=Value("stored")),
+                When(is_stored, then=Value("stored")),
                 When(is_gone=True, then=Value("gone")),
                 When(asked_until__gt=moment, then=Value("asked")),
-                When(end="refused", ended_at__gt=moment - REFUSED_FOR, then=Value("refused")),
+                When(end__in=FAILED_ENDS, ended_at__gt=moment - REFUSED_FOR, then=Value("refused")),
                 When(kept_for="", then=Value("wanted")),
                 default=Value("kept"),
                 output_field=CharField(),

@@ -30,6 +30,7 @@ from fleet.core.outbox import event_announce
 from fleet.core.requests.origin import origin_begin
 from fleet.deployments.handover import deployments_end, deployments_go_along
 from fleet.files.photos import photos_hide
+from fleet.holdings.handover import holdings_hand_over
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import ApiKey, Organization
 from fleet.stations.life.succession import station_succeed
@@ -138,6 +139,8 @@ def _hand_over_row(station: Station, organization: Organization) -> Station:
     Incident.objects.filter(station=station).update(organization=organization)
     deployments_go_along(station=station, organization=organization)
     photos_hide(station=station)
+    # Nor does what the old organization wanted of its files, and under whose name.
+    holdings_hand_over(station=station)
     # The new organization must not see the differences that the old one's login found at Motus.
     MotusDifference.objects.filter(station=station).delete()
     return station

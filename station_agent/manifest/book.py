@@ -1,7 +1,7 @@
 """The held files in the database: signature, SHA-256, and whether the server was told."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from message_queue.contracts.manifest import ToldFile
@@ -66,17 +66,23 @@ class ManifestBook:
                 sql.executemany(
                     "INSERT INTO held_files VALUES (?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0) ON CONFLICT (name) DO UPDATE SET "
                     "size = excluded.size, mtime = excluded.mtime, inode = excluded.inode, sha256 = '', told = 0, "
-                    "is_full = 0, is_gone = 0",
+                    "is_full = 0, is_gone = 0, "
+                    # Of a file that a listing was about to name, it must name the change.
+                    "was_told = CASE WHEN held_files.was_told > 0 AND held_files.told = 0 AND "
+                    "(held_files.sha256 != '' OR held_files.is_gone = 1) THEN 2 ELSE held_files.was_told END",
                     [(file.name, folder.name, file.account, *file.signature) for file in news],
                 )
                 _gone_note(sql, gone)
 
-    def folders_end(self, seen: set[str]) -> None:
-        """After a walk: files in folders that no longer exist are gone."""
+    def folders_end(self, seen: set[str], unreadable: set[str], prefixes: Collection[str]) -> None:
+        """After a walk: files in folders that no longer exist are gone, but for those below an unreadable one.
+
+        `prefixes`: names of the data folders.
+        """
         with self._database.reading() as sql:
             folders = [row[0] for row in sql.execute("SELECT DISTINCT folder FROM held_files WHERE is_gone = 0")]
         for folder in folders:
-            if folder not in seen:
+            if folder not in seen and not any(_is_below(folder, each, prefixes) for each in unreadable):
                 self.folder_note(FoundFolder(folder, []))
 
     def unhashed(self, most: int) -> list[FoundFile]:
@@ -152,6 +158,13 @@ class ManifestBook:
                 "UPDATE held_files SET told = 0 WHERE told = 1 AND is_full = 0 AND account IN "
                 "(SELECT path FROM file_accounts WHERE state != 'open')"
             )
+
+
+def _is_below(folder: str, upper: str, prefixes: Collection[str]) -> bool:
+    if upper:
+        return folder.startswith(f"{upper}/")
+    # The data folder without a name has all that is not in another one.
+    return not any(folder == each or folder.startswith(f"{each}/") for each in prefixes if each)
 
 
 def _gone_note(sql: sqlite3.Connection, names: list[str]) -> None:

@@ -64,6 +64,7 @@ class Walk:
 
     def _look(self, prefix: str, root: Path, folder: Path, inner: list[Path]) -> FoundFolder:
         files: list[FoundFile] = []
+        is_readable = True
         place = path_text(_joined(prefix, folder.relative_to(root)))
         try:
             with os.scandir(folder) as entries:
@@ -73,14 +74,20 @@ class Walk:
                     elif entry.is_dir():
                         inner.append(Path(entry.path))
                     else:
-                        found = self._file(prefix, root, Path(entry.path))
+                        try:
+                            found = self._file(prefix, root, Path(entry.path))
+                        except OSError:
+                            # It is there, but nothing is known of it: then nothing in this folder counts as gone.
+                            self.left["unreadable"] += 1
+                            found, is_readable = None, False
                         files += [found] if found else []
         except OSError:
             self.left["unreadable"] += 1
             return FoundFolder(place, files, is_readable=False)
-        return FoundFolder(place, files)
+        return FoundFolder(place, files, is_readable)
 
     def _file(self, prefix: str, root: Path, path: Path) -> FoundFile | None:
+        """The file, or None if it is not listed. Raises OSError if it cannot be looked at."""
         reason, may_be_data = other_file_reason(path.name)
         parsed = file_name_parse(path.name)
         if parsed is None and reason and not may_be_data:
@@ -94,9 +101,6 @@ class Walk:
             status = path.stat(follow_symlinks=False)
         except FileNotFoundError:
             # It went between the two looks: the next walk does not meet it.
-            return None
-        except OSError:
-            self.left["unreadable"] += 1
             return None
         if not stat.S_ISREG(status.st_mode):
             self.left["special"] += 1

@@ -65,6 +65,7 @@ class FilesSource:
         self._walk = Walk(self._folders)
         self._steps: Iterator[FoundFolder] | None = None
         self._seen: set[str] = set()
+        self._unreadable: set[str] = set()
         self._hashing: Hashing | None = None
         #: Files of this walk that are to be hashed, the next one last.
         self._queue: list[FoundFile] = []
@@ -98,15 +99,17 @@ class FilesSource:
     def _look(self, until: float) -> None:
         """Look at the next folders; at the end of a walk, list what is to be hashed."""
         if self._steps is None:
-            self._walk, self._seen = Walk(self._folders), set()
+            self._walk, self._seen, self._unreadable = Walk(self._folders), set(), set()
             self._steps = iter(self._walk)
         for folder in self._steps:
             self._seen.add(folder.name)
+            if not folder.is_readable:
+                self._unreadable.add(folder.name)
             self._book.folder_note(folder)
             if time.monotonic() >= until:
                 return
         self._steps = None
-        self._book.folders_end(self._seen)
+        self._book.folders_end(self._seen, self._unreadable, list(self._folders))
         self._look_at = time.monotonic() + (LOOK_EVERY if self._station.tuning.stays else LOOK_EVERY_VISITING)
         self._queue = [file for file in reversed(self._book.unhashed(_UNHASHED_MOST)) if self._is_at_rest(file)]
         self._is_walked = True

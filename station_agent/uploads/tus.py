@@ -121,7 +121,10 @@ class Uploader:
             if _is_for_later(answer):
                 attempts.failed(ServerAway(answer.reason), wait=answer.headers.get("Retry-After", ""))
             if answer.status != http.HTTPStatus.NO_CONTENT:
-                answer = self._ask(attempts, "HEAD", place, {})
+                refusal, answer = answer.reason, self._ask(attempts, "HEAD", place, {})
+                if 0 <= answer.offset <= offset:
+                    # Such as a proxy with a limit: sent again at once, the same bytes would be refused for ever.
+                    attempts.failed(ServerAway(refusal))
         if answer.status in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.GONE):
             return -1
         if answer.offset < 0:
@@ -159,14 +162,17 @@ class Uploader:
             attempts.failed(ServerAway(answer.reason), wait=answer.headers.get("Retry-After", ""))
 
     def _body(self, file: LocalFile, offset: int, octets: int, progress: Progress) -> Iterator[bytes]:
-        with file.path.open("rb") as opened:
-            if file.check is not None:
-                file.check(opened.fileno())
-            opened.seek(offset)
+        with contextlib.ExitStack() as until_end:
+            with _reading():
+                opened = until_end.enter_context(file.path.open("rb"))
+                if file.check is not None:
+                    file.check(opened.fileno())
+                opened.seek(offset)
             left = octets
             while left > 0:
-                # A file that shrank meanwhile is filled up, so that the answer comes and says that it changed.
-                piece = opened.read(min(_WRITE, left)) or bytes(min(_WRITE, left))
+                with _reading():
+                    # A file that shrank meanwhile is filled up, so that the answer comes and says that it changed.
+                    piece = opened.read(min(_WRITE, left)) or bytes(min(_WRITE, left))
                 yield piece
                 left -= len(piece)
                 self.sent += len(piece)
@@ -218,6 +224,15 @@ class _Attempts:
             raise error
         time.sleep(pause)
         self._wait = min(self._wait * 2, RETRY_MOST)
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    """Raise `FileRefused` for what the disk does not give: a bad sector is the trouble of its file, not of the link."""
+    try:
+        yield
+    except OSError as error:
+        raise FileRefused(f"The station cannot read it: {error.strerror or error}.") from error
 
 
 def _is_for_later(answer: _Answer) -> bool:

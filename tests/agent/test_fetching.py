@@ -29,12 +29,12 @@ from fleet.stations.logins.enrolment import token_hash
 from fleet.stations.models import Credential
 from fleet.telemetry.models import Detection
 from message_queue.contracts.commands.base import CommandMessage, command_encode
-from station_agent import tus
 from station_agent.config import AmqpSettings, CommandSettings, Config
 from station_agent.daemon import station_open
 from station_agent.manifest import uploading
 from station_agent.running.executor import Executor
 from station_agent.sources import sources_make
+from station_agent.uploads import tus
 
 __all__ = ["institute"]
 

@@ -115,6 +115,21 @@ def test_what_is_gone_is_told_and_a_folder_that_is_away_too(root, make_station):
     assert [file.path for file in list(manifests(station))[-1].files if file.is_gone] == ["2026-05-02/b.bin"]
 
 
+def test_what_lies_below_an_unreadable_folder_is_not_gone(root, make_station):
+    write(root, "2026-05-01/inner/a.bin", b"a")
+    write(root, "b.bin", b"b")
+    station = make_station()
+    source = source_of(station)
+    settle(source)
+    # As of a card that is not mounted for a while.
+    away = root.rename(root.with_name("away"))
+    settle(source)
+    away.rename(root)
+    settle(source)
+    assert [file.path for body in list(manifests(station))[1:] for file in body.files] == []
+    assert set(known(manifests(station))) == {"2026-05-01/inner/a.bin", "b.bin"}
+
+
 def test_a_file_that_changes_while_it_is_hashed_is_not_told(root, make_station, monkeypatch):
     path = write(root, "2026-05-01/a.bin", os.urandom(300_000))
     monkeypatch.setattr(hashing, "SLICE_SECONDS", -1.0)
@@ -179,6 +194,19 @@ def test_everything_is_told_again_on_request_and_after_a_drop(root, make_station
     assert [body.listing for body in manifests(station)][-1] == 3
     settle(source)
     assert [body.listing for body in manifests(station)].count(3) == 1
+
+
+def test_a_listing_names_a_file_that_this_very_look_finds_changed(root, make_station):
+    path = write(root, "2026-05-01/a.bin", b"a")
+    station = make_station()
+    source = source_of(station)
+    settle(source)
+    path.write_bytes(b"bb")
+    assert handlers()["list_files"].run(station, NoParameters()).state == "succeeded"
+    settle(source)
+    last = list(manifests(station))[-1]
+    assert (last.is_listed, [file.path for file in last.files]) == (True, ["2026-05-01/a.bin"])
+    assert set(known(manifests(station))) == {"2026-05-01/a.bin"}
 
 
 def test_a_visiting_station_tells_a_bounded_part_a_day(root, make_station):

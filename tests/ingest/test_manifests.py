@@ -134,3 +134,12 @@ def test_the_end_of_an_upload_is_that_of_the_content_it_names(pipeline, station,
     pipeline.take([said(held("x", "d"))])
     x.refresh_from_db()
     assert (x.sha256[0], x.end, x.end_reason) == ("d", "", "")
+
+
+def test_files_that_are_gone_make_room_for_new_ones(pipeline, station, said, monkeypatch):
+    monkeypatch.setattr(manifests, "HELD_MOST", 3)
+    pipeline.take([said(held("a"), held("b"), held("c"))])
+    pipeline.take([said({"path": "b", "is_gone": True})])
+    pipeline.take([said(held("d"), held("e"))])
+    assert set(files(station)) == {"a", "c", "d"}
+    assert StationHolding.objects.get(station=station).refused == 1

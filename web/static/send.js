@@ -106,8 +106,10 @@ const sendRest = async (job, place, offset) => {
     if (answer.status === 401 || answer.status === 403) throw new Refused(reasonOf(job, answer), true);
     if (answer.status === 422) return false;
     if (answer.status !== 204) {
-      if (isForLater(answer)) await pause(job, answer, wait);
+      const refused = answer;
       answer = await ask(job, "HEAD", place);
+      // Also if it is no word of our server, such as a proxy's limit: the same bytes at once would go on for ever.
+      if (isForLater(refused) || answer.offset <= offset) await pause(job, refused, wait);
     }
     if (answer.status === 404 || answer.status === 410) return false;
     if (!Number.isInteger(answer.offset)) throw new Refused(reasonOf(job, answer));

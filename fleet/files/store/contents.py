@@ -137,6 +137,9 @@ def content_is_there(content: StoredContent) -> bool:
 
 
 def _is_at_its_place(content: StoredContent) -> bool:
+    if content.place == StoredContent.Place.OBJECTS and contents_place() == StoredContent.Place.DISK:
+        # The bucket was unset meanwhile, so that nobody has looked there: what came now is kept on the disk.
+        return False
     # `content_send` has just looked in the object store, and a row there is removed only together with its bytes.
     return content.place == StoredContent.Place.OBJECTS or content_is_there(content)
 

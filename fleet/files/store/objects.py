@@ -148,7 +148,10 @@ class ObjectStorage(S3Storage):
         """Forget what was sent of contents that were never completed; return how many."""
         count = 0
         with _told():
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket_name)
+            # The bucket may hold other programs' uploads.
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self.bucket_name, Prefix=f"{self._normalize_name('store')}/"
+            )
             for row in (row for page in pages for row in page.get("Uploads", ())):
                 if row["Initiated"] < before:
                     self._abort(row["Key"], row["UploadId"])

@@ -11,7 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.errors import DomainError, Unavailable
+from fleet.core.errors import DomainError, TooMany, Unavailable
 from fleet.core.locks import session_lock
 from fleet.files.store.away import StoreAway, away_slow
 from fleet.files.store.contents import content_digest, content_save, content_send, contents_place
@@ -72,8 +72,10 @@ def uploads_finish() -> int:
             try:
                 with translation.override(upload.station.organization.language):
                     upload_settle(upload, is_waited_for=False)
-            except DomainError as error:
+            except (DomainError, OSError) as error:
                 _log.warning("The upload %s of %s waits on: %s", upload.pk, upload.station, error)
+                # Those behind it come first in the next run.
+                _wait(upload, str(error))
                 failed += 1
             else:
                 finished, failed = finished + 1, 0
@@ -103,7 +105,12 @@ def _settle(upload: Upload, *, is_waited_for: bool) -> None:
             # If this process dies now, the job finds the upload without its sender.
             _wait(upload, upload.reason)
         content_send(upload_id=upload.id, sha256=upload.sha256, octets=upload.octets, is_waited_for=is_waited_for)
-        _store(upload, begin)
+        try:
+            _store(upload, begin)
+        except TooMany as error:
+            # It never fits: kept open, it would be tried before all others in each run.
+            upload.reason, upload.state = str(error)[:300], Upload.State.OPEN
+            _close(upload, Upload.State.REFUSED)
     if upload.state != Upload.State.OPEN:
         part_remove(upload.id)
 

@@ -49,6 +49,10 @@ _ADD = (
     "%s::timestamptz, %s::text, %s::bigint, %s::bigint, %s::timestamptz "
     f"FROM jsonb_to_recordset(%s::jsonb) AS n({_SHAPE})"
 )
+_FORGET = (
+    "DELETE FROM holdings_heldfile WHERE id IN (SELECT id FROM holdings_heldfile WHERE station_id = %s AND is_gone "
+    "ORDER BY said_at, id LIMIT %s)"
+)
 _LISTED = (
     "UPDATE holdings_heldfile SET is_gone = true WHERE station_id = %s AND NOT is_gone AND "
     "CASE WHEN said_stream = %s THEN listing < %s ELSE said_at <= %s OR said_at > %s END"
@@ -110,15 +114,20 @@ def _files_write(told: ToldManifest, batch: Batch) -> int:
         cursor().execute(_CHANGE, [*place, _json(changes), told.station_id, batch.moment])
     # Of an unknown file that is gone or grows there is nothing to keep: it is told once it is at rest.
     news = [_record(file) for path, file in files.items() if path not in known and file.sha256]
-    room = _room(told.station_id) if news else 0
+    room = _room(told.station_id, len(news)) if news else 0
     if news[:room]:
         cursor().execute(_ADD, [told.station_id, *place, batch.moment, _json(news[:room])])
     return len(news) - len(news[:room])
 
 
-def _room(station_id: int) -> int:
+def _room(station_id: int, needed: int) -> int:
+    """How many of these files have room; files that are gone make room, those first that were told of first."""
     counted = cursor().execute("SELECT count(*) FROM holdings_heldfile WHERE station_id = %s", [station_id]).fetchone()
-    return max(HELD_MOST - int(counted[0] if counted else 0), 0)
+    room = HELD_MOST - int(counted[0] if counted else 0)
+    if room < needed:
+        removed = cursor().execute(_FORGET, [station_id, needed - room])
+        room += removed.rowcount
+    return max(room, 0)
 
 
 def _listed(told: ToldManifest, batch: Batch) -> None:

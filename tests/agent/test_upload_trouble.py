@@ -1,0 +1,85 @@
+"""An upload beside a disk that does not give a file, and a server that takes none of its bytes."""
+
+import http.server
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from station_agent.errors import ServerAway
+from station_agent.uploads import tus
+from station_agent.uploads.tus import FileRefused, LocalFile, Uploader
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """A server that begins every upload and refuses its bytes, as a proxy does whose limit is too low."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Refusing)
+        self.asked: list[str] = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Refusing(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        self._say(201, ("Location", "/api/v1/uploads/1"))
+
+    def do_HEAD(self) -> None:
+        self._say(200)
+
+    def do_PATCH(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._say(413)
+
+    def _say(self, status: int, *headers: tuple[str, str]) -> None:
+        self.server.asked.append(self.command)
+        self.send_response(status)
+        for name, value in (*headers, ("Upload-Offset", "0"), ("Content-Length", "0")):
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *_words: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server():
+    made = Server()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+def uploader_to(server: Server, *, give_up: float) -> Uploader:
+    return Uploader(
+        server=f"http://127.0.0.1:{server.server_port}", login=("st.1", "secret"), ca_file=None, give_up=give_up
+    )
+
+
+def file_at(path: Path, size: int) -> LocalFile:
+    return LocalFile(path, "a.bin", size, 1.0, "a" * 64)
+
+
+def test_a_file_that_the_disk_does_not_give_is_refused_and_not_the_server_s_fault(server, tmp_path):
+    # Of a folder the system gives no bytes, as of a bad sector.
+    with pytest.raises(FileRefused, match="The station cannot read it"):
+        uploader_to(server, give_up=0.1).upload(file_at(tmp_path, 1_000), lambda _there: None)
+
+
+def test_a_server_that_takes_no_byte_is_given_up_after_pauses(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(tus, "RETRY_FIRST", 0.1)
+    path = tmp_path / "a.bin"
+    path.write_bytes(os.urandom(1_000))
+    began = time.monotonic()
+
+    def progress(_there: int) -> None:
+        assert time.monotonic() - began < 60, "it never gives up"
+
+    with pytest.raises(ServerAway, match="413"):
+        uploader_to(server, give_up=1.0).upload(file_at(path, 1_000), progress)
+    # Pauses of 0.1, 0.2 and 0.4 seconds fit, and no more.
+    assert server.asked.count("PATCH") <= 4
