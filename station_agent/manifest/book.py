@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS held_files (
     is_gone INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS held_files_folder ON held_files (folder);
-CREATE INDEX IF NOT EXISTS held_files_untold ON held_files (told, sha256);
+DROP INDEX IF EXISTS held_files_untold;
+CREATE INDEX IF NOT EXISTS held_files_next ON held_files (told, name);
 """
 #: A file that was told and changes now is named in a listing, so that the server does not take it for gone.
 _READY = "told = 0 AND (is_gone = 1 OR sha256 != '' OR was_told = 2)"

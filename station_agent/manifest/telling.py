@@ -50,32 +50,31 @@ class Teller:
                 self._outbox.state_set(_DROPPED, str(dropped))
                 self.listing_begin()
 
-    def tell(self, left: dict[str, int], *, most: int | None) -> int:
-        """Put what changed, at most this many files, and the ends of uploads into the outbox; return how many messages.
-
-        Without room for a file, only ends of uploads are told.
-        """
+    def contents_look(self) -> None:
+        """Tell those files again whose contents became known since."""
         self._book.filled_untell()
-        messages, told = 0, 0
-        while True:
-            untold = self._book.untold(MAX_HELD if most is None else min(MAX_HELD, most - told))
-            uploads = self._orders.ended(MAX_HELD)
-            may_close = most != 0 and bool(self._number(_OPEN))
-            if not untold and not uploads and not may_close:
-                break
-            filled = [self._filled(account, file) for account, file in untold]
-            with self._outbox.database.transaction():
-                self._book.told(filled)
-                self._orders.told(uploads)
-                is_listed = may_close and not self._book.untold(1)
-                if is_listed:
-                    self._outbox.state_set(_OPEN, "0")
-                body = self._message((file for file, _ in filled), left, uploads, is_listed=is_listed)
-                self._outbox.put("manifest", body, MANIFEST)
-            messages, told = messages + 1, told + len(untold)
-            if most is not None and told >= most:
-                break
-        return messages
+
+    def tell(self, left: dict[str, int], *, most: int | None) -> int | None:
+        """Put one message into the outbox: what changed, at most this many files, and ends of uploads.
+
+        Returns how many files it tells, or None if there was nothing to say. Without room for a file, only ends of
+        uploads are told. One message at a time: the loop that calls this also feeds the watchdog.
+        """
+        untold = self._book.untold(MAX_HELD if most is None else min(MAX_HELD, most))
+        uploads = self._orders.ended(MAX_HELD)
+        may_close = most != 0 and bool(self._number(_OPEN))
+        if not untold and not uploads and not may_close:
+            return None
+        filled = [self._filled(account, file) for account, file in untold]
+        with self._outbox.database.transaction():
+            self._book.told(filled)
+            self._orders.told(uploads)
+            is_listed = may_close and not self._book.untold(1)
+            if is_listed:
+                self._outbox.state_set(_OPEN, "0")
+            body = self._message((file for file, _ in filled), left, uploads, is_listed=is_listed)
+            self._outbox.put("manifest", body, MANIFEST)
+        return len(untold)
 
     def _message(
         self, files: Iterable[ToldFile], left: dict[str, int], uploads: list[AskedUpload], *, is_listed: bool

@@ -78,6 +78,9 @@ class FilesSource:
         self._reports = station.reports
         #: The server asked: it is told once this walk and its hashing are through.
         self._is_asked = False
+        #: While telling, a message a poll: whether more may follow, and how many files it may tell, None for any number.
+        self._is_telling = False
+        self._tell_most: int | None = None
 
     def poll(self) -> float:
         """Go on with looking, hashing or telling, for at most a fifth of a second."""
@@ -93,6 +96,8 @@ class FilesSource:
             self._look(began + LOOK_SECONDS)
         elif not self._hash():
             self._tell(began)
+            if self._is_telling:
+                return (time.monotonic() - began) * REST_FACTOR
             return min(max(self._look_at - began, 0.05), POLL_SECONDS)
         return (time.monotonic() - began) * REST_FACTOR
 
@@ -156,7 +161,10 @@ class FilesSource:
         return True
 
     def _tell(self, now: float) -> None:
-        """Put what changed into the outbox, when it is due."""
+        """Put what changed into the outbox, when it is due: one message."""
+        if self._is_telling:
+            self._tell_next()
+            return
         is_visit, stays = self._station.reports != self._reports, self._station.tuning.stays
         is_due = self._is_walked and (self._is_asked or (now >= self._tell_at and (stays or is_visit)))
         if not is_due:
@@ -166,9 +174,17 @@ class FilesSource:
             return
         self._reports = self._station.reports
         self._teller.dropped_look()
-        self._teller.tell(dict(self._walk.left), most=None if stays or self._is_asked else VISIT_MOST)
+        self._teller.contents_look()
+        self._tell_most = None if stays or self._is_asked else VISIT_MOST
         self._is_asked = False
+        self._tell_next()
         self._tell_at = now + (TELL_EVERY if stays else TELL_EVERY_VISITING)
+
+    def _tell_next(self) -> None:
+        told = self._teller.tell(dict(self._walk.left), most=self._tell_most)
+        if told is not None and self._tell_most is not None:
+            self._tell_most -= told
+        self._is_telling = told is not None and self._tell_most != 0
 
 
 def _make(station: Station, settings: FilesSettings) -> Source:

@@ -26,6 +26,8 @@ def settle(source: FilesSource) -> None:
         if source._steps is None and not source._queue and source._hashing is None and source._is_walked:
             source._tell_at = 0.0
             source.poll()
+            while source._is_telling:
+                source.poll()
             return
     raise AssertionError("the source never comes to rest")
 

@@ -51,7 +51,7 @@ _ADD = (
 )
 _FORGET = (
     "DELETE FROM holdings_heldfile WHERE id IN (SELECT id FROM holdings_heldfile WHERE station_id = %s AND is_gone "
-    "ORDER BY said_at, id LIMIT %s)"
+    "ORDER BY said_at, id LIMIT %s) RETURNING id"
 )
 _LISTED = (
     "UPDATE holdings_heldfile SET is_gone = true WHERE station_id = %s AND NOT is_gone AND "
@@ -125,8 +125,7 @@ def _room(station_id: int, needed: int) -> int:
     counted = cursor().execute("SELECT count(*) FROM holdings_heldfile WHERE station_id = %s", [station_id]).fetchone()
     room = HELD_MOST - int(counted[0] if counted else 0)
     if room < needed:
-        removed = cursor().execute(_FORGET, [station_id, needed - room])
-        room += removed.rowcount
+        room += len(cursor().execute(_FORGET, [station_id, needed - room]).fetchall())
     return max(room, 0)
 
 
