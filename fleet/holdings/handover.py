@@ -1,4 +1,4 @@
-"""What a station's row leaves behind when it goes to another organization."""
+"""Policy and wishes that a station leaves behind when it goes to another organization."""
 
 from fleet.holdings.models import FetchPolicy, HeldFile
 from fleet.stations.models import Station
@@ -7,7 +7,7 @@ from fleet.stations.models import Station
 def holdings_hand_over(*, station: Station) -> None:
     """Forget the station's own policy, what people chose of its files, and until when it was asked for them.
 
-    Its new organization decides anew what is fetched. Call it in the move's transaction.
+    Its new organization decides what is fetched. Call it in the move's transaction.
     """
     FetchPolicy.objects.filter(station=station).delete()
     rows = HeldFile.objects.filter(station=station)

@@ -118,7 +118,7 @@ def test_a_viewer_looks_and_changes_nothing_and_a_stranger_finds_nothing(place, 
         assert stranger.post(address).status_code == 404 or address == f"/stations/{theirs.serial}/files/read/"
 
 
-def test_the_pages_cost_the_same_with_many_files(operator, place, station, queues, django_assert_max_num_queries):
+def test_the_pages_cost_the_same_with_many_files(operator, place, station, ingest, django_assert_max_num_queries):
     store(station, file_name(), hour_text())
     few = surveyed(station)
     operator.get(f"{place}{few.pk}/?files=all")

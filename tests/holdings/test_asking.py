@@ -1,4 +1,4 @@
-"""What a station is asked for, and what it is not asked for again: ends that would only repeat, and empty looks."""
+"""Files are not asked for again when their end would only repeat, and empty looks are not repeated each minute."""
 
 import hashlib
 from datetime import timedelta
