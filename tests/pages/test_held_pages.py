@@ -65,7 +65,7 @@ def test_each_file_is_in_one_state_and_the_sums_add_up(institute, station, watch
     text = watching.get(page_of(station)).content.decode()
     for word in ("2026-05-01/a.txt", "pulse 7", "The policy fetches nothing", "gone from the station", "have no place"):
         assert word in text
-    assert "3 files are a computer" in text
+    assert "3 files were made by a computer" in text
     sums = sums_by_state(held_sums(station=station, rule=rule_of_station(station)))
     assert {state: (each.files, each.octets) for state, each in sums.items() if each.files} == {
         "stored": (1, 1), "kept": (1, 10), "gone": (1, 3),
