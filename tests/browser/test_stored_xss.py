@@ -23,7 +23,8 @@ INJECTED = (
     "() => [...document.querySelectorAll("
     "'[onerror],[onload],[onfocus],[onmouseover],[ontoggle],[onbegin],[onstart],[style*=red],iframe,object,embed,"
     "math,marquee,audio,video,base,foreignObject,animate,details[ontoggle],"
-    'script:not([src],[data-plot] > script[type="application/json"]),[href^="javascript:" i],'
+    'script:not([src],[data-plot] > script[type="application/json"],script#upload-words[type="application/json"]),'
+    '[href^="javascript:" i],'
     '[src="x"],[hx-get="/logout/"]'
     "'), ...[...document.querySelectorAll('[src],[href],[action]')]"
     ".filter(e => [e.src, e.href, e.getAttribute('action')].some(a => /^(https?:)?\\/\\/x\\.example/.test(a)))]"
@@ -36,6 +37,11 @@ FIGURES = (
     "const blocks = [...plot.querySelectorAll('script')];"
     "if (blocks.length !== 1) return null;"
     "try { return JSON.parse(blocks[0].textContent); } catch { return null; } })"
+)
+#: The words of the upload script are one block, with nothing in it that anybody wrote.
+WORDS = (
+    "() => { const blocks = [...document.querySelectorAll('script#upload-words')];"
+    "try { return blocks.length < 2 && blocks.every(each => JSON.parse(each.textContent).fates); } catch { return false; } }"
 )
 WATCH = (
     "window.ran = number => console.log('RAN ' + number); window.alert = ran; "
@@ -113,6 +119,8 @@ def test_nothing_that_is_written_becomes_markup_or_script(browser, processes):
             visitor.page.wait_for_timeout(60)
             found += [f"{place}: {said}" for said in visitor.said if not said.startswith(("warning", "verbose"))]
             found += [f"{place}: became markup: {each}" for each in visitor.page.evaluate(INJECTED)]
+            if not visitor.page.evaluate(WORDS):
+                found.append(f"{place}: words of the upload that are no JSON")
             figures = visitor.page.evaluate(FIGURES)
             found += [f"{place}: figures that are no JSON" for each in figures if each is None]
             written += [line["label"] + line["unit"] for each in figures if each for line in each["lines"]]
