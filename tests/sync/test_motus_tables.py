@@ -37,7 +37,8 @@ def test_the_day_is_that_on_which_the_station_closed_the_table(name, day):
 def test_tables_that_motus_describes_are_sent_and_the_wait_is_said(file):
     kinds = ("raw-data", "data", "node-health", "node-data", "gps", "blu")
     files = [file(made.file_name(kind, end=".csv.gz")) for kind in kinds]
-    checked, warnings = day_checked(made.SERIAL, files)
+    day = day_checked(made.SERIAL, files)
+    checked, warnings = day.files, day.warnings
     assert {one.file.name for one in checked if not one.refusal} == {one.name for one in files[:-1]}
     assert [one.refusal for one in checked if one.refusal] == ["Motus does not describe tables of this kind: blu."]
     assert warnings == [
@@ -48,7 +49,8 @@ def test_tables_that_motus_describes_are_sent_and_the_wait_is_said(file):
 def test_a_table_of_another_receiver_or_a_broken_one_is_left_out(file):
     other = file(made.file_name(serial="CTT-867459049219777", end=".csv.gz"))
     broken = file(made.file_name(end=".csv.gz"), gzip.compress(made.tags_text(60))[:40])
-    checked, warnings = day_checked(made.SERIAL.lower(), [other, broken])
+    day = day_checked(made.SERIAL.lower(), [other, broken])
+    checked, warnings = day.files, day.warnings
     assert [bool(one.refusal) for one in checked] == [True, True]
     assert "CTT-867459049219777" in checked[0].refusal
     assert warnings == []
@@ -60,6 +62,7 @@ def test_tables_beside_a_sensorgnomes_files_say_nothing_of_its_boots(file):
         file(made.file_name(end=".csv.gz")),
         file("site-7F5ERPI46977-000124-2022-08-15T10-06-07.1234P-all.txt.gz"),
     ]
-    checked, warnings = day_checked("SG-7F5ERPI46977", files)
+    day = day_checked("SG-7F5ERPI46977", files)
+    checked, warnings = day.files, day.warnings
     assert [bool(one.refusal) for one in checked] == [True, False, False]
     assert warnings == []

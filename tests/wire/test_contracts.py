@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "tests" / "wire_samples"
 #: Files outside contracts and handlers that know a kind by its name, and why.
 NAMED_IN = {
+    "fleet/ingest/backfill/selection.py": {"file"},  # the stored file of a revision
     "fleet/ingest/stages/latest_words.py": {"hello", "health"},  # columns of the contact row
     "fleet/ingest/corrections/time_shifts.py": {"readings", "detections"},  # tables
 }
