@@ -52,7 +52,7 @@ def cut_again_and_again(port: int) -> Iterator[BadLink]:
 @pytest.fixture
 def node_modules(npm):
     if shutil.which("node") is None:
-        pytest.skip("needs node, which this machine has not")
+        pytest.skip("tus-js-client runs in node, and there is none here")
     if not (ROOT / "node_modules" / "tus-js-client").is_dir():
         subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=ROOT, check=True, timeout=300)
 

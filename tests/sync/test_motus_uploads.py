@@ -20,11 +20,12 @@ from fleet.core.errors import Conflict, Forbidden, NotFound, TooMany
 from fleet.core.pulses import INGEST, pulse_beat
 from fleet.files.models import StoredContent
 from fleet.organizations.access import Role
+from fleet.organizations.models import Organization
 from fleet.sync.adapters.base import SyncError
 from fleet.sync.adapters.clients import motus as motus_client
 from fleet.sync.adapters.clients import motus_jobs, motus_site
 from fleet.sync.models import MotusAccount, MotusDeployment, MotusUpload
-from fleet.sync.motus import fate, finding
+from fleet.sync.motus import fate, finding, runs
 from fleet.sync.motus.accounts import account_of
 from fleet.sync.motus.archive import archive_write, day_checked, day_of
 from fleet.sync.motus.by_itself import by_itself_decide
@@ -461,6 +462,21 @@ def test_automatic_organizations_need_nobody_and_others_are_only_searched_on_req
     with time_machine.travel(NOW + timedelta(hours=1), tick=False):
         files_run_due()
     assert states() == [(1, "sent"), (2, "sent")]
+
+
+def test_an_answer_that_nobody_foresaw_costs_only_its_own_organization(account, institute, monkeypatch):
+    elsewhere = Organization.objects.create(name="Elsewhere", slug="elsewhere", created_at=NOW)
+    MotusAccount.objects.create(organization=elsewhere, login="wren")
+    asked = []
+
+    def odd(*, account):
+        asked.append(account.organization_id)
+        raise ValueError("year 57000 is out of range")
+
+    monkeypatch.setattr(runs, "receivers_reconcile", odd)
+    files_run_due()
+    assert sorted(asked) == sorted([institute.pk, elsewhere.pk])
+    assert "could not be used" in account_of(institute).files_answer
 
 
 def test_without_files_it_says_so(account, institute, settings):

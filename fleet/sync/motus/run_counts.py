@@ -72,4 +72,7 @@ def _span(batch: dict[str, Any]) -> tuple[datetime | None, datetime | None, int 
 
 
 def _day(seconds: float | None) -> date | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC).date()
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC).date()
+    except (ValueError, OverflowError, OSError):
+        return None

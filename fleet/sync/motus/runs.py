@@ -1,9 +1,13 @@
 """Runs over the logins of all organizations: one at a time for each, and none with a refused login."""
 
+import logging
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.db.models import Q
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.locks import session_lock
@@ -16,6 +20,11 @@ from fleet.sync.motus.reconciling import receivers_reconcile
 from fleet.sync.motus.sending import uploads_send
 from fleet.sync.motus.tags import tags_read
 from fleet.sync.motus.uploads import found_queue
+
+_log = logging.getLogger(__name__)
+
+#: Raised by figures and texts that nobody foresaw. The time limit of a job is none of these.
+_ODD = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, DatabaseError)
 
 #: Motus' own server asks no more often.
 _LEAST_INTERVAL = timedelta(minutes=10)
@@ -71,8 +80,17 @@ def files_run_due() -> None:
     """The same for all organizations; those that send by themselves are searched once an hour."""
     late = clock.now() - _SEARCH_EVERY
     accounts = MotusAccount.objects.filter(organization__deleted_at=None, is_refused=False).exclude(login="")
-    for organization_id, is_automatic, found_at in accounts.values_list(
-        "organization_id", "is_automatic", "files_found_at"
+    for organization_id, language, is_automatic, found_at in accounts.values_list(
+        "organization_id", "organization__language", "is_automatic", "files_found_at"
     ):
         is_searching = is_automatic and (found_at is None or found_at <= late)
-        files_run(organization_id=organization_id, is_searching=is_searching)
+        try:
+            files_run(organization_id=organization_id, is_searching=is_searching)
+        except _ODD:
+            # Something that Motus answered, and that no reader of ours foresaw: the other organizations go on.
+            _log.exception("The files of organization %d at Motus could not be worked on", organization_id)
+            with translation.override(language):
+                answer = _(
+                    "Something that Motus answered could not be used: the server's log says what. Roost asks again."
+                )
+            MotusAccount.objects.filter(organization_id=organization_id).update(files_answer=answer)
