@@ -37,11 +37,11 @@ def pytest_load_initial_conftests() -> Generator[None]:
         STARTED.append(trial_start())
         os.environ[VARIABLE] = str(STARTED[0].paths.var)
     worker = os.environ.get(WORKER_VARIABLE, "main")
-    os.environ.update(trial_environment(Path(os.environ[VARIABLE]), worker=worker))
     try:
+        os.environ.update(trial_environment(Path(os.environ[VARIABLE]), worker=worker))
         return (yield)
     except BaseException:
-        # If settings or a conftest cannot be loaded, pytest exits without calling the cleanup hooks.
+        # If the broker, settings or a conftest cannot be loaded, pytest exits without calling the cleanup hooks.
         started_end()
         raise
 

@@ -1,4 +1,4 @@
-"""The site in a real browser: both processes on the test's database, static files collected once."""
+"""The site in a real browser: both processes and the browser serve a whole file of tests, static files all of them."""
 
 import os
 import subprocess
@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from people import elsewhere, institute, no_counters, operator, owner, stranger, viewer
 from playwright.sync_api import Browser, expect, sync_playwright
 from site_processes import ROOT, Running, running
-from waiting import PATIENCE_S
+from waiting import PATIENCE_S, until
 
 __all__ = ["elsewhere", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
 
@@ -37,14 +38,24 @@ def collected(npm, tmp_path_factory) -> Path:
     return root
 
 
-@pytest.fixture
-def processes(transactional_db, collected) -> Iterator[Running]:
+@pytest.fixture(scope="module")
+def standing(django_db_setup, collected) -> Iterator[Running]:
+    """Both processes, started once for a file: a start takes as long as many a test."""
     with running(collected, "site", "live") as made:
         yield made
 
 
 @pytest.fixture
-def browser() -> Iterator[Browser]:
+def processes(transactional_db, standing) -> Iterator[Running]:
+    for name in ("site", "live"):
+        if name not in standing.processes:
+            standing.start(name)
+    yield standing
+    until(is_idle, "the end of the last request")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
     # Playwright's own event loop makes Django think that it is called from asynchronous code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
@@ -52,6 +63,25 @@ def browser() -> Iterator[Browser]:
         yield made
         made.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def browser(transactional_db, chromium) -> Iterator[Browser]:
+    """A browser without windows, cookies or files of earlier tests."""
+    yield chromium
+    for context in chromium.contexts:
+        context.close()
+    until(is_idle, "the end of the last request")
+
+
+def is_idle() -> bool:
+    """Whether no other process asks this test's database, so that it can be emptied."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+            "AND state <> 'idle' AND backend_type = 'client backend'"
+        )
+        return cursor.fetchone()[0] == 0
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ pytestmark = [
     pytest.mark.usefixtures("services", "no_counters"),
 ]
 
-FILES, OCTETS, KILLS = 8, 6_000_000, 5
+FILES, OCTETS, KILLS = 6, 6_000_000, 3
 SECRET = "of the station"
 FINISH = "import django; django.setup(); from workers.tasks.files import finish_uploads; finish_uploads()"
 
@@ -178,11 +178,11 @@ def test_the_object_store_is_killed_in_the_middle_of_uploads(uploads, front, ver
         front.start()
 
     with site_running(uploads, **store_environment(front.url)) as site:
-        uploads.run(site, away, kills=3)
+        uploads.run(site, away, kills=2)
         until(lambda: uploads_finish() + 1 and not Upload.objects.filter(state="open").exists(), "the last upload")
         uploads.judge(
             site, verdicts, case="object store killed during uploads", number="96",
-            note="The store is killed 3 times and stays away until an upload waits for it; the agent is told so.",
+            note="The store is killed twice and stays away until an upload waits for it; the agent is told so.",
         )  # fmt: skip
 
 
