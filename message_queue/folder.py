@@ -29,7 +29,7 @@ def folder_modules(package: str, *, with_folders: bool = False) -> list[ModuleTy
 def folder_read(
     package: str, attribute: str, of: type[Thing], name_of: Callable[[Any], str] = attrgetter("name")
 ) -> dict[str, Thing]:
-    """What each file of the folder defines as `attribute`, by name. Raises RuntimeError, which stops startup."""
+    """Values that the folder's files define as `attribute`, by file name. Raises RuntimeError, which stops startup."""
     found: dict[str, Thing] = {}
     for module in folder_modules(package):
         thing = getattr(module, attribute, None)

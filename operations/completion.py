@@ -21,7 +21,7 @@ _DJANGO = ("station", "organization", "user", "key", "card", "export")
 
 
 class Completions(NamedTuple):
-    """What can follow some words: subcommands and options, each with a sentence."""
+    """The words that can follow some words: subcommands and options, each with a sentence."""
 
     words: dict[str, str]
     options: dict[str, str]

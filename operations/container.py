@@ -21,7 +21,7 @@ from operations.stack import wait_until
 #: User of Roost's processes in the image, and the one used by the official images of all three services.
 OUR_USER, THEIR_USER = 10001, 999
 
-#: Where `files` puts what each container may read; one volume each, so that none sees another's secrets.
+#: Folders in which `files` puts what each container may read; one volume each, so that none sees another's secrets.
 SHARES = Path("/shares")
 
 

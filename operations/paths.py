@@ -35,7 +35,7 @@ class Paths:
 
     @classmethod
     def from_environment(cls) -> Paths:
-        """What ROOST_VAR names, else `var` in the repository."""
+        """The folder that ROOST_VAR names, else `var` in the repository."""
         return cls(Path(os.environ.get("ROOST_VAR") or REPOSITORY / "var").resolve())
 
     @property

@@ -22,7 +22,7 @@ PACKAGES = REPOSITORY / "package.json"
 #: The login of the first administrator.
 ADMIN = "admin"
 
-#: Where npm is installed if the machine has none.
+#: The folder for npm if the machine has none.
 NODE_FOLDER = Path(sys.prefix).parent / "node"
 
 

@@ -50,7 +50,7 @@ class BackfillAnswersIn(StrictSerializer):
 
 
 class QuestionOut(serializers.Serializer[Any]):
-    """What must be answered, or done first, before anything is sent."""
+    """A question to answer, or a thing to do, before anything is sent."""
 
     kind = serializers.ChoiceField(
         choices=["none", "others", "clock", "corrected"],

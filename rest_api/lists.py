@@ -42,7 +42,7 @@ class ListQuery(StrictSerializer):
 class PeriodListQuery(ListQuery):
     """Parameters of a list that can be limited to a period: `from` (inclusive) and `to` (exclusive), both optional."""
 
-    #: What the period is about: a participle or a noun, as in "Issued at or after this moment."
+    #: The event that the period limits: a participle or a noun, as in "Issued at or after this moment."
     period_of = "Happened"
 
     def get_fields(self) -> dict[str, Any]:

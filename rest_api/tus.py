@@ -47,7 +47,7 @@ def version_check(request: Request) -> None:
 
 
 def asked_read(request: Request, *, most: int) -> FileAsked:
-    """What the sender says about the file. Raises `InvalidInput` and `FileTooLarge`."""
+    """The sender's description of the file. Raises `InvalidInput` and `FileTooLarge`."""
     octets = _number(request, "Upload-Length")
     if octets > most:
         raise FileTooLarge(f"The file has {octets} bytes; the most that one may have is {most}.")

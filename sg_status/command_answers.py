@@ -56,7 +56,7 @@ def _number(value: object) -> float | None:
 
 
 def _diagnostics(result: Result, note: str) -> str:
-    """What is wrong first, then what is fine."""
+    """Troubles first, then the rest."""
     wrong: list[tuple[str, str, float]] = []
     fine: list[tuple[str, str, float]] = []
     disk, memory = _number(result.get("disk_percent")), _number(result.get("memory_percent"))
@@ -136,7 +136,7 @@ _ANSWERS: Final[dict[str, Callable[[Result, str], str]]] = {
 
 _Words = Callable[[float], str]
 
-#: What a figure is called, and how it is written.
+#: A figure's name, and the way it is written.
 _FIGURES: Final[dict[str, tuple[str | Promise, _Words | None]]] = {
     "uptime_s": (gettext_lazy("Running for"), duration_words),
     "memory_percent": (gettext_lazy("Memory"), lambda value: quantity_words(value, "%")),

@@ -214,7 +214,7 @@ def _withdrawn(command: Command, moment: datetime, reader: str) -> str:
 
 
 def _cancelling(command: Command) -> str:
-    """What cancelling can still do."""
+    """The effect that cancelling can still have."""
     words: dict[str, str] = {
         Command.State.QUEUED: _("It has not left Roost yet, so cancelling stops it."),
         Command.State.SENT: _("Cancelling takes it back, unless the station has fetched it already."),

@@ -14,7 +14,7 @@ USUAL = "usual"
 
 
 class FetchPolicyForm(forms.Form):
-    """What is fetched. With `has_usual`, the organization's policy is one of the choices."""
+    """The choice of files to fetch. With `has_usual`, the organization's policy is one of the choices."""
 
     mode = forms.ChoiceField(label=_("Fetch"))
     mb_per_day = NumberField(

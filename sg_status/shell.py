@@ -67,12 +67,12 @@ class Shell:
 
     @cached_property
     def watch(self) -> list[Entry]:
-        """What people watch."""
+        """Pages that people watch."""
         return self._entries(Part.WATCH)
 
     @cached_property
     def records(self) -> list[Entry]:
-        """What is kept."""
+        """Pages of things that are kept."""
         return self._entries(Part.RECORDS)
 
     def _entries(self, part: Part) -> list[Entry]:

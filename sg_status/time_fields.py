@@ -68,7 +68,7 @@ class _ZonedInput(forms.DateTimeInput):
     template_name = "sg_status/components/zoned_input.html"
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Typed | None:  # noqa: ARG002 - Django's signature
-        """What was typed, or None."""
+        """The typed value, or None."""
         text = str(data.get(name) or "").strip()[:_MOST]
         turn = {"0": 0, "1": 1}.get(str(data.get(f"{name}_turn", "")))
         return Typed(text, str(data.get(f"{name}_zone") or UTC_NAME), turn) if text else None

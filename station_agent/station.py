@@ -24,7 +24,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass
 class SourceView:
-    """What one source saw last, for the person at the station."""
+    """One source's last sight, for the person at the station."""
 
     last_data_at: float | None = None
     note: str = ""

@@ -202,7 +202,7 @@ def _files_say(files: FileTotals, troubles: list[FileAccount]) -> list[tuple[str
 
 
 def trouble_say(account: FileAccount) -> str:
-    """What is wrong with a file."""
+    """The trouble with a file."""
     parts = [account.reason] if account.reason else []
     if account.state == "gone" and account.bytes_unread:
         parts.append(f"It disappeared with {bytes_say(account.bytes_unread)} unread.")

@@ -39,7 +39,7 @@ class ContentSecurityPolicyMiddleware:
 
 @cache
 def _tiles_origin() -> str:
-    """What images of map tiles need, if an operator has configured any: their origin, or pieces of a file."""
+    """Sources of map tiles, if an operator has configured any: their origin, or pieces of a file."""
     if settings.ROOST_TILES_FILE and not settings.ROOST_TILES_URL:
         return " blob:"
     parts = urlsplit(settings.ROOST_TILES_URL)

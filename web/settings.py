@@ -119,7 +119,7 @@ LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
 
-#: Who can sign up: everyone (`open`), people with an open invitation (`invited`), nobody (`closed`).
+#: People who can sign up: everyone (`open`), people with an open invitation (`invited`), nobody (`closed`).
 ROOST_SIGNUP = choice("ROOST_SIGNUP", "open", ("open", "invited", "closed"))
 ACCOUNT_ADAPTER = "web.accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
@@ -282,7 +282,7 @@ ROOST_CA_FILE = setting("ROOST_CA_FILE", "")
 ROOST_TILES_URL = setting("ROOST_TILES_URL", "")
 #: A PMTiles file of images on this server, which the site serves itself; used if there is no URL.
 ROOST_TILES_FILE = setting("ROOST_TILES_FILE", "")
-#: Whose tiles these are, as their licence asks to be named.
+#: Credit of the tiles, as their licence asks.
 ROOST_TILES_ATTRIBUTION = setting("ROOST_TILES_ATTRIBUTION", "")
 #: The ground of maps, which `python -m web.assets` builds.
 GROUND_FOLDER = BASE_DIR / "web" / "static" / "vendor" / "ground"
@@ -323,7 +323,7 @@ ROOST_PACKAGES_KEPT = timedelta(days=float(setting("ROOST_PACKAGES_DAYS", "7")))
 ROOST_PACKAGES_BYTES = int(setting("ROOST_PACKAGES_BYTES", "20000000000"))
 #: How many bytes the stored files of an organization may take, unless it has a quota of its own.
 ROOST_FILES_QUOTA_BYTES = int(setting("ROOST_FILES_QUOTA_BYTES", "100000000000"))
-#: Who can create organizations: `anybody` who is logged in, or only `admins` of the server.
+#: People who can create organizations: `anybody` who is logged in, or only `admins` of the server.
 ROOST_ORGANIZATIONS_BY = choice("ROOST_ORGANIZATIONS_BY", "anybody", ("anybody", "admins"))
 #: How long a station's old login keeps working after a new one has been issued.
 ROOST_ROTATION_OVERLAP = timedelta(hours=float(setting("ROOST_ROTATION_OVERLAP_HOURS", "24")))

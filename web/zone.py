@@ -15,14 +15,14 @@ from fleet.organizations.people import person_timezone_found
 
 #: The session remembers that this browser asked for UTC.
 IN_UTC = "times_in_utc"
-#: What zone.js found out about the browser; asked for only until the person has a time zone.
+#: Cookie with zone.js' findings about the browser; asked for only until the person has a time zone.
 COOKIE = "roost_zone"
 _ALWAYS_UTC = ("/api/", "/admin/")
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneShown:
-    """What the shell says about the times of a page: `own` is the person's time zone, empty while none is known."""
+    """The shell's note on the times of a page: `own` is the person's time zone, empty while none is known."""
 
     name: str
     words: str

@@ -22,7 +22,7 @@ class Recipient:
 
 
 def recipients_of(organization_ids: Collection[int]) -> dict[int, list[Recipient]]:
-    """Where alerts of each organization go: destinations that are switched on, each address once.
+    """Destinations of each organization's alerts: those that are switched on, each address once.
 
     If an organization has no member who can be reached by mail, the server's administrators are told as well.
     """

@@ -10,7 +10,7 @@ from message_queue.contracts.commands.base import CommandMessage, Withdrawal, co
 from message_queue.errors import PublishFailed
 
 _Target = OutboxMessage.Target
-#: What the outbox holds for the command queues of stations.
+#: Messages in the outbox for the command queues of stations.
 ORDERS = frozenset({_Target.COMMAND, _Target.WITHDRAWAL})
 
 

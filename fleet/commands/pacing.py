@@ -33,7 +33,7 @@ from message_queue.topology import COMMANDS_WAITING_MOST
 
 _log = logging.getLogger(__name__)
 
-#: What Roost requests by itself: a quarter of the traffic, reconnects spread over five minutes, for a quarter of an
+#: Roost's own pace: a quarter of the traffic, reconnects spread over five minutes, for a quarter of an
 #: hour.
 RELIEF: dict[str, Any] = {"slowdown": 4, "spread": 300, "for_s": 900}
 #: A station that is offline needs no slowing down, and must not find the request when it comes back.

@@ -100,7 +100,7 @@ class Outage(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who changed what, when, and from where. Written by services, never edited."""
+    """One change: who made it, when, and from where. Written by services, never edited."""
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField()

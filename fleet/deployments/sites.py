@@ -39,7 +39,7 @@ class SiteFields(TypedDict, total=False):
 
 
 class SiteChanges(SiteFields, total=False):
-    """What can change about a site; absent fields stay as they are."""
+    """The fields of a site that can change; absent fields stay as they are."""
 
     name: str
 
@@ -53,7 +53,7 @@ class RoomFields(TypedDict, total=False):
 
 
 class RoomChanges(RoomFields, total=False):
-    """What can change about a room; absent fields stay as they are."""
+    """The fields of a room that can change; absent fields stay as they are."""
 
     name: str
 

@@ -18,7 +18,7 @@ class Whereabouts(NamedTuple):
 
 
 def whereabouts_of(*, stations: Collection[int], moment: datetime) -> dict[int, Whereabouts]:
-    """Where each of these stations is deployed at a moment, by its number; one query. The caller may see them."""
+    """The deployment of each of these stations at a moment, by its number; one query. The caller may see them."""
     found = Deployment.objects.filter(station__in=stations, period__contains=moment).values_list(
         "station_id",
         # A deployment has both coordinates or neither.

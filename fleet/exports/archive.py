@@ -17,7 +17,7 @@ _LEVEL: Final = 1
 
 
 def archive_path(name: str) -> Path:
-    """Where a package's file is, or will be."""
+    """The path of a package's file, which may not exist yet."""
     return Path(settings.MEDIA_ROOT) / "packages" / f"{name}.zip"
 
 

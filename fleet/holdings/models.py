@@ -44,7 +44,7 @@ class HeldFile(models.Model):
     asked_at = models.DateTimeField(null=True)
     asked_until = models.DateTimeField(null=True)
     asked_with = models.UUIDField(null=True)
-    #: What the station said of the last upload of this content, and how many bytes it sent for it in all.
+    #: The station's report on the last upload of this content, and how many bytes it sent for it in all.
     end = models.CharField(max_length=8, blank=True, default="", db_default="")
     end_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
     ended_at = models.DateTimeField(null=True)
@@ -93,7 +93,7 @@ class FetchPolicy(models.Model):
     """Which files Roost fetches: of one station, or of all stations of an organization that have none of their own."""
 
     class Mode(models.TextChoices):
-        """What is fetched."""
+        """The files that are fetched."""
 
         NONE = "none", "nothing"
         ON_DEMAND = "demand", "what people choose"

@@ -52,7 +52,7 @@ class FetchRule:
 
 
 def rule_of_station(station: Station) -> FetchRule:
-    """What applies to a station."""
+    """The policy of a station."""
     rows = FetchPolicy.objects.filter(station=station) | FetchPolicy.objects.filter(
         organization_id=station.organization_id
     )
@@ -63,7 +63,7 @@ def rule_of_station(station: Station) -> FetchRule:
 
 
 def rule_of_organization(organization: Organization) -> FetchRule:
-    """What applies to stations of an organization that have no policy of their own."""
+    """The policy for stations of an organization that have none of their own."""
     row = FetchPolicy.objects.filter(organization=organization).first()
     return rule_read(row, whose="organization") if row else FetchRule()
 

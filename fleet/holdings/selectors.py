@@ -20,7 +20,7 @@ from fleet.holdings.models import HeldFile, StationHolding
 from fleet.holdings.policy import FetchRule, Mode
 from fleet.stations.models import Station
 
-#: Where a file is. Each file is in one state, so that they add up.
+#: The state of a file. Each file is in one state, so that they add up.
 STATES: dict[str, Promise] = {
     "stored": _("stored"),
     "asked": _("asked for"),

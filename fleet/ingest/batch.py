@@ -108,7 +108,7 @@ class Batch:
         self.overfull: set[int] = set()
         #: The newest account of each file by (station id, path).
         self.accounts: dict[tuple[int, str], Said] = {}
-        #: What stations tell of the files that they hold, in order of arrival.
+        #: Stations' reports about the files that they hold, in order of arrival.
         self.manifests: list[ToldManifest] = []
         #: Stations that sent something themselves, not only a desk with their card.
         self.present: set[int] = set()

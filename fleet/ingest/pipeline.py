@@ -60,7 +60,7 @@ from message_queue.routing import serial_of_exchange
 _log = logging.getLogger(__name__)
 
 Stage = Callable[[Round], None]
-#: What a batch passes, in order; the drawing above shows the same. Locks are taken in this order by all workers.
+#: The stages of a batch in order, as drawn above. Locks are taken in this order by all workers.
 STAGES: tuple[Stage, ...] = (
     read_messages,
     load_series,

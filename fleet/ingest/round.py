@@ -20,7 +20,7 @@ class Round:
     deliveries: Sequence[Delivery]
     memory: Memory
     reader: Reader
-    #: What will be written.
+    #: Rows to write.
     batch: Batch
     #: The messages come out of quarantine: the ledger has their numbers, and they are no contact.
     is_again: bool = False
@@ -29,7 +29,7 @@ class Round:
     #: All messages that could be read, and those of them that will be stored.
     arrivals: list[Arrival] = field(default_factory=list)
     fresh: list[Arrival] = field(default_factory=list)
-    #: What goes to quarantine.
+    #: Messages for quarantine.
     refusals: list[Refusal] = field(default_factory=list)
     #: The senders, and after a hand-over also the owners, by id.
     heard: dict[int, StationRef] = field(default_factory=dict)

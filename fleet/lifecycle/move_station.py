@@ -46,7 +46,7 @@ class _Side(NamedTuple):
 
     organization: Organization
     actor: Viewer
-    #: Who moved it, for this side's audit log; empty if it was somebody of the other side.
+    #: The person who moved it, for this side's audit log; empty if it was somebody of the other side.
     name: str
 
 

@@ -43,7 +43,7 @@ class Organization(models.Model):
 
 
 class Person(models.Model):
-    """What Roost stores about a person besides the login: language and time zone of pages and mails; empty for none."""
+    """A person's settings besides the login: language and time zone of pages and mails; empty for none."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="person"
@@ -59,7 +59,7 @@ class Membership(models.Model):
     """One person in one organization, in one role. Owners can do everything, operators act, viewers look."""
 
     class Role(models.TextChoices):
-        """What a member may do."""
+        """A member's role."""
 
         OWNER = "owner"
         OPERATOR = "operator"

@@ -41,7 +41,7 @@ FOUNDED_MOST = 10
 
 
 class OrganizationChanges(TypedDict, total=False):
-    """What an owner can change about an organization; absent fields stay as they are. The slug never changes."""
+    """Fields of an organization that an owner can change; absent ones stay as they are. The slug never changes."""
 
     name: str
     timezone: str

@@ -108,7 +108,7 @@ def credential_list(*, station: Station) -> QuerySet[Credential]:
 
 
 def login_purposes(*, station: Station) -> set[str]:
-    """What the station's logins that still work are for: `LoginPurpose` values."""
+    """The purposes of the station's logins that still work: `LoginPurpose` values."""
     return set(credential_list(station=station).filter(revoked_at=None).values_list("purpose", flat=True))
 
 

@@ -55,7 +55,7 @@ class _OwnFields(TypedDict, total=False):
 
 
 class StationChanges(_OwnFields, total=False):
-    """What people can change about a station; absent fields stay as they are. Only administrators set quotas."""
+    """Fields of a station that people can change; absent ones stay as they are. Only administrators set quotas."""
 
     model: StationModel | None
     tags: Iterable[str]

@@ -37,7 +37,7 @@ class Series(models.Model):
     name = models.CharField(max_length=128)
     #: Unit of all its values: values in another unit of the dimension are converted. Empty until a value brings one.
     unit = models.CharField(max_length=32, blank=True)
-    #: What it measures, given as an SI unit; see `message_queue.units`.
+    #: The unit of its values, an SI unit; see `message_queue.units`.
     dimension = models.CharField(max_length=32, blank=True, default="", db_default="")
     #: Another series already had its name, so the unit distinguishes this one.
     is_other = models.BooleanField(default=False, db_default=False)
@@ -370,7 +370,7 @@ class FileSummary(models.Model):
     bytes_taken = models.BigIntegerField(default=0)
     bytes_known = models.BigIntegerField(default=0)
     bytes_kept_back = models.BigIntegerField(default=0)
-    #: What has not arrived: not read yet, and unreadable.
+    #: Bytes that have not arrived: not read yet, and unreadable.
     bytes_unread = models.BigIntegerField(default=0)
     bytes_refused = models.BigIntegerField(default=0)
     lines_refused = models.BigIntegerField(default=0)

@@ -16,7 +16,7 @@ BACKLOG: Final = "backlog_messages"
 
 @dataclass(frozen=True, slots=True)
 class PlottedQuantity:
-    """What people call a series, its SenML unit, and the limit below which somebody should look at it."""
+    """A series' name for people, its SenML unit, and the limit below which somebody should look at it."""
 
     label: Promise
     unit: str
@@ -47,7 +47,7 @@ def quantity_of(series: Series) -> PlottedQuantity | None:
 
 
 def series_label(series: Series) -> str:
-    """What people call the series: `Battery`, or its own name, with the unit where the name alone is not enough."""
+    """The series' name for people: `Battery`, or its own name, with the unit where the name alone is not enough."""
     known = quantity_of(series)
     return str(known.label) if known and not series.is_other else series.reference
 

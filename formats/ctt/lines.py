@@ -32,7 +32,7 @@ _NODE = re.compile(r"[0-9A-Za-z]{1,16}\Z", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?(?:[eE][-+]?\d{1,3})?\Z", re.ASCII)
 _MISSING = frozenset({"", "NA", "null", "undefined", "NaN", "nan", "None"})
 _FLAGS = {"0": False, "1": True, "false": False, "true": True}
-#: What a radio can report, in dBm.
+#: Signal strengths that a radio can report, in dBm.
 _RSSI_LEAST, _RSSI_MOST = -200.0, 50.0
 _TEXT_MOST = 256
 _DAY = 86_400

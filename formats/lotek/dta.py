@@ -26,7 +26,7 @@ _RECORD = re.compile(
     r"\s*(\d\d/\d\d/\d\d\s+\d\d:\d\d:\d\d(?:\.\d{1,6})?)\s+\d{1,4}\s+(\d{1,6})\s+[A-Z0-9+]{1,40}\s+-?\d{1,4}"
     r"(?:\s+-?\d{1,3}\.\d+\s+-?\d{1,3}\.\d+)?\s*\Z"
 )
-#: What a receiver writes for a signal that was no code.
+#: The code that a receiver writes for a signal without one.
 _NO_CODE: Final = "999"
 
 
@@ -44,7 +44,7 @@ class DtaSummary:
 
 
 def dta_summary(raw: bytes) -> DtaSummary | None:
-    """What the file holds, or None if it is not the text of an SRX receiver. Never raises."""
+    """Describe the file; None if it is not the text of an SRX receiver. Never raises."""
     text = raw.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
     head = text[:_HEAD_MOST]
     model, serial = _MODEL.search(head), _SERIAL.search(head)

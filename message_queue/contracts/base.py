@@ -60,7 +60,7 @@ class Shape(StrEnum):
 
 
 class Sender(NamedTuple):
-    """What a body says about its sender: the stations that it names, and its own stream and number."""
+    """A body's words about its sender: the stations that it names, and its own stream and number."""
 
     stations: Collection[str] = ()
     stream: str | None = None

@@ -50,7 +50,7 @@ class Detections(Body, frozen=True, kw_only=True):
     node: Annotated[list[Annotated[str, Meta(max_length=16)] | None], Meta(max_length=MAX_ROWS)] = []
     #: Whether the radio checked the tag's own checksum; null if it does not say.
     valid: Annotated[list[bool | None], Meta(max_length=MAX_ROWS)] = []
-    #: What else the station's file says in the row, as written there, under the names of its columns.
+    #: The other columns of the row in the station's file, as written there, under the names of its columns.
     also: Annotated[list[Annotated[dict[Name, ShortText], Meta(max_length=64)] | None], Meta(max_length=MAX_ROWS)] = []
     #: Clock code of the file (from P, not synchronised, to T, 1 µs), and the file's name.
     clock: Annotated[str, Meta(max_length=1)] = ""

@@ -55,7 +55,7 @@ class AskedUpload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Manifest(Body, frozen=True, kw_only=True):
-    """What changed since the station last told, or a part of everything that it holds.
+    """Changes since the station's last report, or a part of everything that it holds.
 
     `listing` counts how often the station began to tell everything. With `is_listed`, it is through: files that no
     message of this listing named are gone.

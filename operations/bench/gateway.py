@@ -25,7 +25,7 @@ STEP_S = 0.01
 
 
 class Plan(msgspec.Struct):
-    """What to publish. `rate` in messages per second over all stations; 0 is as fast as possible.
+    """A load to publish. `rate` in messages per second over all stations; 0 is as fast as possible.
 
     Without `since` a message's time is its publishing time, otherwise `since` seconds ago and five minutes later each.
     """

@@ -46,7 +46,7 @@ REPORTS = 3
 HEARTBEAT, IDLE = 10, 65.0
 #: Seconds after which a new agent has sent everything and its state file shows it.
 SETTLED = 35.0
-#: What the station hears in an hour: two antennas at a quiet site, occasionally a bird with a tag nearby.
+#: Signals that the station hears in an hour: two antennas at a quiet site, occasionally a bird with a tag nearby.
 PULSES, BURSTS, BURST_PULSES, TAGS, FIXES, CLOCKS = 800, 10, 4, 20, 12, 6
 _BEGAN = 1_760_000_400
 

@@ -63,7 +63,7 @@ class PastStation:
         self._restart(start, "noisy" if self.behaviour == "noisy" else "normal", fails_at=fails_at)
 
     def deliveries(self, begin: datetime, end: datetime) -> list[Delivery]:
-        """What arrives at the end of a step: what it recorded meanwhile and, if it had no link before, earlier."""
+        """Messages that arrive at the end of a step: those recorded meanwhile, and earlier ones if it had no link."""
         if self._is_dead(end):
             return []
         if self.behaviour == "wrong_clock" and begin <= self._until - _WRONG_FROM < end:
@@ -177,7 +177,7 @@ def _play(fleet: Sequence[PastStation], season: Season, until: datetime, say: Sa
 
 
 def _silences(numbers: Sequence[int], moment: datetime) -> list[Opening]:
-    """What would be said now about those of these stations whose time to report has passed."""
+    """Sentences for now about those of these stations whose time to report has passed."""
     stations = Station.objects.select_related("organization", "contact").filter(
         pk__in=numbers, contact__silent_after__lt=moment
     )

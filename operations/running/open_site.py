@@ -13,7 +13,7 @@ from operations.running import health
 from operations.running.supervisor_daemon import Supervisor
 from station_agent.errors import similar_say
 
-#: What can be opened, the usual first, by the names under which `up` and `status` print the addresses.
+#: Pages to open, the usual first, by the names under which `up` and `status` print the addresses.
 PAGES = ("site", "mail", "jobs", "broker")
 _KEYS = {"site": "site", "mail": "mail", "jobs": "flower", "broker": "management"}
 #: One of these says that there is a screen; over SSH a text browser would take the terminal.

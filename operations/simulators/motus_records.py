@@ -56,7 +56,7 @@ class MotusBatch:
 
 
 class MotusRecords:
-    """What Motus keeps. The caller has the lock."""
+    """Motus' records. The caller has the lock."""
 
     def __init__(self) -> None:
         self.jobs: dict[int, MotusJob] = {}

@@ -108,7 +108,7 @@ def checks_all(environment: dict[str, str]) -> list[CheckResult]:
 
 
 def notes_of(outcomes: list[CheckResult]) -> dict[str, str]:
-    """What the summary of the tests also says: the slowest checks, and how much German is missing."""
+    """Lines for the summary of the tests: the slowest checks, and how much German is missing."""
     slowest = sorted(outcomes, key=lambda outcome: -outcome.seconds)[:SLOWEST_SHOWN]
     notes = [f"{outcome.seconds:7.1f}s {outcome.name}" for outcome in slowest]
     said = next((outcome.output for outcome in outcomes if outcome.name == TRANSLATIONS and outcome.passed), "")

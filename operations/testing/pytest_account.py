@@ -18,7 +18,7 @@ from _pytest.nodeid import NodeId
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-#: Where to write the results, and which tests alone to run: passed between `./roost test` and its pytest.
+#: The file for the results, and the tests to run alone: passed between `./roost test` and its pytest.
 REPORT_VARIABLE = "ROOST_TEST_REPORT"
 ONLY_VARIABLE = "ROOST_TEST_ONLY"
 #: Lines about the checks before the tests, for the summary.

@@ -46,7 +46,7 @@ class DestinationIn(StrictSerializer):
 
 
 class DestinationChange(StrictSerializer):
-    """What can be changed about a destination."""
+    """The fields of a destination that can change."""
 
     is_on = serializers.BooleanField()
 
@@ -89,7 +89,7 @@ def _row(destination: Destination) -> dict[str, Any]:
 
 
 class AlertDestinations(APIView):
-    """Where the alerts of an organization go."""
+    """The destinations of an organization's alerts."""
 
     @extend_schema(
         operation_id="alert_destinations_list",

@@ -71,7 +71,7 @@ class DeploymentIn(StrictSerializer):
 
 
 class PublicationData(StrictSerializer):
-    """What the public may see of a deployment."""
+    """The public part of a deployment."""
 
     is_public = serializers.BooleanField()
     location = serializers.ChoiceField(choices=Deployment.Location.choices, default=Deployment.Location.EXACT)
@@ -214,7 +214,7 @@ class DeploymentDetail(APIView):
 
 
 class DeploymentPublication(APIView):
-    """What the public may see of a deployment."""
+    """The public part of a deployment."""
 
     @extend_schema(
         operation_id="deployments_publish",

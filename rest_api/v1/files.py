@@ -109,7 +109,7 @@ class FileMoveIn(StrictSerializer):
 
 
 class FileMovePreviewOut(serializers.Serializer[Any]):
-    """What a move would do."""
+    """The effect that a move would have."""
 
     files = serializers.IntegerField()
     detections = serializers.IntegerField()

@@ -109,7 +109,7 @@ class FetchIn(StrictSerializer):
 
 
 class FetchOut(serializers.Serializer[Any]):
-    """What becomes of the chosen files."""
+    """The outcome for the chosen files."""
 
     wanted = serializers.IntegerField(help_text="The station will be asked for them.")
     asked = serializers.IntegerField(help_text="It was asked already.")

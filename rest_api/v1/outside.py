@@ -62,7 +62,7 @@ class OutsideCheckIn(StrictSerializer):
 
 
 class OutsideOut(serializers.Serializer[Any]):
-    """What one outside system says about a station."""
+    """One outside system's entry about a station."""
 
     system = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]

@@ -30,7 +30,7 @@ class RotationOut(serializers.Serializer[Any]):
 
 
 class PurposeIn(StrictSerializer):
-    """What the token is for."""
+    """The token's purpose."""
 
     purpose = serializers.ChoiceField(
         choices=LoginPurpose.choices,

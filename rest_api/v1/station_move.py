@@ -23,7 +23,7 @@ _PROBLEMS = (*WRITE_PROBLEMS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class HistoryIn(StrictSerializer):
-    """What happens to the data that the station has sent so far."""
+    """The fate of the data that the station has sent so far."""
 
     history = serializers.ChoiceField(choices=History.choices, default=History.STAYS)
 

@@ -102,7 +102,7 @@ class TimeShiftIn(StrictSerializer):
 
 
 class TimeShiftPreviewOut(serializers.Serializer[Any]):
-    """What a time shift would do."""
+    """The effect that a time shift would have."""
 
     wrong = WrongOut()
     offset_s = serializers.SerializerMethodField()

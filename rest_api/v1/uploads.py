@@ -80,7 +80,7 @@ class _TusView(APIView):
         return [AllowAny()] if self.request.method == "OPTIONS" else list(super().get_permissions())
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:  # noqa: ARG002 - the library's signature
-        """What this server can do, as tus asks."""
+        """The abilities of this server, as tus asks for them."""
         headers = {
             "Tus-Version": VERSION,
             "Tus-Extension": _EXTENSIONS,
@@ -98,7 +98,7 @@ class _TusView(APIView):
 
 
 class Uploads(_TusView):
-    """Where uploads begin."""
+    """The address at which uploads begin."""
 
     @extend_schema(
         operation_id="uploads_create",

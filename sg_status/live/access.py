@@ -21,7 +21,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class LiveScope:
-    """What one connection can hear: these organizations, one station if a serial is given; and its person."""
+    """The events that one connection can hear: these organizations', or one station's; and its person."""
 
     person_id: int
     organization_ids: frozenset[int]
@@ -48,7 +48,7 @@ def session_of(cookies: str) -> str:
 
 
 def grant_of(session: str, serial: str | None) -> LiveScope | None:
-    """What this session can hear; None if it is invalid or cannot see the station. Queries the database."""
+    """The events that this session can hear; None if it is invalid or cannot see the station. Queries the database."""
     close_old_connections()
     try:
         request = HttpRequest()

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class OpenStream:
-    """What one open stream was granted, and its session; `over` is set once the grant is no longer valid."""
+    """The grant of one open stream, and its session; `over` is set once the grant is no longer valid."""
 
     session: str
     grant: LiveScope

@@ -45,7 +45,7 @@ class Drawn:
     width: float = 0.0
     words: str = ""
     label: Label | None = None
-    #: Where the link of a cluster leads: the map, nearer.
+    #: The target of a cluster's link: the map, nearer.
     near: str = ""
 
 

@@ -30,7 +30,7 @@ class Label:
 
 @dataclass(slots=True)
 class FreeSpace:
-    """What is free on a map of this size."""
+    """The free space on a map of this size."""
 
     width: float
     height: float
@@ -57,7 +57,7 @@ class FreeSpace:
 
 
 def around(x: float, y: float, reach: float) -> list[tuple[float, float, str]]:
-    """Where a pin's name may stand: right, above, below, left."""
+    """Places for a pin's name: right, above, below, left."""
     return [
         (x + reach + 4, y + 4, "start"),
         (x, y - reach - 8, "middle"),

@@ -21,7 +21,7 @@ POLARIZATIONS: Final[tuple[tuple[str, Promise], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Beam:
-    """Where an antenna is, where it looks, and how wide; without a bearing it hears all around."""
+    """An antenna's place, bearing and width; without a bearing it hears all around."""
 
     longitude: float
     latitude: float

@@ -29,7 +29,7 @@ _NAMED_MOST: Final = 12
 #: The largest screen whose pins are worked out, in pixels, and how far beyond its edge.
 _SIDE_MOST, _MARGIN = 4_000, 120.0
 _BEAM_PX: Final = 64.0
-#: What the licences of well-known tiles ask for.
+#: The credits that the licences of well-known tiles ask for.
 _ATTRIBUTIONS: Final = {
     "openstreetmap.org": "© OpenStreetMap contributors",
     "opentopomap.org": "© OpenStreetMap contributors, SRTM; map style © OpenTopoMap (CC-BY-SA)",
@@ -75,7 +75,7 @@ def map_told(
     track: Sequence[tuple[float, float, str]] = (),
     apart: Sequence[tuple[float, float]] = (),
 ) -> str:
-    """What a page's map tells its script.
+    """The facts that a page's map gives its script.
 
     `source` answers with the pins of a view; without it all are in the page. `edit` is the prefix of the ids of a
     form's coordinates. `is_kept`: the view goes into the address. `track` is latitude, longitude and words, `apart` longitude and latitude.
@@ -117,7 +117,7 @@ def pins_told(pins: Sequence[Pin], view: View) -> list[dict[str, Any]]:
 
 
 def _tiles() -> tuple[dict[str, str], str]:
-    """Where tiles come from, and who is named for them: as the operator says, else the server they come from."""
+    """Source of the tiles, and the credit for them: the operator's words, else the name of the server."""
     named = settings.ROOST_TILES_ATTRIBUTION
     if settings.ROOST_TILES_URL:
         host = urlsplit(settings.ROOST_TILES_URL).netloc.removeprefix("{s}.")

@@ -17,7 +17,7 @@ _MARGIN: Final = 48.0
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Where the middle of a map is, its zoom (256·2^zoom pixels around the equator), and its size in pixels."""
+    """The middle of a map, its zoom (256·2^zoom pixels around the equator), and its size in pixels."""
 
     longitude: float
     latitude: float

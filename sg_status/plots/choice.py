@@ -15,7 +15,7 @@ from fleet.telemetry.quantities import PREFIX, series_label, series_place
 from fleet.telemetry.selectors import series_get
 from sg_status.plots.figure import LINES_MOST
 
-#: What a page shows if nothing was chosen: the first of these that the station sends.
+#: The series that a page shows if nothing was chosen: the first of these that the station sends.
 _USUAL = ("battery_v", "solar_v", "temperature_c")
 #: Other stations that a page proposes for comparison.
 OTHERS_MOST = 50

@@ -120,7 +120,7 @@ class Figure:
 
     @property
     def words(self) -> str:
-        """What the plot shows, in words, for people who do not see it."""
+        """The plot in words, for people who cannot see it."""
         said = [_line_words(line, self) for line in self.lines]
         said += [band.words for band in self.bands if band.kind != "night"]
         return " ".join(f"{each.rstrip('.')}." for each in said) or _("No data in this period.")

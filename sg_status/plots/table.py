@@ -47,7 +47,7 @@ class SeriesRow:
 
 
 class Value(NamedTuple):
-    """What one line has at a moment."""
+    """One line's value at a moment."""
 
     point: Point
     is_rolled: bool

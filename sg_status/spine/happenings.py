@@ -103,7 +103,7 @@ def _groups(axis: Axis, happenings: Iterable[Occurrence]) -> list[_Group]:
 
 
 def _extent(group: _Group) -> tuple[float, float]:
-    """Where a mark begins and ends, with the blank beside its label."""
+    """The beginning and end of a mark, with the blank beside its label."""
     return group.x - _MARK, group.end + _MARK
 
 

@@ -46,7 +46,7 @@ SPANS: Final[dict[int, Promise]] = {
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the page has asked for already, newest first."""
+    """The parts that the page has asked for already, newest first."""
 
     incidents: Sequence[Incident]
     commands: Sequence[Command]
@@ -97,7 +97,7 @@ class Spine:
 
     @property
     def step_words(self) -> str:
-        """What one point of a line stands for."""
+        """The span that one point of a line stands for."""
         return duration_words(self.axis.step.total_seconds())
 
 

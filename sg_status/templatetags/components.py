@@ -21,7 +21,7 @@ register = template.Library()
 
 
 def _trimmed(content: str) -> SafeString:
-    """What a template rendered, without the blanks of its layout at both ends."""
+    """A rendered template without the blanks at both ends."""
     return SafeString(content.strip())
 
 

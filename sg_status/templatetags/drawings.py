@@ -78,7 +78,7 @@ def week_strip(hours: Hours) -> SafeString:
 
 @register.simple_tag
 def strip_key() -> SafeString:
-    """What the parts of the strips mean."""
+    """The legend of the strips."""
     signs = [
         format_html(
             '<span><svg width="14" height="14" aria-hidden="true"><path class="{}" d="M0 {}h14v{}h-14z"/></svg>{}</span>',

@@ -120,7 +120,7 @@ def amqp_read(raw: bytes, server: str) -> AmqpSettings:
 
 
 def _refusal(error: urllib.error.HTTPError, serial: str) -> str:  # noqa: PLR0911 - one sentence each
-    """What the server's refusal means for the person at the station."""
+    """The server's refusal, explained to the person at the station."""
     match error.code:
         case 403:
             return (

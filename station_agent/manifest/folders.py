@@ -21,7 +21,7 @@ def folders_read(main: str, also: Iterable[str]) -> dict[str, Path]:
 
 
 def file_path(folders: dict[str, Path], name: str) -> Path:
-    """Where the file of this name is."""
+    """The path of the file of this name."""
     path = path_of_text(name)
     prefix, _, below = path.partition("/")
     return folders[prefix] / below if prefix and prefix in folders else folders[""] / path

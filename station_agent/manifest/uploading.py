@@ -52,7 +52,7 @@ class UploadWorker:
         self._orders = UploadOrders(station.outbox.database)
         self._thread: threading.Thread | None = None
         self._next_at, self._pause = 0.0, RETRY_FIRST
-        #: What waits and why, for a person at the station.
+        #: The files that wait and the reason, for a person at the station.
         self.note = ""
 
     def look(self) -> None:

@@ -37,7 +37,7 @@ class FileContents:
         self._database = database
 
     def read(self, path: str) -> Contents:
-        """What was counted of a file."""
+        """The counts of a file."""
         with self._database.reading() as sql:
             row = sql.execute(
                 "SELECT counted, first_at, last_at, kinds FROM file_contents WHERE path = ?", (path,)

@@ -59,7 +59,7 @@ class StationEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> Place | None:
-        """Where it stands, if that is known."""
+        """Its place, if that is known."""
         if self.latitude is None or self.longitude is None:
             return None
         return Place(self.serial, self.latitude, self.longitude)

@@ -21,7 +21,7 @@ LAST_CONFIRM_SECONDS = 30.0
 
 
 class BenchPlan(NamedTuple):
-    """What each station does: `rate` messages a second of `readings` readings, for `seconds`."""
+    """The load of each station: `rate` messages a second of `readings` readings, for `seconds`."""
 
     kind: str
     rate: float

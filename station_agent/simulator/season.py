@@ -55,7 +55,7 @@ class Season:
         self._cycle = lru_cache(maxsize=8)(self._make_cycle)
 
     def place(self, serial: str) -> Place:
-        """Where a station stands."""
+        """The place of a station."""
         return self._of_serial[serial]
 
     def heard(self, serial: str, begin: float, end: float) -> list[BirdStay]:

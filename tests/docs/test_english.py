@@ -28,7 +28,7 @@ SLIPS = {
 SLIP = re.compile("|".join(f"(?:{pattern})" for pattern in SLIPS), re.IGNORECASE)
 #: The address of a link, which may be a file's name.
 LINK = re.compile(r"\]\([^)]*\)")
-#: A first line that begins with a clause for a subject.
+#: A sentence that begins with a clause for a subject; a question may begin so.
 HEADLESS = re.compile(r"(Who|What|Whose|Where|Whom|Whoever)\b(?!.*\?)")
 #: Pages that quote the slips.
 QUOTED = {"docs/reference/english.md", "docs/reference/api-changes.md"}
@@ -84,6 +84,20 @@ def test_a_file_s_first_line_has_a_subject(folder):
         said = ast.get_docstring(ast.parse(path.read_text())) or ""
         if HEADLESS.match(said.partition("\n")[0]):
             found.append(f"{path.relative_to(REPOSITORY)}: {said.partition(chr(10))[0]}")
+    assert found == []
+
+
+@pytest.mark.parametrize("folder", CODE)
+def test_what_is_described_has_a_subject(folder):
+    found = []
+    for path in sorted((REPOSITORY / folder).rglob("*.py")):
+        if "migrations" in path.parts:
+            continue
+        text = path.read_text()
+        kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        said = [ast.get_docstring(node) or "" for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)]
+        said += re.findall(r"^\s*#: (.*)", text, re.MULTILINE)
+        found += [f"{path.relative_to(REPOSITORY)}: {one.partition(chr(10))[0]}" for one in said if HEADLESS.match(one)]
     assert found == []
 
 

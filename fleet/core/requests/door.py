@@ -120,7 +120,7 @@ def origin_is_written_well(origin: str) -> bool:
 
 
 def _headers_wrong(scope: Scope) -> str:
-    """What is wrong with the Host and Origin headers; empty if nothing is."""
+    """The fault of the Host and Origin headers; empty if there is none."""
     for name, is_well in ((b"host", host_is_written_well), (b"origin", origin_is_written_well)):
         told = [value.decode("latin-1") for key, value in scope["headers"] if key == name]
         if len(told) > 1 or not all(map(is_well, told)):

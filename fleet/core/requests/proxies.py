@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
-#: Where proxies are assumed to be if only their number is configured: on this machine or in a private network.
+#: Assumed addresses of proxies if only their number is configured: on this machine or in a private network.
 _NEAR = tuple(
     map(
         ip_network, ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")

@@ -29,7 +29,7 @@ _LOW_PORTS_END = 1_024
 #: IPv6 addresses that stand for an IPv4 address behind a translator.
 _TRANSLATED = ip_network("64:ff9b::/96")
 
-#: What `socket.getaddrinfo` returns: the last of each entry is an address and a port.
+#: The result of `socket.getaddrinfo`: the last of each entry is an address and a port.
 _Resolved = Sequence[tuple[Any, Any, int, str, tuple[Any, ...]]]
 
 

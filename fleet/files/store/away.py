@@ -51,7 +51,7 @@ def away_strange() -> StoreAway:
 
 
 def away_wrong() -> StoreAway:
-    """What it returned does not have the SHA-256 of what it was given."""
+    """It returned other bytes than it was given: their SHA-256 differs."""
     return StoreAway(_("The object store of this server returned other bytes than it was given."))
 
 

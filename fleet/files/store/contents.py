@@ -43,7 +43,7 @@ def content_name(sha256: str) -> str:
 
 
 def contents_place() -> StoredContent.Place:
-    """Where new contents go."""
+    """The place of new contents."""
     return StoredContent.Place.OBJECTS if settings.ROOST_S3_BUCKET else StoredContent.Place.DISK
 
 

@@ -15,7 +15,7 @@ class StoredContent(models.Model):
     """
 
     class State(models.TextChoices):
-        """What the last check found."""
+        """Result of the last check."""
 
         KEPT = "kept", "kept"
         ROTTEN = "rotten", "rotten"

@@ -90,7 +90,7 @@ class PartWriter:
 
 
 def part_path(upload_id: str) -> Path:
-    """Where the part of an upload is."""
+    """The path of an upload's part."""
     return Path(settings.MEDIA_ROOT) / "uploads" / upload_id[:2] / upload_id
 
 

@@ -32,7 +32,7 @@ class StoreUse:
 
 
 def store_use(*, organization_id: int) -> StoreUse:
-    """What the organization uses now, and its quota: its own, or else the server's."""
+    """The bytes that the organization uses now, and its quota: its own, or else the server's."""
     account = StoreAccount.objects.filter(organization_id=organization_id).first()
     coming = Upload.objects.filter(station__organization_id=organization_id, state=Upload.State.OPEN)
     own = account.quota_octets if account else None

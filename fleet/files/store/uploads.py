@@ -38,7 +38,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 @dataclass(frozen=True, slots=True)
 class UploadSender:
-    """Who uploads: the login of a station, or a viewer. `key` names whose limits count."""
+    """The sender of an upload: the login of a station, or a viewer. `key` names whose limits count."""
 
     key: str
     name: str
@@ -48,7 +48,7 @@ class UploadSender:
 
 @dataclass(frozen=True, slots=True)
 class FileAsked:
-    """What a sender says about a file before sending it."""
+    """A sender's description of a file, made before sending it."""
 
     serial: str
     path: str

@@ -24,7 +24,7 @@ from formats.sensorgnome.names import other_file_reason
 
 
 class Fate(StrEnum):
-    """What became of a file; every file has exactly one."""
+    """The outcome of a file; every file has exactly one."""
 
     STORED = "stored"
     KNOWN = "known"

@@ -54,12 +54,12 @@ class CardPiece:
 
     at: BackfillPlace
     files: list[FolderFile] = field(default_factory=list)
-    #: What each file is, in the order of `files`; and files that are not read, with the reason.
+    #: The kind of each file, in the order of `files`; and files that are not read, with the reason.
     what: list[PieceFile] = field(default_factory=list)
     refused: list[tuple[FileReport, PieceFile]] = field(default_factory=list)
     done: list[FileRevision] = field(default_factory=list)
     box: CardBox | None = None
-    #: What the names of an archive's files begin with.
+    #: The beginning of the names of an archive's files.
     prefix: str = ""
 
     def reader(

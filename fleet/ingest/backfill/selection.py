@@ -12,7 +12,7 @@ _PORTION = 500
 
 
 class BackfillPlace(NamedTuple):
-    """Where a back-fill stands: the last revision that was begun, and how many files of it are read; 0: all."""
+    """The progress of a back-fill: the last revision that was begun, and how many files of it are read; 0: all."""
 
     path: str = ""
     number: int = 0
@@ -20,7 +20,7 @@ class BackfillPlace(NamedTuple):
 
 
 def place_of(backfill: Backfill) -> BackfillPlace:
-    """Where the back-fill goes on."""
+    """The place at which the back-fill goes on."""
     return BackfillPlace(backfill.at_path, backfill.at_number, backfill.at_member)
 
 

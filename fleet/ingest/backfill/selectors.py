@@ -41,7 +41,7 @@ class KindOfLines:
 
 @dataclass(frozen=True, slots=True)
 class BackfillReport:
-    """What a back-fill found and did. `others`: files of other stations, which are not its own."""
+    """The findings and results of a back-fill. `others`: files of other stations, which are not its own."""
 
     totals: Totals
     kinds: list[KindOfLines]
@@ -83,7 +83,7 @@ def backfill_files(*, backfill: Backfill, all_files: bool = False) -> QuerySet[B
 
 
 def backfill_report(backfill: Backfill) -> BackfillReport:
-    """What is known about it so far."""
+    """The findings so far."""
     totals = totals_read(backfill.totals)
     own = serials_of(backfill.station, backfill.also_of) | {""}
     found = [on_card(serial, one) for serial, one in totals.serials.items()]
@@ -103,7 +103,7 @@ def backfill_report(backfill: Backfill) -> BackfillReport:
 
 
 def backfill_questions(backfill: Backfill) -> list[CardQuestion]:
-    """What must be answered before it is sent, apart from what has been answered."""
+    """Questions to answer before it is sent, apart from what has been answered."""
     found = [on_card(serial, one) for serial, one in totals_read(backfill.totals).serials.items()]
     answers = CardAnswers(backfill.also_of, backfill.leaves_others, backfill.any_clock)
     return card_questions(station=backfill.station, found=found, answers=answers)

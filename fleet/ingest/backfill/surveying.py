@@ -14,7 +14,7 @@ from formats.sensorgnome.content import OTHER
 
 
 def judge_of(backfill: Backfill) -> LineJudge:
-    """What compares the lines: only the station's own, as what others have is not this organization's to see."""
+    """A judge that compares lines with the station's own only: others are not this organization's to see."""
     return LineJudge(backfill.station, serials_of(backfill.station, backfill.also_of) | {""}, others=False)
 
 

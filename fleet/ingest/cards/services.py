@@ -36,7 +36,7 @@ class CardAnswers:
 
 @dataclass(frozen=True, slots=True)
 class CardQuestion:
-    """What must be answered before anything is written; `option`: how the command line answers it.
+    """A question to answer before anything is written; `option`: how the command line answers it.
 
     `kind`: `none`, `others`, `clock` or `corrected`; the first and the last have no answer, only something to do first.
     """
@@ -94,7 +94,7 @@ def card_send(
 
 
 def card_questions(*, station: Station, found: list[StationOnCard], answers: CardAnswers) -> list[CardQuestion]:
-    """What must be answered before a card with these stations' files is sent as this station's."""
+    """Questions to answer before a card with these stations' files is sent as this station's."""
     own = serials_of(station, answers.also_of)
     mine, others = _own(found, own), [on for on in found if on.serial and on.serial not in own]
     asked = []

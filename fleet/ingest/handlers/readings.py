@@ -66,7 +66,7 @@ def handle(arrival: Arrival, batch: Batch) -> None:
 
 
 class _Rows:
-    """What becomes of one message, before it reaches the batch."""
+    """The outcome of one message, before it reaches the batch."""
 
     __slots__ = (
         *("arrival", "batch", "book", "received_at", "uses"),

@@ -32,7 +32,7 @@ _CHANGE = (
     "first_at = CASE WHEN n.sha256 = '' THEN t.first_at ELSE n.first_at END, "
     "last_at = CASE WHEN n.sha256 = '' THEN t.last_at ELSE n.last_at END, "
     "lines = CASE WHEN n.sha256 = '' THEN t.lines ELSE n.lines END, "
-    # What was asked and said of one content is not true of another.
+    # Orders and answers about one content are not true of another.
     "asked_until = CASE WHEN n.sha256 IN ('', t.sha256) THEN t.asked_until END, "
     "\"end\" = CASE WHEN n.sha256 IN ('', t.sha256) THEN t.\"end\" ELSE '' END, "
     "end_reason = CASE WHEN n.sha256 IN ('', t.sha256) THEN t.end_reason ELSE '' END, "
@@ -154,7 +154,7 @@ def _holding_write(told: ToldManifest, refused: int, batch: Batch) -> None:
             *(0, body.listing, batch.moment),
         ],
     )
-    # What had no room in an earlier listing is told again in a later one.
+    # A later listing repeats the files that an earlier one had no room for.
     cursor().execute(
         "UPDATE holdings_stationholding SET refused = CASE WHEN refused_listing = %s THEN refused ELSE 0 END + %s, "
         "refused_listing = %s WHERE station_id = %s AND (refused_listing != %s OR %s > 0)",

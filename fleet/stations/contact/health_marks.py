@@ -83,7 +83,7 @@ def _known(health: dict[str, Any]) -> dict[str, Any]:
 
 
 def marks_of(contact: StationContact | None) -> list[Mark]:
-    """What is wrong or soon will be, worst first; empty if all is well or nothing is known."""
+    """Troubles, present or coming, worst first; empty if all is well or nothing is known."""
     health = health_of(contact)
     if health is None or contact is None:
         return []

@@ -28,7 +28,7 @@ _MISSED_MOST = 99
 
 
 class Shown(NamedTuple):
-    """What people see of a station's state: `lead` is the state with since when, `rest` the reason and what to do."""
+    """A station's state in words: `lead` is the state with since when, `rest` the reason and what to do."""
 
     state: str
     word: str

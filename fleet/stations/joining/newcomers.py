@@ -54,7 +54,7 @@ def newcomer_make(
 
 
 def newcomer_fetch(*, secret: str) -> tuple[Newcomer, Grant | None]:
-    """What a device gets for its secret: None while nobody has decided, then its login, once.
+    """A device's answer to its secret: None while nobody has decided, then its login, once.
 
     Raises `EnrolmentRefused` with the same sentence whether the secret is wrong, used or expired, or the device was
     refused.
@@ -117,7 +117,7 @@ def newcomers_prune(*, moment: datetime) -> int:
 
 
 def _facts(hardware: dict[str, Any]) -> dict[str, str]:
-    """What a device says about itself, cut to short lines of text: nobody has verified the device."""
+    """A device's words about itself, cut to short lines of text: nobody has verified the device."""
     short = {
         str(name)[:_TEXT_MOST]: "".join(char for char in str(value)[:_TEXT_MOST] if char.isprintable())
         for name, value in list(hardware.items())[:_FACTS_MOST]

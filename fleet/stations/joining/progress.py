@@ -14,7 +14,7 @@ _SOON = timedelta(minutes=3)
 
 @dataclass(frozen=True, slots=True)
 class JoiningProgress:
-    """What has happened since the newest enrolment token was made; `expires_at` while the token can still be used."""
+    """The steps taken since the newest enrolment token was made; `expires_at` while the token can still be used."""
 
     expires_at: datetime | None
     fetched_at: datetime | None

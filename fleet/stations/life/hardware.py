@@ -96,7 +96,7 @@ def pair_get(*, station: Station, pair_id: int) -> HardwarePair:
 
 
 def swap_sentence(*, pair: HardwarePair, moment: datetime) -> str:
-    """What has changed since when, compared with the pair before, and the question to answer."""
+    """The changed parts and since when, compared with the pair before, and the question to answer."""
     earlier = HardwarePair.objects.filter(station=pair.station_id, first_seen_at__lt=pair.first_seen_at)
     before = earlier.exclude(pk=pair.pk).order_by("-last_seen_at").first()
     told = {"since": moment_words(pair.first_seen_at, moment)}

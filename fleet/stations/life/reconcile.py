@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Repairs:
-    """What was found and done, by serial or login. `lost` cannot be repaired: those stations must enrol again."""
+    """Results of a run, by serial or login. `lost` cannot be repaired: those stations must enrol again."""
 
     rebuilt: list[str] = field(default_factory=list)
     allowed: list[str] = field(default_factory=list)

@@ -12,7 +12,7 @@ from fleet.stations.models import Credential, Station, StationContact
 
 #: Separates a serial from the number of a station that had it before. Never part of a name on the broker.
 ARCHIVE_MARK = "~"
-#: What the successor inherits of the contact: its timing, hello, backlog and counters, but not its health.
+#: Fields of the contact that the successor inherits: its timing, hello, backlog and counters, but not its health.
 _CONTACT = (
     *("state", "first_contact_at", "last_contact_at", "announced_interval_s", "learned_interval_s"),
     *("late_after", "silent_after", "backlog_messages", "backlog_bytes", "hello", "hello_received_at", "address"),

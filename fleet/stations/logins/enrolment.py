@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a station or a desk needs to connect to the broker. The password is shown once and stored only as a hash."""
+    """A station's or desk's login on the broker. The password is shown once and stored only as a hash."""
 
     host: str
     port: int

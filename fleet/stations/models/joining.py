@@ -42,7 +42,7 @@ class Newcomer(models.Model):
         CLAIM = "claim"
 
     class State(models.TextChoices):
-        """What a person decided."""
+        """A person's decision."""
 
         WAITING = "waiting"
         ACCEPTED = "accepted"

@@ -5,7 +5,7 @@ from django.db import models
 
 
 class StationNote(models.Model):
-    """What somebody saw or did at a station: plain text, dated, never edited; its author or an owner may remove it."""
+    """A dated note about a station: plain text, never edited; its author or an owner may remove it."""
 
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey("stations.Station", on_delete=models.CASCADE, related_name="note_entries")

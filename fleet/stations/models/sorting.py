@@ -11,7 +11,7 @@ class StationModel(models.Model):
     """A kind of device: its maker and what it measures. Without an organization it is for everybody."""
 
     class Kind(models.TextChoices):
-        """What a device is for."""
+        """The purpose of a device."""
 
         RECEIVER = "receiver"
         AIR_QUALITY = "air_quality"

@@ -162,7 +162,7 @@ class StationContact(models.Model):
 
 
 class DeskQuota(models.Model):
-    """What is left of the quota for desks that upload a station's files; see `fleet.ingest.limits.desk_quota`."""
+    """The remaining quota of desks that upload a station's files; see `fleet.ingest.limits.desk_quota`."""
 
     station = models.OneToOneField(Station, on_delete=models.CASCADE, primary_key=True, related_name="desk_quota")
     messages = models.FloatField(null=True)
@@ -216,7 +216,7 @@ class StationDay(models.Model):
 
 
 class LoginPurpose(models.TextChoices):
-    """What a login on the broker is for."""
+    """The purpose of a login on the broker."""
 
     #: The device in the field: sends, and gets its commands.
     STATION = "station"

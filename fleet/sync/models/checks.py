@@ -21,7 +21,7 @@ class SyncRun(models.Model):
     id = models.BigAutoField(primary_key=True)
     system = models.CharField(max_length=32)
     state = models.CharField(max_length=16, choices=State.choices, default=State.RUNNING)
-    #: Who pressed the button; empty for scheduled checks.
+    #: The person who pressed the button; empty for scheduled checks.
     started_by_name = models.CharField(max_length=150, blank=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)

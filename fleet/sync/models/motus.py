@@ -19,7 +19,7 @@ class MotusAccount(models.Model):
     sealed_password = models.TextField(blank=True, default="")
     #: Numbers of Motus' projects, the one for uploads first; empty: all that the login has.
     project_ids = ArrayField(models.IntegerField(), default=list, blank=True)
-    #: What Motus answered: number as text -> name.
+    #: Motus' answer: number as text -> name.
     projects = models.JSONField(default=dict, blank=True)
     #: Motus refused the login; nothing more is asked with it until an owner acts, so that Motus does not lock it.
     is_refused = models.BooleanField(default=False)
@@ -83,7 +83,7 @@ class MotusDifference(models.Model):
     """
 
     class Kind(models.TextChoices):
-        """What differs."""
+        """The kind of difference."""
 
         UNKNOWN_THERE = "unknown_there"
         UNKNOWN_HERE = "unknown_here"
@@ -129,7 +129,7 @@ class MotusTag(models.Model):
     #: The code that receivers hear, as Motus writes it, and in upper case.
     code = models.CharField(max_length=64)
     match_name = models.CharField(max_length=64)
-    #: What people call it: the species and Motus' number.
+    #: Its name for people: the species and Motus' number.
     name = models.CharField(max_length=160)
     species = models.CharField(max_length=120, blank=True)
     deployed_at = models.DateTimeField(null=True)

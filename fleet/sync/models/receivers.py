@@ -27,7 +27,7 @@ class MotusReceiver(models.Model):
     batches = models.JSONField(default=list)
     is_by_itself = models.BooleanField(default=False)
     noticed_at = models.DateTimeField(null=True)
-    #: Who decided about `is_by_itself`, and when.
+    #: The person who decided about `is_by_itself`, and the time.
     decided_at = models.DateTimeField(null=True)
     decided_by_name = models.CharField(max_length=150, blank=True, default="")
 

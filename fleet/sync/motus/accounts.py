@@ -131,7 +131,7 @@ def account_check(*, organization_id: int) -> MotusAccount | None:
             projects, is_refused, answer = {}, isinstance(error, LoginRefused), str(error)
             if not is_refused:
                 answer = _sentence(answer) + " " + _("Nothing is lost; Roost asks again within the hour.")
-    # What was entered meanwhile has a check of its own.
+    # A login entered meanwhile has a check of its own.
     MotusAccount.objects.filter(pk=account.pk, sealed_password=sealed).update(
         projects=projects or account.projects,
         is_refused=is_refused,

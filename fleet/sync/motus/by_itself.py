@@ -39,7 +39,7 @@ def by_itself_serials(account: MotusAccount) -> set[str]:
 
 
 def receiver_of(station: Station) -> MotusReceiver | None:
-    """What is known of a station at Motus, or None. The caller may see it."""
+    """The facts known of a station at Motus, or None. The caller may see it."""
     return (
         MotusReceiver.objects.filter(account__organization=station.organization_id, serial=station.serial)
         .exclude(account__login="")

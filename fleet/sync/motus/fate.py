@@ -51,7 +51,7 @@ def _follow(jobs: MotusJobs, upload: MotusUpload) -> None:
     project, number = upload.project_id or 0, upload.job_id or 0
     job = jobs.job(project=project, number=number)
     if job is not None and (whole_in(job, "done") or 0) != 0:
-        # What Motus says of single files is in the logs of the job's parts.
+        # Motus names single files in the logs of the job's parts.
         job = {
             **job,
             "log": "\n".join(filter(None, [str(job.get("log") or ""), jobs.log(project=project, number=number)])),

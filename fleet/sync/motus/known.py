@@ -34,7 +34,7 @@ class KnownFiles:
 
     @classmethod
     def of(cls, uploads: QuerySet[MotusUpload]) -> Self:
-        """What these uploads of one station have."""
+        """The files of these uploads of one station."""
         found = cls()
         for upload_id, state, files in uploads.exclude(state=State.HELD).values_list("pk", "state", "files"):
             for entry in files:

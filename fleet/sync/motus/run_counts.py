@@ -14,7 +14,7 @@ Mark = list[float | None]
 
 
 def batch_marks(batches: Iterable[dict[str, Any]]) -> list[Mark]:
-    """What tells whether a batch is still the same; Motus makes new ones when it processes data again."""
+    """A mark that changes when a batch does; Motus makes new ones when it processes data again."""
     fields = ("batchID", "numHits", "ts", "tsStart", "tsEnd")
     return sorted(([float_in(each, field) for field in fields] for each in batches), key=str)
 

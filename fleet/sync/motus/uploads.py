@@ -28,7 +28,7 @@ def upload_list(*, organization: Organization, state: str = "", serial: str = ""
 
 
 def day_at_motus(upload: MotusUpload) -> MotusDay | None:
-    """What Motus has of the upload's day, if that was compared."""
+    """Motus' files of the upload's day, if they were compared."""
     days = MotusDay.objects.filter(receiver__account=upload.account_id, receiver__serial=upload.serial)
     return days.filter(day=upload.day).first()
 

@@ -110,7 +110,7 @@ SELECT station_id, count(DISTINCT name) FILTER (WHERE name IN (SELECT name FROM 
     count(DISTINCT hour) AS hours, array_agg(DISTINCT port) AS ports, count(*) OVER () AS stations
 FROM narrowed GROUP BY station_id ORDER BY {sort}, station_id LIMIT %(limit)s OFFSET %(offset)s
 """
-#: What detections can be counted by, and the SQL of each.
+#: The ways to count detections, with the SQL of each.
 _BY: Final = {"tag": "upper(tag)", "station": "station_id", "port": "port"}
 
 

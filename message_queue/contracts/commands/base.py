@@ -54,7 +54,7 @@ class CommandContract:
     name: str
     #: Verb and object, as on a button.
     label: str
-    #: What it does, for an operator who is about to send it.
+    #: Its effect, in words for an operator who is about to send it.
     explanation: str
     parameters: type[CommandParameters] = NoParameters
     #: Seconds after which a command that was not run expires.

@@ -10,7 +10,7 @@ _Wait = Annotated[int, Meta(ge=0, le=86_400)]
 
 
 class Pace(CommandParameters, frozen=True, kw_only=True):
-    """What to do for `for_s` seconds. A later `pace` replaces an earlier one; `slowdown` 1 alone ends it.
+    """A slower pace for `for_s` seconds. A later `pace` replaces an earlier one; `slowdown` 1 alone ends it.
 
     `slowdown` multiplies the reporting interval; above 1, at most 60 / `slowdown` messages a second are published. For
     `hold_for` seconds only command results are published. New connections wait a random 0 to `spread` seconds.

@@ -55,7 +55,7 @@ class AxisStretch:
     width: str
 
 
-#: What a strip is drawn from: label, port or serial, counts, and the parts with data (None if all have some).
+#: The data that a strip is drawn from: label, port or serial, counts, and the parts with data (None if all have some).
 HeatInput = tuple[str, int | str, Sequence[int], Collection[int] | None]
 
 

@@ -30,7 +30,7 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class DetectionFilter:
-    """What an address asks for. `is_all`: also codes that were heard only once. `end` is now at the latest."""
+    """The question in an address. `is_all`: also codes that were heard only once. `end` is now at the latest."""
 
     window: Window
     end: datetime

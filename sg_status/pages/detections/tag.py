@@ -137,7 +137,7 @@ def heard_tag_csv(request: HttpRequest, viewer: Viewer, heard_tag: str) -> HttpR
 
 
 def _heard(request: HttpRequest, viewer: Viewer, tag: str) -> HeardTag:
-    """What the address asks about. Raises `NotFound`, also for a tag that only stations of others heard."""
+    """The tag that the address names. Raises `NotFound`, also for a tag that only stations of others heard."""
     serials = dict(station_visible(viewer).values_list("pk", "serial"))
     until = clock.now() + HOUR
     found = tag_span(station_ids=list(serials), tag=tag, until=until) if "\x00" not in tag else None

@@ -60,7 +60,7 @@ class GroupAddForm(GroupForm, _OfOrganization):
 
 
 class ManyForm(forms.Form):
-    """What can be done with many stations needs at most one of these."""
+    """An action on many stations needs at most one of these."""
 
     tag = forms.CharField(label=gettext_lazy("Tag"), max_length=40, required=False)
     to_group = forms.IntegerField(label=gettext_lazy("Group"), required=False, min_value=1, max_value=2**63 - 1)

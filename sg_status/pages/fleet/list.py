@@ -88,7 +88,7 @@ def _listed(stations: QuerySet[Station], number: int, asked: str | None) -> Page
 
 
 def _table(rows: Sequence[FleetRow], narrowing: Narrowing) -> dict[str, Any]:
-    """What the list needs besides its rows."""
+    """The list's context besides its rows."""
     scale = bar_scale(row.detections for row in rows)
     remark = {"detections": _("bar to %(scale)s") % {"scale": count_words(scale)}} if scale else {}
     heads = heads_of(narrowing.columns, narrowing.sort, remark)

@@ -37,7 +37,7 @@ _CSV_PART = 200
 
 @dataclass(frozen=True, slots=True)
 class ManyAsked:
-    """What somebody wants to do, with what, and in whose name."""
+    """An action on many stations: its kind, its stations, and the person."""
 
     viewer: Viewer
     stations: Sequence[Station]

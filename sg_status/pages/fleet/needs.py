@@ -111,7 +111,7 @@ def _motus_deployments(station: Station) -> str:
     return reverse("organization-motus-station", args=[station.organization.slug, station.serial])
 
 
-#: Where each problem is dealt with, by its rule. Problems without a place are dealt with in the field.
+#: The page for each problem, by its rule. Problems without a place are dealt with in the field.
 _STEPS: Final[dict[str, tuple[Promise, Callable[[Station], str]]]] = {
     "cloned_card": (gettext_lazy("Decide …"), _at("station-deliveries")),
     "data_plan": (gettext_lazy("Set profile …"), _at("station-command-send", "set_profile")),

@@ -98,7 +98,7 @@ def rows_of(
 
 
 def rule_word(incident: Incident) -> str | Promise:
-    """What is wrong, in one or two words."""
+    """The trouble, in one or two words."""
     rule = rules().get(incident.rule)
     return rule.short if rule else incident.rule
 

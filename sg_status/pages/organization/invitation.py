@@ -14,7 +14,7 @@ from fleet.organizations.invitations import invitation_accept, invitation_find
 from fleet.organizations.models import Invitation
 from sg_status.pages.organization.frame import role_word
 
-#: Where allauth looks for an address proved by a mail, so that signing up needs no second mail.
+#: The session key under which allauth looks for an address proved by a mail, so that signing up needs no second mail.
 _PROVED = "account_verified_email"
 
 

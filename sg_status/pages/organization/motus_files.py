@@ -42,7 +42,7 @@ WORDS: Final[dict[str, Promise]] = {
     State.KNOWN: gettext_lazy("known to Motus"),
     State.REFUSED: gettext_lazy("refused"),
 }
-#: What the state of an upload means for each of its files that is not left out.
+#: The state of a file, by the state of its upload; for files that are not left out.
 _ENDS: Final[dict[str, Promise]] = {
     State.FOUND: gettext_lazy("passed the checks"),
     State.HELD: gettext_lazy("passed the checks, waits with its day"),

@@ -26,7 +26,7 @@ _KIND_WORDS: Final = {
 
 
 class PackageForm(forms.Form):
-    """What a package contains."""
+    """The contents of a package."""
 
     stations = forms.CharField(
         label=_("Stations"),

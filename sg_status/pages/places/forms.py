@@ -148,7 +148,7 @@ class DeploymentForm(forms.Form):
 
 
 class PublishForm(forms.Form):
-    """What is public about a deployment."""
+    """The form for the public part of a deployment."""
 
     is_public = forms.BooleanField(label=gettext_lazy("Everyone can see this place"), required=False)
     location = forms.ChoiceField(label=gettext_lazy("Published position"), choices=LOCATIONS)

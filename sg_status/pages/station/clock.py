@@ -54,7 +54,7 @@ class ShiftForm(forms.Form):
         return cls(data, auto_id=f"%s-{side}")
 
     def told(self) -> dict[str, Any]:
-        """What was filled in, for the services."""
+        """The form's values, for the services."""
         seconds = self.cleaned_data["offset_s"]
         return {
             "offset": None if seconds is None else timedelta(seconds=seconds),

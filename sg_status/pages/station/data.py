@@ -39,7 +39,7 @@ _NAME = "readings"
 
 @dataclass(frozen=True, slots=True)
 class ShownPeriod:
-    """What an address of this page asks for."""
+    """The question in an address of this page."""
 
     station: Station
     known: list[Series]

@@ -81,7 +81,7 @@ def _places_render(
 def _map(
     viewer: Viewer, rows: list[Deployment], current: Deployment | None, state: str, moment: datetime
 ) -> MapDrawn | None:
-    """Where it has been: a pin for each place, the present one in the shape of its state, and the way between them."""
+    """The station's places: a pin for each, the present one in the shape of its state, and the way between them."""
     pins: dict[tuple[float, float], Pin] = {}
     track: list[tuple[float, float]] = []
     for row in reversed(rows):

@@ -24,7 +24,7 @@ _TAB = "station-settings"
 
 
 class HistoryForm(forms.Form):
-    """What happens to the data sent so far."""
+    """The form's choice for the data sent so far."""
 
     history = forms.ChoiceField(
         label=gettext_lazy("Data sent so far"),

@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What is known of a station when somebody asks what to do. `rules` are those of its open incidents."""
+    """The facts about a station when somebody asks what to do. `rules` are those of its open incidents."""
 
     station: Station
     contact: StationContact | None
@@ -137,7 +137,7 @@ def _decisions(situation: Situation) -> Iterator[Step]:
 
 
 def _repairs(situation: Situation) -> Iterator[Step]:
-    """What its newest health report, or its data, says is wrong."""
+    """Troubles named by its newest health report or its data."""
     health = situation.health
     if health is not None:
         yield from _power(health)

@@ -25,7 +25,7 @@ _ZOOM_MOST: Final = 8.5
 
 @dataclass(frozen=True, slots=True)
 class StationPlace:
-    """Where a station is. `map` is None if nobody knows; `said_at` is when its GPS said so, if it did."""
+    """The place of a station. `map` is None if nobody knows; `said_at` is when its GPS said so, if it did."""
 
     site: str
     address: str

@@ -9,7 +9,7 @@ from formats.sensorgnome.names import NO_DATA
 
 
 def fate_words() -> dict[Fate, str]:
-    """What became of a file, for people."""
+    """The outcome of a file, in words for people."""
     return {
         Fate.STORED: _("stored"),
         Fate.KNOWN: _("known"),

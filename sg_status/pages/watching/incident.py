@@ -28,7 +28,7 @@ from sg_status.access import page
 from sg_status.command_words import command_label, state_word
 from sg_status.spine.around import around_of
 
-#: What people did just before it may be its cause.
+#: A change made just before it may be its cause.
 BEFORE: Final = timedelta(days=1)
 #: Of notes and of commands, the newest are shown.
 ACTS_MOST: Final = 20
@@ -82,7 +82,7 @@ def _lasted_s(found: Incident, now: datetime) -> float:
 
 
 def _course(found: Incident) -> list[IncidentLine]:
-    """What Roost noticed and told."""
+    """Roost's own steps: noticed and told."""
     view = IncidentView(found, found.said(is_over=False))
     shape = ("silent", "silent") if view.is_silence else ("check", "check")
     lines = [IncidentLine(found.opened_at, *shape, _("Noticed."), view.sentence)]
@@ -109,7 +109,7 @@ def _told(one: Telling) -> IncidentLine:
 
 
 def _acts(found: Incident, now: datetime) -> list[IncidentLine]:
-    """What people did meanwhile, and shortly before."""
+    """Changes that people made meanwhile, and shortly before."""
     start, end = found.began_at - BEFORE, found.closed_at or now
     notes = note_list(station=found.station).filter(at__gte=start, at__lt=end)[:ACTS_MOST]
     commands = command_list(station=found.station, start=start, end=end)[:ACTS_MOST]

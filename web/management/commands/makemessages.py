@@ -10,7 +10,7 @@ from web.texts import command_texts
 
 #: Not ours, or not shown on the site.
 _IGNORED = ["var/*", "node_modules/*", "tests/*", "station_agent/*", "operations/*", "web/static/*"]
-#: Where the texts come from that gettext finds no mark on.
+#: Sources of the texts that gettext finds no mark on.
 _WORDS_FROM = "message_queue/contracts/commands"
 
 _SITE, _DOMAIN = "web/locale", "fleet/*/locale"
