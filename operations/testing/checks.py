@@ -20,7 +20,7 @@ from operations.instance import Instance
 from operations.paths import PACKAGES, REPOSITORY, TEMPLATES
 from operations.stack import Stack
 from operations.testing.pytest_account import NOTES_VARIABLE
-from operations.testing.suite import tests_run
+from operations.testing.suite import termination_catch, tests_run
 from operations.testing.trial import serviceless_environment, trial_end, trial_environment, trial_start
 
 OPENAPI = REPOSITORY / "docs" / "reference" / "openapi.yaml"
@@ -48,6 +48,7 @@ def checks_run(*, long: bool, quick: bool, pytest_arguments: list[str]) -> int:
     Raises `WrongUse` if there is no such test file or folder.
     """
     paths_check(pytest_arguments)
+    termination_catch()
     if not quick:
         packages.tools_ensure(assume_yes=True, for_tests=True)
     with tempfile.TemporaryDirectory(prefix="roost-test-") as folder:

@@ -70,6 +70,11 @@ class Account:
         self.faults: set[str] = set()
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.complaint: list[str] = []
+        self.terminal: TerminalReporter | None = None
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Find the terminal, to name a failed test at once: a run takes half an hour."""
+        self.terminal = session.config.pluginmanager.get_plugin("terminalreporter")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Without workers: the items themselves. With workers there are none in this process."""
@@ -85,6 +90,9 @@ class Account:
         """Record a test as ended when its last phase has, or when its worker died."""
         self.seconds[report.nodeid.partition("::")[0]] += report.duration
         if report.failed:
+            if self.terminal and REPORT_VARIABLE in os.environ:
+                self.terminal.ensure_newline()
+                self.terminal.write_line(f"failed: {report.nodeid}")
             self.failed.add(report.nodeid)
             if "faults" in report.keywords:
                 self.faults.add(report.nodeid)

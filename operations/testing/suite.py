@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ PYTEST_FAILED, PYTEST_WRONG_USE, WRONG_USE = 1, 4, 2
 WORKERS = (os.cpu_count() or 2) + 1
 #: More failures than this are not unsteady tests: something is broken.
 RERUN_AT_MOST = 10
+#: Seconds in which an interrupted pytest may stop the services that its tests started.
+STOP_S = 120
 #: Options a person sets for the tests.
 KEPT = ("TERM", "COLUMNS", "CI", "ROOST_FAULT_SEED", "ROOST_FAULT_MESSAGES", "ROOST_FAULT_REPORT", "ROOST_ACCESS_PAGE")
 #: Package sources and trusted certificates, for tests that install what a user would; nothing else of the caller's
@@ -93,9 +96,7 @@ def verdict_say(first: Run, second: Run) -> int:
 def pytest_run(words: list[str], report: Path, environment: Mapping[str, str]) -> Run:
     """Run pytest and read every test's result."""
     command = [sys.executable, "-m", "pytest", *words]
-    code = subprocess.run(
-        command, cwd=REPOSITORY, env={**environment, REPORT_VARIABLE: str(report)}, check=False
-    ).returncode
+    code = interruptible_run(command, environment={**environment, REPORT_VARIABLE: str(report)})
     if not report.exists():
         return Run(code)
     found = json.loads(report.read_text())
@@ -107,6 +108,33 @@ def pytest_run(words: list[str], report: Path, environment: Mapping[str, str]) -
         failed=tuple(found["failed"]),
         faults=tuple(found["faults"]),
     )
+
+
+class Terminated(KeyboardInterrupt):
+    """We were told to end by SIGTERM, which only this process got; a terminal's Ctrl-C reaches pytest too."""
+
+
+def termination_catch() -> None:
+    """Let SIGTERM stop the services like Ctrl-C; by default it would end this process and leave them running."""
+
+    def told(_number: int, _frame: object) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, told)
+
+
+def interruptible_run(command: list[str], *, environment: Mapping[str, str]) -> int:
+    """Run a command and return its exit code. If this process is told to end, the command stops its services first."""
+    running = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
+    try:
+        return running.wait()
+    except KeyboardInterrupt as told:
+        if isinstance(told, Terminated):
+            running.send_signal(signal.SIGINT)
+        running.wait(STOP_S)
+        raise
+    finally:
+        running.kill()
 
 
 def tests_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import sys
 import textwrap
 
 import pytest
+from waiting import PATIENCE_S, until
 
 from operations.paths import REPOSITORY
 from operations.testing import suite
@@ -220,3 +221,32 @@ def test_every_file_with_tests_has_a_name_that_pytest_looks_for():
     ]
     assert len(with_tests) > 200
     assert [path.name for path in with_tests if not path.name.startswith("test_")] == []
+
+
+STOPS_ITS_SERVICES = """
+    import pathlib, time
+    try:
+        pathlib.Path("begun").touch()
+        time.sleep(600)
+    except KeyboardInterrupt:
+        pathlib.Path("stopped").touch()
+"""
+RUNS_IT = """
+    import os, sys
+    from pathlib import Path
+    from operations.testing import suite
+    suite.REPOSITORY = Path.cwd()
+    suite.termination_catch()
+    suite.interruptible_run([sys.executable, "inner.py"], environment=dict(os.environ))
+"""
+
+
+def test_a_run_that_is_terminated_lets_pytest_stop_its_services(project):
+    (project / "inner.py").write_text(textwrap.dedent(STOPS_ITS_SERVICES))
+    running = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(RUNS_IT)], cwd=project, env=environment(), stderr=subprocess.DEVNULL
+    )
+    until((project / "begun").exists, "the inner run")
+    running.terminate()
+    assert running.wait(PATIENCE_S) != 0
+    assert (project / "stopped").exists()
