@@ -15,9 +15,13 @@ class MotusReceiver(models.Model):
     id = models.BigAutoField(primary_key=True)
     account = models.ForeignKey(MotusAccount, on_delete=models.CASCADE, related_name="receivers")
     serial = models.CharField(max_length=128)
-    #: The last comparison that worked, when one was last tried, and its outcome as a sentence.
+    #: The last comparison that worked, when one was last tried, the last one that counted all runs, when Motus last said
+    #: which files it has, failures in a row that may pass, and the last outcome as a sentence.
     checked_at = models.DateTimeField(null=True)
     tried_at = models.DateTimeField(null=True)
+    counted_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)
+    failures = models.SmallIntegerField(default=0, db_default=0)
     answer = models.TextField(blank=True, default="")
     #: Days of which Motus has files and nothing was found here; their files, and the last of them.
     other_days = models.IntegerField(default=0)

@@ -56,6 +56,7 @@ class MotusUpload(models.Model):
     sha1 = models.CharField(max_length=40, blank=True, default="")
     octets = models.BigIntegerField(default=0)
     job_id = models.BigIntegerField(null=True)
+    #: Failures in a row: of sending it while it is queued, of asking about its job once it is sent.
     attempts = models.SmallIntegerField(default=0)
     #: Not before this moment is it tried or asked about again.
     next_try_at = models.DateTimeField(null=True)

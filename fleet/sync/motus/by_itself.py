@@ -29,8 +29,11 @@ def by_itself_notice(
     recent = [day for day in theirs if moment.date() - NOTICED_WITHIN <= day <= moment.date() and day not in ours]
     if len(recent) < NOTICED_DAYS:
         return
-    receiver.is_by_itself, receiver.noticed_at = True, moment
-    _hold(receiver)
+    # A person may have decided since the receiver was read.
+    row = MotusReceiver.objects.filter(pk=receiver.pk, decided_at=None)
+    if row.update(is_by_itself=True, noticed_at=moment):
+        receiver.is_by_itself, receiver.noticed_at = True, moment
+        _hold(receiver)
 
 
 def by_itself_serials(account: MotusAccount) -> set[str]:

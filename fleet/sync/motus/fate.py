@@ -19,15 +19,21 @@ State = MotusUpload.State
 #: Jobs take hours; one is asked about this often, at most so many in a run.
 ASK_EVERY: Final = timedelta(minutes=30)
 _ASKED_MOST: Final = 50
+#: After so many questions in a row that failed for now, the upload says so.
+_FAILED_OFTEN: Final = 3
 #: Characters of a log that are searched, from its end: that is where its outcome is.
 _LOG_MOST: Final = 200_000
 
 
 def uploads_follow(*, account: MotusAccount) -> None:
-    """Ask what became of sent uploads. Trouble with the job server leaves them as they are, and is told."""
+    """Ask what became of sent uploads. Trouble with the job server leaves them as they are, and is told.
+
+    Trouble that may pass ends the run, as all would meet it; but the upload that met it comes after all others from then
+    on, in case it is that one alone.
+    """
     moment = clock.now()
     due = MotusUpload.objects.filter(account=account, state=State.SENT, next_try_at__lte=moment)
-    uploads = list(due.exclude(job_id=None).order_by("next_try_at")[:_ASKED_MOST])
+    uploads = list(due.exclude(job_id=None).order_by("attempts", "next_try_at")[:_ASKED_MOST])
     if not uploads or account.is_refused:
         return
     with translation.override(account.organization.language):
@@ -36,8 +42,11 @@ def uploads_follow(*, account: MotusAccount) -> None:
                 for upload in uploads:
                     try:
                         _follow(jobs, upload)
+                    except LoginRefused:
+                        raise
                     except SyncError as error:
-                        if isinstance(error, LoginRefused) or error.is_passing:
+                        if error.is_passing:
+                            _passed_over(upload, str(error))
                             raise
                         # It may concern this job or its project alone, so the others are asked about all the same.
                         _not_told(upload, str(error))
@@ -65,10 +74,21 @@ def _not_told(upload: MotusUpload, words: str) -> None:
     MotusAccount.objects.filter(pk=upload.account_id).update(files_answer=words)
 
 
+def _passed_over(upload: MotusUpload, words: str) -> None:
+    """Count a question that failed for now, and say so once that is no accident."""
+    failed = min(upload.attempts + 1, 100)
+    row = MotusUpload.objects.filter(pk=upload.pk, state=State.SENT)
+    row.update(attempts=failed)
+    if failed >= _FAILED_OFTEN:
+        told = _("Roost asked about job %(job)d %(n)d times in vain, and asks about the others first. %(why)s")
+        row.update(sentence=told % {"job": upload.job_id, "n": failed, "why": words})
+
+
 def _take(upload: MotusUpload, job: dict[str, Any] | None) -> None:
     """`done` and `sjDone` (of its parts): 0 waiting, 1 done, below 0 failed."""
     moment = clock.now()
     row = MotusUpload.objects.filter(pk=upload.pk, state=State.SENT)
+    row.update(attempts=0)
     if job is None:
         row.update(
             sentence=_("Motus does not list its job %(n)d yet. Roost asks every half hour.") % {"n": upload.job_id},

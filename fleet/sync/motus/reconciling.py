@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -47,11 +47,15 @@ class _OurDay:
 
 
 def receivers_reconcile(*, account: MotusAccount) -> None:
-    """Compare the receivers that are due. Trouble with Motus ends the run, is told, and is tried again in an hour."""
+    """Compare the receivers that are due. Trouble with Motus ends the run, is told, and is tried again in an hour.
+
+    The receiver that met it comes after all others then, in case it is that one alone.
+    """
     due = _due(account)
     if not due or account.is_refused:
         return
     budget, until = _DAYS_MOST, time.monotonic() + _BEGIN_WITHIN_S
+    waiting = {receiver.pk for receiver in due}
     with translation.override(account.organization.language):
         try:
             with jobs_of(account) as jobs:
@@ -59,23 +63,25 @@ def receivers_reconcile(*, account: MotusAccount) -> None:
                     if budget <= 0 or time.monotonic() > until:
                         return
                     budget -= _one(jobs, receiver, budget)
+                    waiting.remove(receiver.pk)
         except SyncError as error:
             words = login_doubted(account, error) if isinstance(error, LoginRefused) else str(error)
             # The others would meet the same trouble.
-            pks = [receiver.pk for receiver in due]
-            MotusReceiver.objects.filter(pk__in=pks).update(answer=words, tried_at=clock.now())
+            MotusReceiver.objects.filter(pk__in=waiting).update(answer=words, tried_at=clock.now())
 
 
 def _one(jobs: MotusJobs, receiver: MotusReceiver, budget: int) -> int:
     """Compare one receiver; return how many days were looked into. What concerns it alone ends with a sentence."""
+    row = MotusReceiver.objects.filter(pk=receiver.pk)
     try:
         return _receiver(jobs, receiver, budget)
     except LoginRefused:
         raise
     except SyncError as error:
         if error.is_passing:
+            row.update(failures=min(receiver.failures + 1, 100))
             raise
-        MotusReceiver.objects.filter(pk=receiver.pk).update(answer=str(error))
+        row.update(answer=str(error))
         return 1
 
 
@@ -92,7 +98,7 @@ def _due(account: MotusAccount) -> list[MotusReceiver]:
         MotusReceiver.objects.filter(account=account)
         .filter(Q(checked_at=None) | Q(checked_at__lte=moment - EVERY))
         .filter(Q(tried_at=None) | Q(tried_at__lte=moment - _AGAIN_AFTER))
-        .order_by("checked_at", "pk")
+        .order_by("failures", F("checked_at").asc(nulls_first=True), "pk")
     )
     return list(rows[:_RECEIVERS_MOST])
 
@@ -100,54 +106,76 @@ def _due(account: MotusAccount) -> list[MotusReceiver]:
 def _receiver(jobs: MotusJobs, receiver: MotusReceiver, budget: int) -> int:
     """Compare one receiver; return how many days were looked into by name. Raises `SyncError`.
 
-    1. Count files by day.  2. Compare names where counts differ, or never were compared.  3. Count runs if Motus made
-    new batches.  4. Store all of it.
+    1. Count files by day; Motus has answered then.  2. Compare names where counts differ, or never were compared.
+    3. Store that.  4. Count runs if Motus made new batches, as far as it gives them.
     """
     moment = clock.now()
     MotusReceiver.objects.filter(pk=receiver.pk).update(tried_at=moment)
     counts = jobs.file_counts(serial=receiver.serial)
-    theirs = {day: n for text, n in (counts or {}).items() if (day := _day(text)) and n}
+    theirs = {day: n for day, n in (counts or {}).items() if n}
+    by_itself_notice(receiver, theirs=theirs, ours=set(_sent_days(receiver)), moment=moment)
+    MotusReceiver.objects.filter(pk=receiver.pk).update(asked_at=moment)
     ours = _ours(receiver)
     stored = {one.day: one for one in receiver.days.all()}
     wanted = [
         day for day, our in sorted(ours.items(), reverse=True) if _is_open(our, theirs.get(day, 0), stored.get(day))
     ]
-    rows = []
+    compared: dict[date, MotusDay] = {}
     for day in wanted[:budget]:
         sizes = jobs.file_sizes(serial=receiver.serial, day=day.isoformat()) if theirs.get(day) else {}
-        rows.append(_compared(stored.get(day) or MotusDay(receiver=receiver, day=day), ours[day], sizes, moment))
-    compared = {one.day: one for one in rows}
-    batches = jobs.batches(serial=receiver.serial)
-    marks = batch_marks(batches)
+        row = stored.get(day) or MotusDay(receiver=receiver, day=day)
+        compared[day] = _compared(row, ours[day], sizes, moment)
+        row.save()
     shown = {**stored, **compared}
-    uncounted = [one.day for one in shown.values() if one.runs is None]
-    runs, unread = runs_by_day(jobs, batches, days_touched(shown, receiver.batches, marks, uncounted))
-    for one in shown.values():
-        if one.day in runs:
-            _runs_take(one, ours.get(one.day), runs[one.day], receiver.checked_at, moment)
-    by_itself_notice(receiver, theirs=theirs, ours=set(_sent_days(receiver)), moment=moment)
     others = {day: n for day, n in theirs.items() if day not in ours}
     receiver.other_days, receiver.other_files = len(others), sum(others.values())
     receiver.other_last = max(others, default=None)
-    receiver.batches, receiver.tried_at = marks, moment
+    receiver.save(update_fields=["other_days", "other_files", "other_last"])
+    untold = _runs(jobs, receiver, shown, ours, moment)
     left = max(len(wanted) - budget, 0)
-    receiver.checked_at = receiver.checked_at if left else moment
-    receiver.answer = _told(shown.values(), left, unread)
+    receiver.checked_at, receiver.failures = receiver.checked_at if left else moment, 0
+    receiver.answer = " ".join([_told(shown.values(), left), *untold])
     if counts is None:
         receiver.answer = _("Motus has no files of a receiver with this serial.") + " " + receiver.answer
-    with transaction.atomic():
-        receiver.save()
-        for one in shown.values():
-            if one.day in compared or one.day in runs:
-                one.save()
-    return len(rows)
+    receiver.save(update_fields=["checked_at", "failures", "answer"])
+    return len(compared)
 
 
-def _day(text: str) -> date | None:
+def _runs(
+    jobs: MotusJobs,
+    receiver: MotusReceiver,
+    shown: Mapping[date, MotusDay],
+    ours: Mapping[date, _OurDay],
+    moment: datetime,
+) -> list[str]:
+    """Count runs where batches changed; return what was not counted, as sentences. Raises `SyncError` if that may pass."""
     try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
+        batches = jobs.batches(serial=receiver.serial)
+    except LoginRefused:
+        raise
+    except SyncError as error:
+        if error.is_passing:
+            raise
+        return [_("Runs were not counted: %(why)s") % {"why": error}]
+    uncounted = [one.day for one in shown.values() if one.runs is None]
+    touched = days_touched(shown, receiver.batches, batch_marks(batches), uncounted)
+    counts = runs_by_day(jobs, batches, touched)
+    with transaction.atomic():
+        for day, number in counts.by_day.items():
+            _runs_take(shown[day], ours.get(day), number, receiver.counted_at, moment)
+            shown[day].save()
+        receiver.batches = batch_marks(batches, counts.unread)
+        receiver.counted_at = receiver.counted_at if counts.unread else moment
+        receiver.save(update_fields=["batches", "counted_at"])
+    told = []
+    if counts.beyond:
+        told.append(
+            _("Batches at Motus whose runs were not counted, because there are too many: %(n)d.") % {"n": counts.beyond}
+        )
+    if counts.refused:
+        named = {"n": counts.refused, "why": counts.said}
+        told.append(_("Batches at Motus whose runs could not be read: %(n)d. %(why)s") % named)
+    return told
 
 
 def _ours(receiver: MotusReceiver) -> dict[date, _OurDay]:
@@ -200,14 +228,14 @@ def _compared(row: MotusDay, our: _OurDay, theirs: Mapping[str, int | None], mom
 
 
 def _runs_take(row: MotusDay, our: _OurDay | None, now: int | None, last: datetime | None, moment: datetime) -> None:
-    """Keep the number of runs. It changed by itself if nothing of the day was settled since the last comparison."""
+    """Keep the number of runs. It changed by itself if nothing of the day was settled since they were last counted."""
     is_ours = our is not None and our.settled_at is not None and last is not None and our.settled_at > last
     if row.runs is not None and now != row.runs and not is_ours:
         row.runs_before, row.runs_changed_at = row.runs, moment
     row.runs = now
 
 
-def _told(days: Iterable[MotusDay], left: int, unread: int) -> str:
+def _told(days: Iterable[MotusDay], left: int) -> str:
     rows = list(days)
     lacking = sum(1 for one in rows if one.lacking_since is not None)
     told = [ngettext("%(n)d day compared with Motus.", "%(n)d days compared with Motus.", len(rows)) % {"n": len(rows)}]
@@ -215,8 +243,4 @@ def _told(days: Iterable[MotusDay], left: int, unread: int) -> str:
         told.append(_("Days of which Motus lacks something: %(n)d.") % {"n": lacking})
     if left:
         told.append(_("Days for the next comparison: %(n)d.") % {"n": left})
-    if unread:
-        told.append(
-            _("Batches at Motus whose runs were not counted, because there are too many: %(n)d.") % {"n": unread}
-        )
     return " ".join(told)

@@ -1,9 +1,13 @@
 """Runs of tags at Motus by day: only days are counted again of which a batch is new, gone or has changed."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from fleet.sync.adapters.base import SyncError
+from fleet.sync.adapters.clients.motus import LoginRefused
 from fleet.sync.adapters.clients.motus_fields import float_in, moment_in, whole_in
 from fleet.sync.adapters.clients.motus_jobs import MotusJobs
 
@@ -13,10 +17,29 @@ BATCHES_MOST: Final = 200
 Mark = list[float | None]
 
 
-def batch_marks(batches: Iterable[dict[str, Any]]) -> list[Mark]:
-    """A mark that changes when a batch does; Motus makes new ones when it processes data again."""
+@dataclass
+class RunCounts:
+    """Runs that began on each day, None where no batch covers it; days that an unread batch covers are left out.
+
+    `unread`: numbers of batches that were not read: `beyond` because there are too many, `refused` because Motus did not
+    give their runs, and what it said of the last of those.
+    """
+
+    by_day: dict[date, int | None] = field(default_factory=dict)
+    unread: set[int] = field(default_factory=set)
+    beyond: int = 0
+    refused: int = 0
+    said: str = ""
+
+
+def batch_marks(batches: Iterable[dict[str, Any]], unread: Collection[int] = ()) -> list[Mark]:
+    """A mark for each batch, which changes when the batch does; Motus makes new ones when it processes data again.
+
+    Unread batches have no mark, so that the next comparison takes them for new ones.
+    """
     fields = ("batchID", "numHits", "ts", "tsStart", "tsEnd")
-    return sorted(([float_in(each, field) for field in fields] for each in batches), key=str)
+    known = (each for each in batches if whole_in(each, "batchID") not in unread)
+    return sorted(([float_in(each, field) for field in fields] for each in known), key=str)
 
 
 def days_touched(
@@ -30,13 +53,8 @@ def days_touched(
     }
 
 
-def runs_by_day(
-    jobs: MotusJobs, batches: Sequence[dict[str, Any]], days: Collection[date]
-) -> tuple[dict[date, int | None], int]:
-    """Runs that began on each of these days, None where no batch covers it; and how many batches were not read.
-
-    Days that an unread batch covers are left out. Raises `SyncError`.
-    """
+def runs_by_day(jobs: MotusJobs, batches: Sequence[dict[str, Any]], days: Collection[date]) -> RunCounts:
+    """Count the runs of these days, at most `BATCHES_MOST` batches. Raises `SyncError` for trouble that may pass."""
     covering = sorted(
         (
             (began.date(), ended.date(), number)
@@ -47,24 +65,33 @@ def runs_by_day(
         reverse=True,
     )
     needed = [each for each in covering if any(each[0] <= day <= each[1] for day in days)]
-    unread = needed[BATCHES_MOST:]
-    found: dict[date, int | None] = {
-        day: 0 if any(each[0] <= day <= each[1] for each in needed) else None
-        for day in days
-        if not any(each[0] <= day <= each[1] for each in unread)
-    }
+    unread = {number for _began, _ended, number in needed[BATCHES_MOST:]}
+    counts = RunCounts(unread=unread, beyond=len(unread))
     seen: set[int] = set()
+    found = Counter[date]()
     for _began, _ended, number in needed[:BATCHES_MOST]:
-        for run in jobs.runs(batch=number):
+        try:
+            runs = jobs.runs(batch=number)
+        except LoginRefused:
+            raise
+        except SyncError as error:
+            if error.is_passing:
+                raise
+            counts.unread.add(number)
+            counts.refused, counts.said = counts.refused + 1, str(error)
+            continue
+        for run in runs:
             run_id, at = whole_in(run, "runID"), moment_in(run, "tsBegin")
             # A run that goes on in the next batch is listed with both.
             if at is None or run_id is None or run_id in seen:
                 continue
             seen.add(run_id)
-            day = at.astimezone(UTC).date()
-            if found.get(day) is not None:
-                found[day] = (found[day] or 0) + 1
-    return found, len(unread)
+            found[at.astimezone(UTC).date()] += 1
+    for day in days:
+        over = [number for began, ended, number in needed if began <= day <= ended]
+        if counts.unread.isdisjoint(over):
+            counts.by_day[day] = found[day] if over else None
+    return counts
 
 
 def _span(batch: dict[str, Any]) -> tuple[datetime | None, datetime | None, int | None]:

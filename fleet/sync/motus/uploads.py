@@ -89,8 +89,8 @@ def uploads_queue(*, actor: Viewer, organization: Organization) -> int:
 
 
 def found_queue(*, account: MotusAccount) -> None:
-    """Queue all uploads of the account that passed the checks, once Motus was asked what it has of their station."""
-    asked = MotusReceiver.objects.filter(account=account).exclude(tried_at=None).values("serial")
+    """Queue all uploads of the account that passed the checks, once Motus has said what it has of their station."""
+    asked = MotusReceiver.objects.filter(account=account).exclude(asked_at=None).values("serial")
     _queue(MotusUpload.objects.filter(account=account, state=State.FOUND, serial__in=asked))
 
 

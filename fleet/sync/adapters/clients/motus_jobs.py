@@ -2,6 +2,7 @@
 
 import bz2
 import time
+from datetime import date
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -11,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from fleet.sync.adapters.base import SyncError
 from fleet.sync.adapters.clients.motus import CONNECT_S, READ_S, LoginRefused, plain
-from fleet.sync.adapters.clients.motus_fields import whole_in
-from fleet.sync.adapters.clients.motus_odd import broken_connection, odd_answer
+from fleet.sync.adapters.clients.motus_fields import float_in, whole_in
+from fleet.sync.adapters.clients.motus_odd import broken_connection, odd_answer, odd_column
 
 _BODY_MOST_BYTES: Final = 8 * 1024 * 1024
 _WHOLE_S: Final = 60.0
@@ -46,7 +47,7 @@ class MotusJobs:
     def job(self, *, project: int, number: int) -> dict[str, Any] | None:
         """The columns of one job as a row; None if Motus does not list it."""
         question = {"projectID": project, "select": {"jobID": number}, "options": {"full": True}}
-        rows = rows_of(self._status_asked("list_jobs", question))
+        rows = rows_of(self._status_asked("list_jobs", question), "id", needs=("done",))
         return next((row for row in rows if row.get("id") == number), None)
 
     def log(self, *, project: int, number: int) -> str:
@@ -67,42 +68,49 @@ class MotusJobs:
             last = max(_number_of(row, "id") for row in rows)
         return "\n".join(told)
 
-    def file_counts(self, *, serial: str) -> dict[str, int] | None:
-        """How many files of each day (`YYYY-MM-DD`) Motus has read of a receiver; None if it does not know it."""
+    def file_counts(self, *, serial: str) -> dict[date, int] | None:
+        """How many files of each day Motus has read of a receiver; None if it does not know it. Raises `SyncError`.
+
+        A count that cannot be read is an error, never a day without files.
+        """
         answer = self._ask_with_token(f"{self._status}/list_receiver_files", {"serno": serial})
         if "not known" in str(answer.get("error", "")) or "invalid receiver" in str(answer.get("error", "")):
             return None
-        counts = _checked(answer).get("fileCounts") or {}
-        rows = rows_of(counts, "day") if isinstance(counts, dict) else []
-        return {str(row["day"]): _number_of(row, "countDB") for row in rows if row.get("day")}
+        counts = _columns(_checked(answer), "fileCounts")
+        return {_day_in(row): _counted(row, "countDB") for row in rows_of(counts, "day", needs=("countDB",))}
 
     def file_sizes(self, *, serial: str, day: str) -> dict[str, int | None]:
         """The files of one day that Motus has of a receiver: names without `.gz`, and unpacked octets, None if untold."""
         answer = self._status_asked("list_receiver_files", {"serno": serial, "day": day})
-        details = answer.get("fileDetails") or {}
-        rows = rows_of(details, "name") if isinstance(details, dict) else []
+        rows = rows_of(_columns(answer, "fileDetails"), "name")
+        if not all(row["name"] for row in rows):
+            raise odd_column("name", who=_("Motus' job server"))
         return {
-            str(row["name"]).removesuffix(".gz"): whole_in(row, "contentSize", "contentsSize", "size")
-            for row in rows
-            if row.get("name")
+            str(row["name"]).removesuffix(".gz"): whole_in(row, "contentSize", "contentsSize", "size") for row in rows
         }
 
     def batches(self, *, serial: str) -> list[dict[str, Any]]:
         """The batches of a receiver: `batchID`, `tsStart` and `tsEnd` (seconds), `numHits`. Empty if it has none."""
-        device = rows_of(self._data_asked("deviceID_for_receiver", {"serno": serial}), "serno")
+        device = rows_of(self._data_asked("deviceID_for_receiver", {"serno": serial}), "serno", needs=("deviceID",))
         number = whole_in(device[0], "deviceID") if device else None
-        return [] if number is None else self._paged("batches_for_receiver", {"deviceID": number}, "batchID")
+        columns = ("tsStart", "tsEnd")
+        return [] if number is None else self._paged("batches_for_receiver", {"deviceID": number}, "batchID", columns)
 
     def runs(self, *, batch: int) -> list[dict[str, Any]]:
         """The runs of one batch: `runID`, `tsBegin` and `tsEnd` (seconds). Raises `SyncError` if they have no end."""
-        return self._paged("runs_for_receiver", {"batchID": batch}, "runID")
+        rows = self._paged("runs_for_receiver", {"batchID": batch}, "runID", ("tsBegin",))
+        if any(float_in(row, "tsBegin") is None for row in rows):
+            raise odd_column("tsBegin", who=_("Motus' job server"))
+        return rows
 
-    def _paged(self, entry: str, question: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    def _paged(self, entry: str, question: dict[str, Any], key: str, needs: tuple[str, ...]) -> list[dict[str, Any]]:
         """All rows, page after page: each begins after the last key, and an empty one ends it."""
         found: list[dict[str, Any]] = []
         last = 0
         for _number in range(_PAGES_MOST):
-            rows = rows_of(self._data_asked(entry, {**question, key: last}), key)
+            rows = rows_of(self._data_asked(entry, {**question, key: last}), key, needs=needs)
+            if any(whole_in(row, key) is None for row in rows):
+                raise odd_column(key, who=_("Motus' job server"))
             rows = [row for row in rows if _number_of(row, key) > last]
             if not rows:
                 return found
@@ -177,13 +185,44 @@ def _object(status: int, body: bytes) -> dict[str, Any]:
     return decoded
 
 
-def rows_of(columns: dict[str, Any], key: str = "id") -> list[dict[str, Any]]:
-    """Rows of an answer in columns as long as `key`; columns of other lengths are left out."""
-    numbers = columns.get(key)
-    numbers = numbers if isinstance(numbers, list) else [] if numbers is None else [numbers]
+def rows_of(columns: dict[str, Any], key: str = "id", *, needs: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """Rows of an answer in columns as long as `key`; columns of other lengths are left out.
+
+    Raises `SyncError`, with the column's name, if one that is needed is missing, or has another length.
+    """
     whole = {name: values if isinstance(values, list) else [values] for name, values in columns.items()}
-    fitting = {name: values for name, values in whole.items() if len(values) == len(numbers)}
-    return [{name: values[place] for name, values in fitting.items()} for place in range(len(numbers))]
+    if columns and key not in columns:
+        raise odd_column(key, who=_("Motus' job server"))
+    number = len(whole[key]) if columns.get(key) is not None else 0
+    fitting = {name: values for name, values in whole.items() if len(values) == number}
+    lacking = [name for name in needs if number and name not in fitting]
+    if lacking:
+        raise odd_column(lacking[0], who=_("Motus' job server"))
+    return [{name: values[place] for name, values in fitting.items()} for place in range(number)]
+
+
+def _columns(answer: dict[str, Any], name: str) -> dict[str, Any]:
+    """Columns within an answer; Motus writes an empty list if there are none."""
+    found = answer.get(name)
+    if isinstance(found, dict):
+        return found
+    if name in answer and not found:
+        return {}
+    raise odd_column(name, who=_("Motus' job server"))
+
+
+def _day_in(row: dict[str, Any]) -> date:
+    try:
+        return date.fromisoformat(str(row["day"]))
+    except ValueError:
+        raise odd_column("day", who=_("Motus' job server")) from None
+
+
+def _counted(row: dict[str, Any], field: str) -> int:
+    number = whole_in(row, field)
+    if number is None or number < 0:
+        raise odd_column(field, who=_("Motus' job server"))
+    return number
 
 
 def _checked(answer: dict[str, Any]) -> dict[str, Any]:

@@ -40,6 +40,14 @@ def odd_answer(status: int, body: bytes, *, who: str, setting: str) -> SyncError
     return SyncError(words % named, is_passing=is_passing)
 
 
+def odd_column(column: str, *, who: str) -> SyncError:
+    """Say which column of an answer is missing, or has something that cannot be read."""
+    words = _(
+        "%(who)s answered with a column %(column)s that is missing or cannot be read, so nothing was taken from it."
+    )
+    return SyncError(words % {"who": who, "column": column})
+
+
 def broken_connection(error: httpx.HTTPError, *, who: str) -> SyncError:
     """Say why no answer came."""
     named = {"who": who}
