@@ -250,6 +250,8 @@ class BackfillFile(models.Model):
     #: Lines that were here at the survey, and after sending; None before.
     before = models.JSONField(default=dict)
     after = models.JSONField(null=True)
+    #: Nothing of it was read for a reason that may pass, such as bytes that rotted: it counts as unread.
+    is_left = models.BooleanField(default=False, db_default=False)
     #: Numbers missing from the ledger in a stream of which it had some.
     missing = models.IntegerField(default=0)
 

@@ -133,16 +133,6 @@ def test_folders_that_are_too_deep_are_refused_and_the_rest_is_read(station, ing
     assert sums_hold(done)
 
 
-def test_a_workroom_that_cannot_be_cleared_fails_one_back_fill_and_says_so(card, station, queues, monkeypatch):
-    def clear():
-        raise RecursionError
-
-    store(station, file_name(), hour_text())
-    monkeypatch.setattr(turns, "workroom_clear", clear)
-    failed = surveyed(station)
-    assert (failed.state, failed.reason[:20]) == ("failed", "Folders are too deep")
-
-
 def test_a_zip_archive_with_the_name_of_a_data_file_is_refused_and_the_rest_is_read(station, ingest):
     packed = zip_of((file_name(hour=1), hour_text(1)), (file_name(hour=2), hour_text(2)))
     store(station, file_name(hour=3), packed)

@@ -14,7 +14,7 @@ from fleet.ingest.cards.box import CardBox
 from fleet.ingest.cards.services import CardAnswers, card_send
 from fleet.organizations.access import viewer_of_server
 from fleet.stations.models import Station
-from fleet.telemetry.models import Detection, Reading
+from fleet.telemetry.models import Detection, Reading, StationEvent
 
 pytestmark = pytest.mark.django_db
 LINES = Counter(T=22, G=3, H=6)
@@ -50,6 +50,21 @@ def test_what_is_here_is_told_line_by_line(ctt_card, sensorstation):
     Reading.objects.filter(series__name="node/3B8B11/battery").delete()
     (on,) = survey(ctt_card).stations
     assert on.new == Counter(T=1, H=3)
+
+
+def test_rows_of_health_that_have_only_a_text_or_nothing_are_here_once_they_were_sent(ctt_card, sensorstation):
+    rows = [f"2022-08-15 10:0{n}:30,,3b8b10,,,,,{said},,,,," for n, said in enumerate(("v1.2", "v1.3", ""))]
+    text = made.text(made.V2_HEALTH, *rows)
+    (ctt_card / made.file_name("node-health", closed="2022-08-15_105039")).write_bytes(text)
+    (on,) = survey(ctt_card).stations
+    # The last one has no value, so nothing of it can be missing.
+    assert on.new == LINES + Counter(H=2)
+    put(ctt_card, sensorstation.serial)
+    (on,) = survey(ctt_card).stations
+    assert (on.new, on.known) == (Counter(), LINES + Counter(H=3))
+    StationEvent.objects.filter(name="node/3B8B10/firmware", data__text="v1.3").delete()
+    (on,) = survey(ctt_card).stations
+    assert on.new == Counter(H=1)
 
 
 def test_every_byte_of_the_card_has_one_outcome(ctt_card):

@@ -2,26 +2,20 @@
 
 A piece is some stored files, or some files of one stored archive. The same files always give the same pieces, and after
 each of them a back-fill can go on. The bytes are compared with their SHA-256 on the way. However much is stored, a piece
-takes little disk and memory: `PIECE_BYTES`, or one file.
+takes little disk and memory: `PIECE_BYTES`, or one file; an archive lies beside it while it is read.
 """
 
-import hashlib
-import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from django.conf import settings
-from django.utils.translation import gettext as _
-
-from fleet.core.errors import InvalidInput, Unavailable
+from fleet.core.errors import InvalidInput
 from fleet.files.models import FileRevision
-from fleet.files.store.contents import content_digest, content_open
-from fleet.files.store.parts import parts_room
-from fleet.files.store.uploads import ROOM_LEAST
+from fleet.files.store.contents import content_open
 from fleet.ingest.backfill.selection import BackfillPlace
-from fleet.ingest.backfill.tar import TarFiles, disk_check, tar_is
+from fleet.ingest.backfill.tar import TarFiles, tar_is
+from fleet.ingest.backfill.workroom import archive_laid, archive_opened, content_lay, room_check, workroom
 from fleet.ingest.cards.box import CardBox
 from formats.sensorgnome.account import OpenAccount
 from formats.sensorgnome.card import FILE_MOST, CardReader, FileReport, account_refused
@@ -32,10 +26,9 @@ from formats.sensorgnome.names import file_name_parse, name_show
 PIECE_FILES, PIECE_MEMBERS, PIECE_BYTES = 64, 256, 2_000_000
 #: Unpacked bytes after which a piece of an archive ends.
 UNPACKED_MOST = 10 * PIECE_BYTES
-_COPIED = 1_048_576
 #: How a zip archive begins, and an empty one.
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_ROTTEN = "Its bytes on the server are no longer what was uploaded: upload it again."
+_LARGE = "It is too large for a data file."
 _NAMED = "It is a zip archive with the name of a data file: upload it with a name that ends with .zip."
 _EMPTY, _NESTED = "The archive has no files.", "It is an archive in an archive: upload it by itself."
 
@@ -58,9 +51,9 @@ class CardPiece:
     what: list[PieceFile] = field(default_factory=list)
     refused: list[tuple[FileReport, PieceFile]] = field(default_factory=list)
     done: list[FileRevision] = field(default_factory=list)
+    #: Those of them whose stored bytes are not what was uploaded, or cannot be had now.
+    left: set[PieceFile] = field(default_factory=set)
     box: CardBox | None = None
-    #: The beginning of the names of an archive's files.
-    prefix: str = ""
 
     def reader(
         self, serials: frozenset[str], met: dict[str, str], chosen: Callable[[PieceFile], bool] = lambda _: True
@@ -75,22 +68,12 @@ class CardPiece:
             reader = self.box.reader(serials, files=files, met=met, refused=reports)
         return reader, [what for _, what in [*pairs, *refused]]
 
-    def refuse(self, name: str, reason: str, what: PieceFile, octets: int) -> None:
-        """Note that a file is not read."""
+    def refuse(self, name: str, reason: str, what: PieceFile, octets: int, *, is_left: bool = False) -> None:
+        """Note that a file is not read. `is_left`: another time it may be, with the same content."""
         report = FileReport(name_show(name), account=account_refused(OpenAccount(size=octets), reason))
         self.refused.append((report, what))
-
-
-def workroom_clear() -> None:
-    """Remove what killed workers left. Call it while nobody else reads pieces."""
-    shutil.rmtree(_workroom(), ignore_errors=True)
-
-
-def _workroom() -> Path:
-    """The folder of pieces, beside the parts of uploads: the disk for temporary files may be small."""
-    path = Path(settings.MEDIA_ROOT) / "backfill"
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
+        if is_left:
+            self.left.add(what)
 
 
 def pieces(revisions: Iterable[FileRevision], at: BackfillPlace) -> Generator[CardPiece]:
@@ -131,7 +114,7 @@ def _loose(revisions: list[FileRevision], _at: BackfillPlace) -> Iterator[CardPi
     """Stored files as one folder."""
     last = revisions[-1]
     piece = CardPiece(BackfillPlace(last.file.path, last.number), done=revisions)
-    with tempfile.TemporaryDirectory(dir=_workroom()) as folder:
+    with tempfile.TemporaryDirectory(dir=workroom()) as folder:
         root, laid = Path(folder), dict[Path, PieceFile]()
         for revision in revisions:
             what, path = PieceFile(revision), root / revision.file.path
@@ -139,7 +122,8 @@ def _loose(revisions: list[FileRevision], _at: BackfillPlace) -> Iterator[CardPi
             if not reason and _zip_is(path):
                 reason = _NAMED
             if reason:
-                piece.refuse(revision.file.path, reason, what, revision.content.octets)
+                is_left = reason not in (_NAMED, _LARGE)
+                piece.refuse(revision.file.path, reason, what, revision.content.octets, is_left=is_left)
             else:
                 laid[path] = what
         with CardBox(root, opens_archives=False) as box:
@@ -152,31 +136,39 @@ def _zip(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
     """The files of a stored zip archive, some at a time."""
     (revision,) = revisions
     place = BackfillPlace(revision.file.path, revision.number)
-    with tempfile.TemporaryDirectory(dir=_workroom()) as folder:
-        path = Path(folder) / "archive.zip"
-        whole = PieceFile(revision)
-        reason = _lay(revision, path)
-        try:
-            with CardBox(path) as box:
-                # In the order of their names' times; their place among all never changes.
-                first, is_last = at.member, False
-                while not is_last:
-                    some = _members_some(box.files, first)
-                    is_last = first + len(some) >= len(box.files)
-                    piece = CardPiece(place if is_last else place._replace(member=first + len(some)), box=box)
-                    piece.files = [file._replace(key=f"{revision.file.path}/{file.key}") for file in some]
-                    piece.what = [PieceFile(revision, number) for number, _ in enumerate(some, first)]
-                    first += len(some)
-                    piece.done = revisions if is_last else []
-                    if not box.files:
-                        piece.refuse(revision.file.path, _EMPTY, whole, revision.content.octets)
-                    yield piece
-                return
-        except InvalidInput as error:
-            reason = reason or str(error).replace(str(path), revision.file.path)
-    piece = CardPiece(place, done=revisions)
-    piece.refuse(revision.file.path, reason, whole, revision.content.octets)
-    yield piece
+    with archive_laid(revision) as (path, trouble):
+        reason = trouble or (yield from _zip_pieces(revisions, path, place, at.member))
+        if reason:
+            reason = reason.replace(str(path), revision.file.path).replace(path.name, revision.file.path)
+            piece = CardPiece(place, done=revisions)
+            what = PieceFile(revision)
+            piece.refuse(revision.file.path, reason, what, revision.content.octets, is_left=bool(trouble))
+            yield piece
+
+
+def _zip_pieces(
+    revisions: list[FileRevision], path: Path, place: BackfillPlace, first: int
+) -> Generator[CardPiece, None, str]:
+    """The pieces of an archive that lies on the disk, from this member on; return why it is none, or nothing."""
+    (revision,) = revisions
+    try:
+        with CardBox(path) as box:
+            # In the order of their names' times; their place among all never changes.
+            is_last = False
+            while not is_last:
+                some = _members_some(box.files, first)
+                is_last = first + len(some) >= len(box.files)
+                piece = CardPiece(place if is_last else place._replace(member=first + len(some)), box=box)
+                piece.files = [file._replace(key=f"{revision.file.path}/{file.key}") for file in some]
+                piece.what = [PieceFile(revision, number) for number, _ in enumerate(some, first)]
+                first += len(some)
+                piece.done = revisions if is_last else []
+                if not box.files:
+                    piece.refuse(revision.file.path, _EMPTY, PieceFile(revision), revision.content.octets)
+                yield piece
+    except InvalidInput as error:
+        return str(error)
+    return ""
 
 
 def _members_some(files: list[FolderFile], first: int) -> list[FolderFile]:
@@ -194,18 +186,17 @@ def _tar(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
     """The files of a stored tar archive, unpacked some at a time."""
     (revision,) = revisions
     place = BackfillPlace(revision.file.path, revision.number)
-    if content_digest(revision.content) != revision.content.sha256:
-        piece = CardPiece(place, done=revisions)
-        piece.refuse(revision.file.path, _ROTTEN, PieceFile(revision), revision.content.octets)
-        yield piece
-        return
-    opened = content_open(revision.content)
-    with opened:
+    with archive_opened(revision) as (opened, trouble):
+        if opened is None:
+            piece = CardPiece(place, done=revisions)
+            piece.refuse(revision.file.path, trouble, PieceFile(revision), revision.content.octets, is_left=True)
+            yield piece
+            return
         unpacked = TarFiles(opened, octets=revision.content.octets, skip=at.member)
         is_last = False
         while not is_last:
-            _room_check(revision, UNPACKED_MOST)
-            with tempfile.TemporaryDirectory(dir=_workroom()) as folder:
+            room_check(revision.file.path, UNPACKED_MOST)
+            with tempfile.TemporaryDirectory(dir=workroom()) as folder:
                 root, laid = Path(folder), dict[Path, PieceFile]()
                 refused = list[tuple[str, str, int, int]]()
                 for member in unpacked.some(root, PIECE_MEMBERS, UNPACKED_MOST):
@@ -233,38 +224,13 @@ def _tar(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
 
 
 def _lay(revision: FileRevision, path: Path) -> str:
-    """Copy a stored content to a new file; return why it was not, or nothing."""
-    content, digest = revision.content, hashlib.sha256()
-    _room_check(revision, content.octets)
-    try:
-        with content_open(content) as opened:
-            if content.octets > FILE_MOST and path.name != "archive.zip":
-                return "It is too large for a data file."
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("xb") as laid:
-                while some := opened.read(_COPIED):
-                    digest.update(some)
-                    laid.write(some)
-    except OSError as error:
-        disk_check(error)
-        return _missing(error)
-    if digest.hexdigest() != content.sha256:
-        path.unlink()
-        return _ROTTEN
-    return ""
-
-
-def _room_check(revision: FileRevision, octets: int) -> None:
-    if parts_room() < octets + ROOM_LEAST:
-        raise Unavailable(_("The disk of the server has no room to read %(path)s.") % {"path": revision.file.path})
+    """Copy a stored data file to a new file; return why it was not, or nothing."""
+    if revision.content.octets > FILE_MOST:
+        return _LARGE
+    room_check(revision.file.path, revision.content.octets)
+    return content_lay(revision, path)
 
 
 def _zip_is(path: Path) -> bool:
     with path.open("rb") as raw:
         return raw.read(4) in _ZIP
-
-
-def _missing(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "Its bytes are missing on the server: upload it again."
-    return f"It cannot be read: {error.strerror or error}."

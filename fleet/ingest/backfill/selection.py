@@ -34,7 +34,11 @@ def revisions_selected(backfill: Backfill) -> QuerySet[FileRevision]:
     if backfill.stored_since:
         rows = rows.filter(last_met_at__gte=backfill.stored_since)
     if backfill.is_unread:
+        left = BackfillFile.objects.filter(
+            backfill=OuterRef("backfill"), revision_id=OuterRef("revision_id"), is_left=True
+        )
         done = BackfillFile.objects.filter(
+            ~Exists(left),
             revision_id=OuterRef("pk"),
             content_id=OuterRef("content_id"),
             backfill__station_id=backfill.station_id,

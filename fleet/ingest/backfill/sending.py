@@ -39,6 +39,7 @@ class PieceSender:
         for key, row in rows.items():
             report = by_file[key]
             if report.account.state != "done":
+                row.is_left = report.account.state == "refused" and (row.state == "done" or row.is_left)
                 # Foreign by the answers, or no longer to be read.
                 row.state, row.reason = report.account.state, report.account.reason[:250]
             # Of a file that was not sent, what was here stays here.

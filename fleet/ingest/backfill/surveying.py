@@ -40,6 +40,7 @@ def piece_survey(
         found = counts.get(id(report), LineCounts())
         totals.report_add(report, found)
         row = _row(backfill, report, what, found)
+        row.is_left = what in piece.left
         if report.stream and known.get(report.stream):
             row.missing = report.messages - known[report.stream]
             totals.missing += row.missing

@@ -54,6 +54,8 @@ class Totals(msgspec.Struct):
     changed: int = 0
     #: Corrections of times when the survey began, in microseconds.
     offsets: list[int] | None = None
+    #: Times were corrected while it was sent, so it is surveyed, and asked, once more.
+    is_again: bool = False
 
     def report_add(self, report: FileReport, counts: LineCounts) -> None:
         """Count a file of the survey. Raises `InvalidInput` for too many files, and for those of too many stations."""

@@ -1,6 +1,7 @@
 """Working on back-fills: one at a time on the whole server, for some seconds each, organizations in turn.
 
     take the one whose organization had its turn longest ago ──▶ piece after piece, each committed with its place
+      ├──times were corrected───────▶ surveyed again, before anything more is sent
       ├──all pieces are read────────▶ surveyed, or done
       ├──the turn is over───────────▶ it stays as it is, due at once
       ├──broker or ingest are away──▶ it stays as it is, due in a minute, with the reason
@@ -20,18 +21,20 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, Max, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.errors import DomainError, Unavailable
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
-from fleet.ingest.backfill.pieces import CardPiece, pieces, workroom_clear
+from fleet.files.models import FileRevision
+from fleet.ingest.backfill.pieces import CardPiece, pieces
 from fleet.ingest.backfill.selection import place_of, revisions_left
 from fleet.ingest.backfill.sending import CHANGED, PieceSender
 from fleet.ingest.backfill.surveying import judge_of, offsets_now, piece_survey
-from fleet.ingest.backfill.totals import totals_read, totals_write
+from fleet.ingest.backfill.totals import Totals, totals_read, totals_write
+from fleet.ingest.backfill.workroom import workroom_clear
 from fleet.ingest.models import Backfill, BackfillFile
 from message_queue.errors import SerialNotAllowed
 from message_queue.publisher import Publisher
@@ -40,9 +43,11 @@ _log = logging.getLogger("roost.backfill")
 
 #: The job that works on back-fills.
 WORK_JOB: Final = "ingest.work_backfills"
-#: Seconds of a turn, and without progress in it.
+#: Seconds of a turn, from its first piece on, and without progress in it.
 TURN_S: Final = 20.0
 PATIENCE_S: Final = 15.0
+#: If getting to the first piece takes longer than this, a turn lasts as long once more, but no longer than the most.
+LONG_S, TURN_MOST_S = 20.0, 200.0
 #: Turns without progress after which it is given up; a broker or ingest that is away for hours does not count.
 ATTEMPTS_MOST: Final = 5
 _AGAIN_AFTER: Final = timedelta(minutes=1)
@@ -58,6 +63,7 @@ def backfills_work() -> bool:
     with session_lock("roost.ingest.backfill") as is_ours:
         if not is_ours:
             return False
+        _workroom_sweep()
         backfill = _next()
         if backfill is None:
             return False
@@ -104,7 +110,6 @@ def _turn(backfill: Backfill) -> None:
                 % {"name": backfill.at_path or _("the first file"), "count": ATTEMPTS_MOST},
             )
             return
-        workroom_clear()
         _work(backfill)
     except _Superseded:
         return
@@ -130,7 +135,7 @@ def _turn(backfill: Backfill) -> None:
 
 def _work(backfill: Backfill) -> None:
     """Read pieces until the turn is over or all are read."""
-    ends = time.monotonic() + TURN_S
+    began, ends = time.monotonic(), 0.0
     is_survey = backfill.state == State.SURVEYING
     totals, met = totals_read(backfill.totals), _met(backfill)
     judge = judge_of(backfill)
@@ -140,6 +145,9 @@ def _work(backfill: Backfill) -> None:
     with opened as publisher, closing(pieces(revisions_left(backfill), place_of(backfill))) as found:
         sender = PieceSender(backfill, publisher, lambda _: _moved(backfill), PATIENCE_S) if publisher else None
         for piece in found:
+            ends = ends or _ends(began)
+            if not is_survey and _is_outdated(backfill, totals):
+                return
             if sender is None:
                 rows = piece_survey(backfill, piece, judge, met, totals)
             else:
@@ -151,6 +159,57 @@ def _work(backfill: Backfill) -> None:
         _step(backfill, state=State.SURVEYED)
     else:
         _step(backfill, state=State.DONE, done_at=clock.now())
+
+
+def _ends(began: float) -> float:
+    """When a turn ends whose first piece is there now: into some archives it is a long way."""
+    moment = time.monotonic()
+    took = moment - began
+    return moment + (min(took, TURN_MOST_S) if took > LONG_S else TURN_S)
+
+
+def _is_outdated(backfill: Backfill, totals: Totals) -> bool:
+    """Whether times were corrected since the survey. Then all is surveyed again, and asked again, before more is sent."""
+    if offsets_now(backfill.station) == totals.offsets:
+        return False
+    with transaction.atomic():
+        _step(
+            backfill,
+            state=State.SURVEYING,
+            totals=totals_write(Totals(is_again=True)),
+            at_path="",
+            at_number=0,
+            at_member=0,
+            stored=0,
+            octets=0,
+            attempts=0,
+            reason="",
+        )
+        BackfillFile.objects.filter(backfill=backfill).delete()
+    return True
+
+
+def _archives_begun() -> set[str]:
+    """SHA-256 of the archives in the middle of which back-fills stand."""
+    begun = Backfill.objects.filter(
+        state__in=[State.SURVEYING, State.SENDING], station__deleted_at=None, at_member__gt=0
+    )
+    found = FileRevision.objects.filter(
+        Exists(
+            begun.filter(
+                station=OuterRef("file__station"), at_path=OuterRef("file__path"), at_number=OuterRef("number")
+            )
+        )
+    )
+    return set(found.values_list("content__sha256", flat=True))
+
+
+def _workroom_sweep() -> None:
+    """Remove what killed workers left, and archives that nobody reads any more."""
+    try:
+        workroom_clear(_archives_begun())
+    except OSError:
+        _log.exception("The folder of back-fills could not be cleared")
 
 
 def _met(backfill: Backfill) -> dict[str, str]:
@@ -174,7 +233,7 @@ def _commit(backfill: Backfill, piece: CardPiece, rows: list[BackfillFile], **va
     if backfill.state == State.SURVEYING:
         BackfillFile.objects.bulk_create(rows, batch_size=500)
     else:
-        BackfillFile.objects.bulk_update(rows, ["after", "state", "reason"], batch_size=500)
+        BackfillFile.objects.bulk_update(rows, ["after", "state", "reason", "is_left"], batch_size=500)
 
 
 def _moved(backfill: Backfill) -> None:

@@ -36,6 +36,14 @@ GROUP BY k.line HAVING bool_and(EXISTS (
       AND r.occurred_at >= {_AT} AND r.occurred_at < {_AT} + interval '1 millisecond'
       AND (r.value = k.value OR r.sent_value = k.value)))
 """  # noqa: S608 - a constant
+#: Texts among figures are events without a file.
+_TEXTS = f"""
+SELECT k.line FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS k(at, name, line)
+GROUP BY k.line HAVING bool_and(EXISTS (
+    SELECT FROM telemetry_stationevent e
+    WHERE e.station_id = ANY(%s::bigint[]) AND e.name = k.name AND e.line = 0 AND e.source = ''
+      AND e.occurred_at >= {_AT} AND e.occurred_at < {_AT} + interval '1 millisecond'))
+"""  # noqa: S608 - a constant
 _IN_LEDGER = """
 SELECT k.seq FROM unnest(%s::bigint[]) AS k(seq)
 WHERE EXISTS (SELECT FROM telemetry_streamledger l
@@ -68,14 +76,15 @@ def stations_of_serial(station: Station) -> list[int]:
 
 
 def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: FileName) -> set[int]:
-    """The numbers of those lines whose rows are there. At most four queries, for the lines of one chunk.
+    """The numbers of those lines whose rows are there. At most five queries, for the lines of one chunk.
 
-    A line of figures is known if all its numbers are; a position is known by its place.
+    A line of figures is known if all its numbers and texts are; one without any leaves nothing that could be missing. A
+    position is known by its place.
     """
     heard: list[tuple[int, int, int, int]] = []
     fixes: list[tuple[int, int]] = []
     events: list[tuple[int, str, int]] = []
-    figures: list[tuple[int, str, float, int]] = []
+    health: list[tuple[int, int, RowValues]] = []
     for row in lines:
         match row.line:
             case PulseLine(port=port):
@@ -84,8 +93,8 @@ def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: Fil
                 heard.append((row.at, port, Detection.Kind.TAG.value, row.number))
             case Fix():
                 fixes.append((row.at, row.number))
-            case RowValues(figures=said):
-                figures += [(row.at, one.name, one.value, row.number) for one in said if one.value is not None]
+            case RowValues() as said:
+                health.append((row.at, row.number, said))
             case Burst():
                 events.append((row.at, BURST_EVENT, row.number))
             case Note(name=event):
@@ -100,10 +109,23 @@ def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: Fil
     if events:
         at, named, line = zip(*events, strict=True)
         found |= {row[0] for row in cursor().execute(_EVENTS, [numbers(at), list(named), numbers(line), ids, source])}
+    return found | _health_known(ids, health)
+
+
+def _health_known(ids: object, rows: Sequence[tuple[int, int, RowValues]]) -> set[int]:
+    figures = [
+        (at, one.name, one.value, line) for at, line, row in rows for one in row.figures if one.value is not None
+    ]
+    texts = [(at, one.name, line) for at, line, row in rows for one in row.figures if one.value is None and one.text]
+    found = {line for _at, line, _row in rows}
     if figures:
         at, named, values, line = zip(*figures, strict=True)
         arguments = [numbers(at), list(named), list(values), numbers(line), ids]
-        found |= {row[0] for row in cursor().execute(_READINGS, arguments)}
+        found -= set(line) - {row[0] for row in cursor().execute(_READINGS, arguments)}
+    if texts:
+        at, named, line = zip(*texts, strict=True)
+        arguments = [numbers(at), list(named), numbers(line), ids]
+        found -= set(line) - {row[0] for row in cursor().execute(_TEXTS, arguments)}
     return found
 
 

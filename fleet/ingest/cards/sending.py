@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from fleet.core.errors import Unavailable
 from fleet.ingest.cards.known import numbers_known, stations_of_serial
@@ -43,6 +44,15 @@ WHERE EXISTS (SELECT FROM telemetry_streamledger l
    OR EXISTS (SELECT FROM ingest_quarantinedmessage q
               WHERE q.station_id = ANY(%s::bigint[]) AND q.stream = k.stream AND q.seq = k.seq
                 AND q.state = 'held' AND q.reason <> %s)
+"""
+
+
+#: Those of these numbers that wait for the station's quota.
+_OVER_QUOTA = """
+SELECT k.stream, k.seq FROM unnest(%s::text[], %s::bigint[]) AS k(stream, seq)
+WHERE EXISTS (SELECT FROM ingest_quarantinedmessage q
+              WHERE q.station_id = ANY(%s::bigint[]) AND q.stream = k.stream AND q.seq = k.seq
+                AND q.state = 'held' AND q.reason = %s)
 """
 
 
@@ -112,13 +122,16 @@ class CardSender:
             stream = messages[0].stream
             self._streams.add(stream)
             here = numbers_known(self._station, stream, [message.seq for message in messages])
+            # An earlier run sent them, and they are on their way still.
+            waits = self._over_quota([(stream, seq) for seq in here])
             for message in messages:
-                if message.seq in here:
+                if message.seq in here and (stream, message.seq) not in waits:
                     self.known += 1
                     continue
                 while len(self._flying) >= WINDOW:
                     self._settle()
-                self._publish(message)
+                if message.seq not in here:
+                    self._publish(message)
                 self._flying[message.stream, message.seq] = waiting
                 waiting.left += 1
                 self.sent += 1
@@ -154,7 +167,7 @@ class CardSender:
                     content_encoding=encoding,
                 )
             except PublishFailed as error:
-                self._wait(str(error))
+                self._wait(partial(str, error))
                 # A broker that comes back answers messages before it answers its management API.
                 with suppress(BrokerUnreachable):
                     self._exchange_ensure()
@@ -180,12 +193,29 @@ class CardSender:
             self._moved_at = time.monotonic()
             self._tell(self.sent - len(self._flying))
         else:
-            self._wait("The database does not get what was sent: ./roost status says whether ingest runs.")
+            self._wait(self._why_nothing_settles)
 
-    def _wait(self, why: str) -> None:
+    def _why_nothing_settles(self) -> str:
+        waits = len(self._over_quota(list(self._flying)))
+        if waits:
+            return (
+                f"The station's quota is used up: {waits} of its messages wait for it and are accepted as soon as there is "
+                "room."
+            )
+        return "The database does not get what was sent: ./roost status says whether ingest runs."
+
+    def _over_quota(self, sent: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Those of these messages that wait for the station's quota."""
+        if not sent:
+            return set()
+        streams, seqs = zip(*sent, strict=True)
+        arguments = [names(streams), numbers(seqs), numbers(self._ids), OVER_QUOTA]
+        return {(stream, seq) for stream, seq in cursor().execute(_OVER_QUOTA, arguments)}
+
+    def _wait(self, why: Callable[[], str]) -> None:
         if time.monotonic() - self._moved_at > self._patience_s:
             raise Unavailable(
-                f"Nothing moved for {self._patience_s:.0f} s. {why} Run it again: nothing is stored twice."
+                f"Nothing moved for {self._patience_s:.0f} s. {why()} Run it again: nothing is stored twice."
             )
         self._publisher.idle()
         time.sleep(_PAUSE_S)

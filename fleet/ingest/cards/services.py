@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from fleet.core.audit import audit
 from fleet.core.errors import Conflict
 from fleet.ingest.cards.box import CardBox
+from fleet.ingest.cards.known import offsets_of, stations_of_serial
 from fleet.ingest.cards.sending import CardSender
 from fleet.ingest.cards.survey import CardSurvey, StationOnCard, card_survey, serials_of
 from fleet.organizations.access import Role, Viewer
@@ -81,9 +82,15 @@ def card_send(
             _("%(serial)s has no place on the broker any more: send the card as its successor's.")
             % {"serial": station.serial}
         ) from error
+    corrected = _offsets(station)
     before = card_survey(box, station=station, also_of=answers.also_of)
     if questions := card_questions(station=station, found=before.stations, answers=answers):
         raise Conflict(" ".join([*map(str, questions), _("Nothing was sent.")]))
+    if _offsets(station) != corrected:
+        raise Conflict(
+            _("Times of %(serial)s were corrected while its card was surveyed, so nothing was sent: run it again.")
+            % {"serial": station.serial}
+        )
     own = serials_of(station, answers.also_of)
     audit(actor, station, "card.send", card=box.path.name, files=sum(on.files for on in _own(before.stations, own)))
     with Publisher(settings.ROOST_COMMAND_BROKER_URL) as publisher:
@@ -142,6 +149,11 @@ def card_questions(*, station: Station, found: list[StationOnCard], answers: Car
             )
         )
     return asked
+
+
+def _offsets(station: Station) -> list[int]:
+    """By how much rows of the station are corrected now."""
+    return sorted(offsets_of(stations_of_serial(station)))
 
 
 def _own(found: list[StationOnCard], own: frozenset[str]) -> list[StationOnCard]:

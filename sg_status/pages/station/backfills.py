@@ -87,6 +87,7 @@ def backfill(request: HttpRequest, viewer: Viewer, serial: str, backfill_id: int
         "word": _STATES[State(found.state)],
         "is_open": found.state in {State.SURVEYING, State.SURVEYED, State.SENDING},
         "is_working": found.state in {State.SURVEYING, State.SENDING},
+        "is_again": report.totals.is_again and found.state in {State.SURVEYING, State.SURVEYED},
         "percent": found.octets * 100 // found.octets_all if found.octets_all else 0,
         "report": report,
         "kinds": [(_KINDS.get(one.letter, one.letter), one) for one in report.kinds],
