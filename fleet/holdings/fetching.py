@@ -1,6 +1,8 @@
 """Asking stations for their files: those that people chose, and those that the policy wants, within its bounds.
 
-One command asks for at most `MAX_ASKED` files; the next one follows when the station has none left to upload.
+One command asks for at most `MAX_ASKED` files; the next one follows when the station has none left to upload. If the
+policy has changed so that files which were asked for are no longer wanted, or not now, or not over that network, they
+are withdrawn.
 """
 
 import logging
@@ -10,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.core.cache import cache
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from fleet.commands.models import Command
@@ -25,7 +27,7 @@ from fleet.holdings.selectors import states_add
 from fleet.organizations.access import Role, Viewer, viewer_of_server
 from fleet.stations.models import Station
 from message_queue.contracts.commands.list_files import COMMAND as LIST_FILES
-from message_queue.contracts.commands.upload_files import COMMAND, MAX_ASKED
+from message_queue.contracts.commands.upload_files import COMMAND, MAX_ASKED, WITHDRAWN
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +119,7 @@ def station_fetch(*, station: Station, moment: datetime) -> int:
     rule = rule_of_station(station)
     _ends_note(station, moment)
     until = window_end(rule, zone=station.organization.timezone, moment=moment)
+    _withdraw(station, rule, until, moment)
     if rule.mode == Mode.NONE or until is None or until - moment < _WINDOW_LEAST:
         return 0
     if not StationHolding.objects.filter(station=station).exists():
@@ -149,6 +152,40 @@ def station_fetch(*, station: Station, moment: datetime) -> int:
     return len(chosen)
 
 
+def _withdraw(station: Station, rule: FetchRule, until: datetime | None, moment: datetime) -> None:
+    """Withdraw what was asked for otherwise than the policy says now. What has arrived of it is kept."""
+    asked = list(
+        states_add(station, rule, moment).filter(pk__in=_asked_now(station, moment).values("pk"), state="asked")
+    )
+    if not asked:
+        return
+    with_ids = {file.asked_with for file in asked}
+    told = dict(Command.objects.filter(pk__in=with_ids).values_list("pk", "parameters"))
+    networks = {pk: set(parameters.get("networks", ())) for pk, parameters in told.items()}
+    unwanted = [
+        file
+        for file in asked
+        if file.kept_for
+        or until is None
+        or file.asked_until > until + _WINDOW_LEAST
+        or networks.get(file.asked_with, set()) != set(rule.networks)
+    ][:MAX_ASKED]
+    if not unwanted:
+        return
+    command_issue(
+        viewer=viewer_of_server("fetch policy"),
+        station=station,
+        name=COMMAND.name,
+        parameters={
+            "files": [{"path": file.path, "sha256": file.sha256} for file in unwanted],
+            "until": WITHDRAWN,
+            "networks": [],
+        },
+        expires_in=int(_ORDER_MOST.total_seconds()),
+    )
+    HeldFile.objects.filter(pk__in=[file.pk for file in unwanted]).update(asked_until=None)
+
+
 def octets_left(*, station: Station, rule: FetchRule, moment: datetime) -> int | None:
     """Bytes that may still be asked for on this UTC day; None: any number."""
     if rule.octets_per_day is None:
@@ -159,15 +196,19 @@ def octets_left(*, station: Station, rule: FetchRule, moment: datetime) -> int |
 
 
 def _stations_in_turn() -> list[int]:
-    """Ids of stations that know the command and have a policy, their own or their organization's.
+    """Ids of stations that know the command and have a policy, their own or their organization's, or were asked.
 
     Those after the last one served come first, so that none is left out for ever.
     """
     policies = FetchPolicy.objects.exclude(mode=Mode.NONE)
     own = Q(fetch_policy__in=policies)
+    moment = clock.now()
+    asked = HeldFile.objects.filter(station=OuterRef("pk"), asked_at__gte=moment - _ORDER_MOST, asked_until__gt=moment)
     usual = Q(fetch_policy=None, organization__fetch_policy__in=policies)
     found = (
-        Station.objects.filter(own | usual, retired_at=None, deleted_at=None, organization__deleted_at=None)
+        Station.objects.filter(
+            own | usual | Q(Exists(asked)), retired_at=None, deleted_at=None, organization__deleted_at=None
+        )
         .filter(contact__hello__commands__contains=[COMMAND.name])
         .values_list("pk", flat=True)
     )

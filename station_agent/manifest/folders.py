@@ -1,9 +1,13 @@
 """The data folders whose files are listed, by what the names of their files begin with."""
 
+import errno
 from collections.abc import Iterable
 from pathlib import Path
 
 from formats.paths import path_of_text
+
+#: Parts of paths that no listing has: an absolute path begins with an empty one.
+_OUTSIDE = {"", ".", ".."}
 
 
 def folders_read(main: str, also: Iterable[str]) -> dict[str, Path]:
@@ -21,7 +25,14 @@ def folders_read(main: str, also: Iterable[str]) -> dict[str, Path]:
 
 
 def file_path(folders: dict[str, Path], name: str) -> Path:
-    """The path of the file of this name."""
+    """The path of the file of this name. Raises OSError for a name that leads out of the data folders, or over a link."""
     path = path_of_text(name)
+    if "\x00" in path or not set(path.split("/")).isdisjoint(_OUTSIDE):
+        raise OSError(errno.EINVAL, "its name leads out of the data folders")
     prefix, _, below = path.partition("/")
-    return folders[prefix] / below if prefix and prefix in folders else folders[""] / path
+    root, path = (folders[prefix], below) if prefix and prefix in folders else (folders[""], path)
+    for inner in Path(path).parents:
+        # What lies below a link is in no listing: nobody can ask for it.
+        if (root / inner).is_symlink() and inner != Path():
+            raise OSError(errno.EINVAL, "a folder of its path is a link")
+    return root / path

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from station_agent.manifest.walk import FoundFile, Signature
+from station_agent.uploads.regular import regular_open
 
 #: Bytes of one read, seconds of one slice, and how many times as long it rests after it.
 _PIECE, SLICE_SECONDS, REST_FACTOR = 131_072, 0.1, 9.0
@@ -19,7 +20,7 @@ class Hashing:
     def __init__(self, file: FoundFile, path: Path) -> None:
         self.file = file
         self._digest = hashlib.sha256()
-        self._opened: IO[bytes] = path.open("rb", buffering=0)
+        self._opened: IO[bytes] = regular_open(path)
 
     def advance(self) -> str | None:
         """Read for a slice; return the SHA-256 at the end, empty if the file changed meanwhile, None before."""

@@ -64,6 +64,14 @@ class UploadOrders:
             ).fetchall()
         return [Order(row[0], row[1], row[2], row[3], json.loads(row[4]), row[5]) for row in rows]
 
+    def is_current(self, order: Order) -> bool:
+        """Whether it has neither ended nor got another time or other networks since it was read."""
+        with self._database.reading() as sql:
+            row = sql.execute(
+                "SELECT until, networks FROM upload_orders WHERE number = ? AND ended = ''", (order.number,)
+            ).fetchone()
+        return row is not None and row[0] == order.until and json.loads(row[1]) == order.networks
+
     def sent_add(self, order: Order, octets: int) -> None:
         """Count bytes that an attempt sent."""
         with self._database.transaction() as sql:

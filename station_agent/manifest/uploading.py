@@ -20,12 +20,15 @@ from station_agent.manifest.orders import Order, UploadOrders
 from station_agent.manifest.walk import FoundFile, Signature
 from station_agent.network_kind import network_kind
 from station_agent.station import Station
+from station_agent.uploads.regular import regular_open
 from station_agent.uploads.tus import FileChanged, FileRefused, LocalFile, Uploader
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two attempts while the server is away, doubled each time, and after which one attempt gives up.
 RETRY_FIRST, RETRY_MOST, GIVE_UP = 60.0, 1_800.0, 600.0
+#: Bytes and seconds after which the network, and the order, are looked at again while a file is sent.
+LOOK_BYTES, LOOK_S = 4_000_000, 5.0
 #: Seconds of rest between two slices of hashing.
 _REST = 0.2
 _CHANGED = "The file changed since the station told of it."
@@ -37,6 +40,14 @@ class _Stopped(Exception):
 
 class _TimeOver(Exception):
     """The order's time is over."""
+
+
+class _AskedOtherwise(Exception):
+    """The server has asked for it with another time or over other networks meanwhile, or withdrawn it."""
+
+
+class _Elsewhere(Exception):
+    """The station uses another network now; the text says so."""
 
 
 class UploadWorker:
@@ -93,11 +104,14 @@ class UploadWorker:
 
     def _one(self, order: Order) -> str:
         """Upload one file, or note its end; return why it waits, if it does."""
+        if not self._orders.is_current(order):
+            # The next run reads how it is asked for now.
+            return ""
         if order.until < self._station.now():
             self._orders.end(order, "expired", "Its time was over before it was uploaded.")
             return ""
-        if order.networks and (kind := self._network()) not in order.networks:
-            return f"Uploads wait for {' or '.join(order.networks)}; the station uses {kind or 'another network'}."
+        if waits := self._elsewhere(order):
+            return waits
         try:
             file = self._file(order)
         except FileNotFoundError:
@@ -107,15 +121,21 @@ class UploadWorker:
         except OSError as error:
             self._orders.end(order, "refused", f"The station cannot read it: {error.strerror or error}.")
         else:
-            self._upload(order, file)
+            return self._upload(order, file)
         return ""
+
+    def _elsewhere(self, order: Order) -> str:
+        """Why the order waits for another network, if it does."""
+        if not order.networks or (kind := self._network()) in order.networks:
+            return ""
+        return f"Uploads wait for {' or '.join(order.networks)}; the station uses {kind or 'another network'}."
 
     def _file(self, order: Order) -> LocalFile:
         """The file as it is now. Raises `FileChanged` if it is not the one that is asked for, and OSError."""
         path = file_path(self._folders, order.name)
         if path.is_symlink():
             raise FileNotFoundError
-        with path.open("rb") as opened:
+        with regular_open(path) as opened:
             signature = signature_read(opened.fileno())
         is_known = self._book.find(order.name) == (signature, order.sha256)
         if not is_known and self._hash(order.name, path, signature) != order.sha256:
@@ -137,17 +157,28 @@ class UploadWorker:
             hashing.close()
         return digest
 
-    def _upload(self, order: Order, file: LocalFile) -> None:
+    def _upload(self, order: Order, file: LocalFile) -> str:
+        """Send it and note its end; return why it waits, if it does. What arrived until then is kept."""
         config = self._station.config
         uploader = Uploader(
             server=config.server, login=self._station.login, ca_file=None, give_up=GIVE_UP, ca_pem=config.amqp.ca_pem
         )
+
+        looked: dict[str, float] = {"at": time.monotonic(), "sent": 0}
 
         def progress(_there: int) -> None:
             if self._station.stopping.is_set():
                 raise _Stopped
             if order.until < self._station.now():
                 raise _TimeOver
+            moment = time.monotonic()
+            if moment - looked["at"] < LOOK_S and uploader.sent - looked["sent"] < LOOK_BYTES:
+                return
+            looked.update(at=moment, sent=uploader.sent)
+            if not self._orders.is_current(order):
+                raise _AskedOtherwise
+            if waits := self._elsewhere(order):
+                raise _Elsewhere(waits)
 
         end: tuple[UploadEnd, str]
         try:
@@ -158,8 +189,13 @@ class UploadWorker:
             end = "changed", str(error)
         except FileRefused as error:
             end = "refused", str(error)
+        except (_AskedOtherwise, _Elsewhere) as error:
+            # It goes on as it is asked for now, or once the network is one of those.
+            self._orders.sent_add(order, uploader.sent)
+            return str(error)
         except AgentError:
             self._orders.sent_add(order, uploader.sent)
             raise
         self._orders.sent_add(order, uploader.sent)
         self._orders.end(order, *end)
+        return ""

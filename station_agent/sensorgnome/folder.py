@@ -40,6 +40,8 @@ _WATCHED_MOST = 64
 _DEPTH_MOST = 6
 #: Why a file is not read that its station renames when it closes it: its lines would be sent under both names.
 RENAMED = "The station is still writing it. It is read once the station has closed it and given it a date."
+_CLOSED = "The station has closed it and given it a date."
+_UNREAD = "It was removed before the station closed it, so its last lines were not read."
 #: Why deeper folders are not read.
 _DEEP = f"It is more than {_DEPTH_MOST} folders deep and is not read: move it up, or replay it."
 
@@ -123,6 +125,11 @@ class Folder:
         self._others = {other.key: other for other in others}
         #: Compressed files beside their plain form, by the monotonic time at which they were first seen.
         self._pairs: dict[Path, float] = {}
+        #: Files that the station is still writing: met in this look with their inodes, gone in it, and, of each since it
+        #: was new, its inode and the latest moment at which the station had closed one of its kind.
+        self._open: dict[str, int] = {}
+        self._gone: list[str] = []
+        self._begun: dict[str, tuple[int, int]] = {}
         #: Latest start of each source and boot.
         self._latest: dict[tuple[str, str, str], int] = {}
         self.active: dict[str, DataFile] = {}
@@ -141,6 +148,7 @@ class Folder:
             if known is None or known[0] != mtime or is_old or is_fresh:
                 self._scan(folder, seen)
                 self._scanned[folder] = (mtime, known[1] if known and is_fresh and known[0] == mtime else now)
+        self._open_end(seen)
         seen.gone = [file for file in list(self.active.values()) if not self._refresh(file)]
         for file in list(self._watched.values()):
             self._watch(file)
@@ -188,13 +196,29 @@ class Folder:
         for key in before:
             self._other_end(seen, key, "It was removed.")
 
+    def _open_end(self, seen: Seen) -> None:
+        """Forget files that the station was still writing and that are gone: closed, or removed before."""
+        for key in self._gone:
+            other, line = self._others.pop(key, None), _line_of(key)
+            _inode, before = self._begun.pop(key, (0, None))
+            # Of one that was open when the agent stopped, only a file that is new now can be the closed one.
+            is_closed = before is not None and self._latest.get(line, 0) > before
+            is_closed = is_closed or any(file.name.is_table and _line_of(file.key) == line for file in seen.fresh)
+            words, state = (_CLOSED, "done") if is_closed else (_UNREAD, "gone")
+            start = other.start if other else 0
+            seen.others.append(OtherFile(key, 0, state, words, start, counts=False))
+        self._gone.clear()
+        for key, inode in self._open.items():
+            if key not in self._begun or self._begun[key][0] != inode:
+                self._begun[key] = inode, self._latest.get(_line_of(key), 0)
+        self._open.clear()
+
     def _other_end(self, seen: Seen, key: str, why: str) -> None:
         """Forget a file that was not to be read and is gone."""
-        other = self._others.pop(key, None)
-        if other is not None and other.state == "open":
-            closed = "The station has closed it and given it a date."
-            seen.others.append(OtherFile(key, 0, "done", closed, other.start, counts=False))
-        elif other is not None:
+        if key in self._others and self._others[key].state == "open":
+            # Its closed form may be in a folder that is looked at later.
+            self._gone.append(key)
+        elif (other := self._others.pop(key, None)) is not None:
             seen.others.append(OtherFile(key, 0, "gone", f"{why} {other.reason}", other.start, counts=False))
 
     def _sort(self, path: Path, regular: dict[str, bool], seen: Seen) -> None:
@@ -209,6 +233,7 @@ class Folder:
             self._other(seen, path, reason, state="foreign", start=name.start, counts=False)
             return
         if name.is_unnamed:
+            self._open[key_of(path, self.root)] = _inode(path)
             self._other(seen, path, RENAMED, state="open")
             return
         plain = packed_end_cut(path.name)
@@ -319,6 +344,19 @@ class Folder:
     def work(self) -> list[DataFile]:
         """The files with work to do: growing ones first, then finished ones, oldest first."""
         return sorted(self.active.values(), key=lambda f: (self.is_finished(f), f.name.start, f.key))
+
+
+def _line_of(key: str) -> tuple[str, str, str]:
+    """Source, serial and boot by the name."""
+    name = file_name_parse(key.rpartition("/")[2])
+    return (name.source, name.serial, name.boot) if name else ("", "", "")
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return -1
 
 
 def _other_form(file: DataFile) -> tuple[Path, os.stat_result] | None:

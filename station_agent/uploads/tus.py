@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from station_agent import __version__
 from station_agent.errors import AgentError, ServerAway, WrongUse
 from station_agent.link.reasons import reason_of
+from station_agent.uploads.regular import regular_open
 
 _PATH, _VERSION = "/api/v1/uploads", "1.0.0"
 #: Bytes of a request, and of one write to the network.
@@ -164,7 +165,7 @@ class Uploader:
     def _body(self, file: LocalFile, offset: int, octets: int, progress: Progress) -> Iterator[bytes]:
         with contextlib.ExitStack() as until_end:
             with _reading():
-                opened = until_end.enter_context(file.path.open("rb"))
+                opened = until_end.enter_context(regular_open(file.path))
                 if file.check is not None:
                     file.check(opened.fileno())
                 opened.seek(offset)

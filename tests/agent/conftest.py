@@ -94,6 +94,7 @@ def follow(make_station):
         station = make_station(sources={"sensorgnome": {"directory": str(directory), **settings}}, **fields)
         source = sources_make(station)["sensorgnome"]
         source._settings = msgspec.structs.replace(source._settings, batch_age=0.0)
+        station.source = source
         station.poll = lambda: poll_all(source)
         return station
 

@@ -61,6 +61,45 @@ def test_when_the_station_closes_a_file_it_is_read(folder, follow):
     assert accounts_told(again.outbox)[made.file_name(closed="")].state == "done"
 
 
+def close(folder, at, *, rows=7):
+    """The station closes its open file: the data go to another folder under a name with a date."""
+    (folder / "rotated" / made.file_name(closed=at, end=".csv.gz")).write_bytes(gzip.compress(made.tags_text(rows)))
+    (folder / made.file_name(closed="")).unlink()
+
+
+def looked(station):
+    """What is told of the open file, once all folders are looked at again."""
+    for seen in station.source._folder._scanned.copy():
+        station.source._folder._scanned[seen] = (0.0, 0.0)
+    station.poll()
+    return accounts_told(station.outbox)[made.file_name(closed="")]
+
+
+def test_an_open_file_that_is_removed_is_not_told_as_closed(folder, follow):
+    station = follow(directory=folder, serial=made.SERIAL)
+    station.poll()
+    close(folder, "2022-08-15_105039")
+    assert looked(station).state == "done"
+    # The next one is begun, and removed by hand.
+    (folder / made.file_name(closed="")).write_bytes(made.tags_text(2))
+    assert looked(station).state == "open"
+    (folder / made.file_name(closed="")).unlink()
+    told = looked(station)
+    assert (told.state, told.reason) == (
+        "gone",
+        "It was removed before the station closed it, so its last lines were not read.",
+    )
+
+
+def test_an_open_file_that_is_removed_while_the_agent_rests_is_not_told_as_closed_either(folder, follow):
+    station = follow(directory=folder, serial=made.SERIAL)
+    station.poll()
+    (folder / made.file_name(closed="")).unlink()
+    again = follow(directory=folder, serial=made.SERIAL)
+    again.poll()
+    assert accounts_told(again.outbox)[made.file_name(closed="")].state == "gone"
+
+
 def test_a_plain_file_is_read_on_where_the_last_start_ended(tmp_path, follow):
     path = tmp_path / made.file_name()
     path.write_bytes(made.tags_text(1_500))

@@ -1,5 +1,6 @@
 """A card dropped into a station's page: over a line that is cut, after a reload, changed meanwhile, and the real one."""
 
+import base64
 import hashlib
 import os
 import re
@@ -187,6 +188,28 @@ def test_a_file_that_changes_before_it_goes_on_is_refused_and_never_spliced(link
     window.says("Finished.")
     assert stored_of(station) == {"large.bin": hashlib.sha256(large.read_bytes()).hexdigest()}
     assert StoredContent.objects.count() == 1
+
+
+def test_an_answer_that_the_script_cannot_read_costs_its_own_file_alone(window, station, tmp_path):
+    folder = tmp_path / "some"
+    folder.mkdir()
+    for number in range(9):
+        (folder / f"{number}.txt").write_bytes(f"{number}".encode())
+    odd = base64.b64encode(b"0.txt").decode()
+
+    def answer(route):
+        if odd in route.request.headers.get("upload-metadata", ""):
+            told = {"Content-Type": "application/json", "Location": "/nowhere", "Upload-Offset": "0"}
+            route.fulfill(status=201, headers=told, body="null")
+        else:
+            route.continue_()
+
+    window.page.route("**/api/v1/uploads", answer)
+    window.page.locator("#choose-folder").set_input_files(folder)
+    window.says("Finished.")
+    assert window.total().endswith("Stored 8, known 0, kept back 0, refused 1."), window.total()
+    assert "The script that sends files failed" in window.row("0.txt")
+    assert set(stored_of(station)) == {f"{number}.txt" for number in range(1, 9)}
 
 
 def test_stopping_keeps_back_what_is_not_there_and_a_refused_login_ends_all(link, window, station, card, operator):

@@ -158,7 +158,7 @@ def test_one_file_that_the_store_does_not_take_does_not_hold_up_the_others(store
     def sent(**asked):
         if asked["sha256"] == poisoned:
             raise StoreAway("Not this one.")
-        put(**asked)
+        return put(**asked)
 
     monkeypatch.setattr(settling, "content_send", sent)
     assert settling.uploads_finish() == 2

@@ -138,7 +138,9 @@ onmessage = async ({ data: job }) => {
   try {
     postMessage({ id: job.id, fate: await send(job), reason: "", ends: false });
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    postMessage({ id: job.id, fate: "refused", reason: error.message, ends: error.ends });
+    // Thrown on, it would be heard nowhere, and this file and all behind it would wait for ever.
+    if (!(error instanceof Refused)) console.error(error);
+    const [reason, ends] = error instanceof Refused ? [error.message, error.ends] : [job.words.broken, false];
+    postMessage({ id: job.id, fate: "refused", reason, ends });
   }
 };

@@ -55,6 +55,13 @@ def away_wrong() -> StoreAway:
     return StoreAway(_("The object store of this server returned other bytes than it was given."))
 
 
+def away_rotten() -> StoreAway:
+    """A content was there, so that it was not sent again, and was found damaged in the same moment."""
+    return StoreAway(
+        _("The copy of this file in the object store was just found damaged: the file is being stored again.")
+    )
+
+
 def away_unset() -> StoreAway:
     """A content is there, and the settings no longer say where that is."""
     return StoreAway(_("This file is in an object store, but the settings of this server name none."))

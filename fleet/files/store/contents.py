@@ -14,7 +14,7 @@ from django.core.files.storage.handler import InvalidStorageError
 from django.db import connection, transaction
 
 from fleet.core import clock
-from fleet.files.store.away import away_silent, away_unset
+from fleet.files.store.away import away_rotten, away_silent, away_unset
 from fleet.files.store.models import StoredContent
 from fleet.files.store.parts import PIECE, part_path
 
@@ -61,23 +61,25 @@ def content_lock(sha256: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"content {sha256}"])
 
 
-def content_send(*, upload_id: str, sha256: str, octets: int, is_waited_for: bool) -> None:
-    """Copy a checked part to the object store, if that is where contents go and it is not there yet.
+def content_send(*, upload_id: str, sha256: str, octets: int, is_waited_for: bool) -> bool:
+    """Copy a checked part to the object store, if that is where contents go and it is not there yet; say whether.
 
     Call it before the transaction of `content_save`: it may take long. Raises `StoreAway`.
     """
     content = StoredContent.objects.filter(sha256=sha256, state=StoredContent.State.KEPT).first()
     if contents_place() != StoredContent.Place.OBJECTS or (content is not None and content_is_there(content)):
-        return
+        return False
     seconds = SECONDS_WAITED if is_waited_for else SECONDS_LEAST + octets / BYTES_PER_S
     storage = contents_storage(StoredContent.Place.OBJECTS)
     storage.put(content_name(sha256), part_path(upload_id), sha256=sha256, until=time.monotonic() + seconds)
+    return True
 
 
-def content_save(*, upload_id: str, sha256: str, octets: int) -> StoredContent:
+def content_save(*, upload_id: str, sha256: str, octets: int, is_sent: bool) -> StoredContent:
     """Give a checked part its row, and on the disk its place, unless its content is there and sound.
 
-    Call it in a transaction. Raises `StoreAway` if the object store lost what `content_send` gave it.
+    `is_sent`: what `content_send` said. Call it in a transaction. Raises `StoreAway` if the object store lost what
+    `content_send` gave it, or what it relied on was found damaged since: then it has to be sent.
     """
     content_lock(sha256)
     moment, content = clock.now(), StoredContent.objects.filter(sha256=sha256).first()
@@ -89,6 +91,8 @@ def content_save(*, upload_id: str, sha256: str, octets: int) -> StoredContent:
         with _Part(part_path(upload_id)) as part:
             contents_storage(place).save(content_name(sha256), part)
         _sync_folder(sha256)
+    elif not is_sent:
+        raise away_rotten()
     elif not content_is_there(StoredContent(sha256=sha256, **found)):
         raise away_silent()
     content, _is_new = StoredContent.objects.update_or_create(

@@ -104,8 +104,10 @@ def _check(content: StoredContent, moment: datetime) -> None:
     found = content_digest(content)
     is_sound = found == content.sha256
     state = StoredContent.State.KEPT if is_sound else StoredContent.State.ROTTEN
-    StoredContent.objects.filter(pk=content.pk).update(state=state, checked_at=moment)
-    if not is_sound:
+    # Stored again since its bytes were read, it is another one: what was read says nothing about it.
+    as_read = {"state": content.state, "checked_at": content.checked_at, "place": content.place}
+    is_same = StoredContent.objects.filter(pk=content.pk, **as_read).update(state=state, checked_at=moment)
+    if is_same and not is_sound:
         _log.error("The stored content %s is %s", content.sha256, f"now {found}" if found else "missing or unreadable")
 
 

@@ -38,7 +38,7 @@ def upload_settle(upload: Upload, *, is_waited_for: bool = True) -> Upload:
     """
     if upload.state != Upload.State.OPEN:
         return upload
-    if upload.octets and part_size(upload.id) < upload.octets:
+    if upload.octets and part_size(upload.id) < upload.octets and upload.waiting_since is None:
         upload.expires_at = clock.now() + OPEN_LIFE
         Upload.objects.filter(pk=upload.pk, state=Upload.State.OPEN).update(expires_at=upload.expires_at)
         return upload
@@ -90,6 +90,14 @@ def uploads_waiting() -> QuerySet[Upload]:
 def _settle(upload: Upload, *, is_waited_for: bool) -> None:
     if not upload.octets:
         PartWriter(upload.id, offset=0, most=0).finish()
+    if part_size(upload.id) < upload.octets:
+        # It was whole: kept open, it would be tried in each run for ever.
+        upload.reason = _(
+            "The bytes of this upload were removed from the server's disk before they were stored: send it again."
+        )
+        _close(upload, Upload.State.REFUSED)
+        part_remove(upload.id)
+        return
     newest = revision_newest(upload.station_id, upload.path)
     try:
         whole, begin = part_digests(upload.id, newest.content.octets if newest else 0)
@@ -104,9 +112,11 @@ def _settle(upload: Upload, *, is_waited_for: bool) -> None:
         if contents_place() != StoredContent.Place.DISK:
             # If this process dies now, the job finds the upload without its sender.
             _wait(upload, upload.reason)
-        content_send(upload_id=upload.id, sha256=upload.sha256, octets=upload.octets, is_waited_for=is_waited_for)
+        is_sent = content_send(
+            upload_id=upload.id, sha256=upload.sha256, octets=upload.octets, is_waited_for=is_waited_for
+        )
         try:
-            _store(upload, begin)
+            _store(upload, begin, is_sent=is_sent)
         except TooMany as error:
             # It never fits: kept open, it would be tried before all others in each run.
             upload.reason, upload.state = str(error)[:300], Upload.State.OPEN
@@ -123,12 +133,12 @@ def _is_shorter_state(upload: Upload, newest: FileRevision) -> bool:
 
 
 @transaction.atomic
-def _store(upload: Upload, begin: str) -> None:
+def _store(upload: Upload, begin: str, *, is_sent: bool) -> None:
     """Give the file its row. Of several requests that see the last byte, one does it."""
     upload.reason = ""
     if not _close(upload, Upload.State.STORED):
         return
-    content = content_save(upload_id=upload.id, sha256=upload.sha256, octets=upload.octets)
+    content = content_save(upload_id=upload.id, sha256=upload.sha256, octets=upload.octets, is_sent=is_sent)
     if content_met(upload=upload, content=content, begins_with=begin) is Meeting.KNOWN:
         Upload.objects.filter(pk=upload.pk).update(state=Upload.State.KNOWN)
         upload.state = Upload.State.KNOWN

@@ -11,6 +11,8 @@ from message_queue.contracts.manifest import Digest, HeldPath
 
 #: Maximum files of one command.
 MAX_ASKED = 100
+#: An `until` that is over by any clock: so files that were asked for are withdrawn.
+WITHDRAWN = 1.0
 
 NetworkKind = Literal["ethernet", "wifi", "mobile"]
 
@@ -21,9 +23,17 @@ class AskedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     path: HeldPath
     sha256: Digest
 
+    def __post_init__(self) -> None:
+        """Refuse a path that no manifest has: absolute, or one that leads out of the data folders."""
+        if not {"", ".", ".."}.isdisjoint(self.path.split("/")):
+            raise ValueError("a path is below the data folders: neither absolute nor with `..`")
+
 
 class UploadFiles(CommandParameters, frozen=True, kw_only=True):
-    """Files in the order in which they are wanted, until when, and over which networks; none named: over any."""
+    """Files in the order in which they are wanted, until when, and over which networks; none named: over any.
+
+    Asked once more, a file has the new time and networks. With a time that is over, it is withdrawn.
+    """
 
     files: Annotated[list[AskedFile], Meta(min_length=1, max_length=MAX_ASKED, title="Files")]
     until: Seconds

@@ -21,6 +21,7 @@ def fate_words() -> dict[Fate, str]:
 def upload_words() -> dict[str, Any]:
     """For `web/static/upload.js`; braces stand for what it fills in, `worker` is for `send.js`."""
     changed = _("It changed while it was being sent: choose it again once nothing writes to it.")
+    broken = _("The script that sends files failed: reload the page and choose the files again.")
     return {
         "fates": {fate.value: words for fate, words in fate_words().items()},
         "doing": {"hash": _("being read"), "send": _("being sent")},
@@ -35,12 +36,13 @@ def upload_words() -> dict[str, Any]:
         "unread": _("The browser cannot read it, or it was changed or removed since you chose it."),
         "stopped": _("You stopped before it was there. Choose it again to go on: what has arrived is kept."),
         "untried": _("Not tried, because others were refused. {reason}"),
-        "broken": _("The script that sends files failed: reload the page and choose the files again."),
+        "broken": broken,
         "hidden": _("{n} more are counted, but not listed."),
         "noData": [(pattern.pattern.replace(r"\Z", "$"), reason) for pattern, reason in NO_DATA],
         "worker": {
             "unread": _("The browser cannot read it, or it was changed or removed since you chose it."),
             "changed": changed,
+            "broken": broken,
             "status": _("The server answered with status {status}."),
         },
     }
