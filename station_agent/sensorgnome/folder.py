@@ -204,8 +204,8 @@ class Folder:
             # Of one that was open when the agent stopped, only a file that is new now can be the closed one.
             is_closed = before is not None and self._latest.get(line, 0) > before
             is_closed = is_closed or any(file.name.is_table and _line_of(file.key) == line for file in seen.fresh)
-            words, state = (_CLOSED, "done") if is_closed else (_UNREAD, "gone")
-            start = other.start if other else 0
+            state: FileState = "done" if is_closed else "gone"
+            words, start = _CLOSED if is_closed else _UNREAD, other.start if other else 0
             seen.others.append(OtherFile(key, 0, state, words, start, counts=False))
         self._gone.clear()
         for key, inode in self._open.items():

@@ -69,6 +69,18 @@ def test_an_operator_surveys_answers_and_reads_the_report(operator, place, card,
     assert rows() == LINES
 
 
+def test_files_that_changed_and_a_second_survey_are_said(operator, place, station, ingest):
+    store(station, file_name(), hour_text())
+    made = surveyed(station)
+    store(station, file_name(), hour_text() + b"p3,1639614399.5266,2.637,-38.87,-53.61\n")
+    sent(made)
+    page = operator.get(f"{place}{made.pk}/").text
+    assert "Files changed since the survey, not sent" in page
+    assert "surveyed again before anything more is sent" not in page
+    Backfill.objects.update(state=Backfill.State.SURVEYED, totals={**made.totals, "is_again": True})
+    assert "surveyed again before anything more is sent" in operator.get(f"{place}{made.pk}/").text
+
+
 def test_a_card_uploaded_with_tus_and_read_by_page_is_there_once(operator, place, card, station, organization, ingest):
     folder = REAL_CARD if REAL_CARD.is_dir() else card
     tus = Tus(f"Bearer {key_of(organization, write=True)}")

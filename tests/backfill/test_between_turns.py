@@ -10,6 +10,7 @@ from backfill.test_backfill import kinds, sums_hold
 from cards.conftest import file_name, hour_text
 from django.db.models import Value
 from django.db.models.functions import Concat
+from waiting import until
 
 from fleet.core import clock
 from fleet.core.errors import InvalidInput
@@ -222,14 +223,19 @@ def test_waiting_for_the_station_s_quota_is_said_and_waited_for_again(station, i
     monkeypatch.setattr(turns, "PATIENCE_S", 2.0)
     store(station, "many.zip", zip_of(*HOURS))
     waiting = sent(surveyed(station))
+
+    def is_said() -> bool:
+        Backfill.objects.update(due_at=clock.now(), reason="")
+        return "The station's quota is used up: 2 of its messages wait for it" in worked(waiting).reason
+
+    until(is_said, "the quota is the reason")
+    # The next try waits for the same ones; it does not take them for stored, and sends no others.
+    assert is_said()
     assert (waiting.state, waiting.attempts) == (State.SENDING, 0)
-    assert "The station's quota is used up: 2 of its messages wait for it" in waiting.reason
-    # The next try waits for the same ones; it does not take them for sent, and sends no others.
-    Backfill.objects.update(due_at=clock.now())
-    assert "2 of its messages wait" in worked(waiting).reason
     assert QuarantinedMessage.objects.filter(state="held", reason=OVER_QUOTA).count() == 2
     settings.ROOST_QUOTA_MESSAGES_PER_S, settings.ROOST_QUOTA_BURST = 100.0, 100.0
     quota_release()
+    monkeypatch.setattr(turns, "PATIENCE_S", 60.0)
     Backfill.objects.update(due_at=clock.now())
     done = worked(waiting)
     assert (done.state, rows()["p"]) == (State.DONE, 30)

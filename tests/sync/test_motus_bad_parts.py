@@ -184,7 +184,7 @@ def test_a_column_that_cannot_be_read_is_named_and_is_no_day_without_files(
         ("list_jobs", {"id": [7]}, "done"),
     ],
 )
-def test_other_columns_too(motus, account, monkeypatch, entry, change, column):
+def test_other_columns_too(monkeypatch, entry, change, column):
     monkeypatch.setattr(MotusJobs, "_ask_with_token", lambda _self, address, _question: (
         change if address.endswith(entry) else {"serno": [SERIAL], "deviceID": [1]}
     ))  # fmt: skip
@@ -194,7 +194,7 @@ def test_other_columns_too(motus, account, monkeypatch, entry, change, column):
         "list_jobs": lambda jobs: jobs.job(project=1, number=7),
     }
     with (
-        MotusJobs(data_url=motus.url, status_url=motus.url, login="", password="") as jobs,
+        MotusJobs(data_url="https://motus.example", status_url="https://motus.example", login="", password="") as jobs,
         pytest.raises(SyncError, match=f"column {column} that is missing"),
     ):
         asked.get(entry, lambda one: one.batches(serial=SERIAL))(jobs)
