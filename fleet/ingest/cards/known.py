@@ -36,13 +36,14 @@ GROUP BY k.line HAVING bool_and(EXISTS (
       AND r.occurred_at >= {_AT} AND r.occurred_at < {_AT} + interval '1 millisecond'
       AND (r.value = k.value OR r.sent_value = k.value)))
 """  # noqa: S608 - a constant
-#: Texts among figures are events without a file.
+#: Texts among figures are events without a file; one that only repeats the last one is not sent.
 _TEXTS = f"""
-SELECT k.line FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS k(at, name, line)
-GROUP BY k.line HAVING bool_and(EXISTS (
-    SELECT FROM telemetry_stationevent e
+SELECT k.line FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::int[]) AS k(at, name, said, line)
+GROUP BY k.line HAVING bool_and(k.said IS NOT DISTINCT FROM (
+    SELECT e.data ->> 'text' FROM telemetry_stationevent e
     WHERE e.station_id = ANY(%s::bigint[]) AND e.name = k.name AND e.line = 0 AND e.source = ''
-      AND e.occurred_at >= {_AT} AND e.occurred_at < {_AT} + interval '1 millisecond'))
+      AND e.occurred_at < {_AT} + interval '1 millisecond' AND e.occurred_at > {_AT} - interval '31 days'
+    ORDER BY e.occurred_at DESC LIMIT 1))
 """  # noqa: S608 - a constant
 _IN_LEDGER = """
 SELECT k.seq FROM unnest(%s::bigint[]) AS k(seq)
@@ -78,8 +79,8 @@ def stations_of_serial(station: Station) -> list[int]:
 def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: FileName) -> set[int]:
     """The numbers of those lines whose rows are there. At most five queries, for the lines of one chunk.
 
-    A line of figures is known if all its numbers and texts are; one without any leaves nothing that could be missing. A
-    position is known by its place.
+    A line of figures is known if all its numbers are, or if it has only texts, by those; one without any leaves nothing
+    that could be missing. A position is known by its place.
     """
     heard: list[tuple[int, int, int, int]] = []
     fixes: list[tuple[int, int]] = []
@@ -116,15 +117,21 @@ def _health_known(ids: object, rows: Sequence[tuple[int, int, RowValues]]) -> se
     figures = [
         (at, one.name, one.value, line) for at, line, row in rows for one in row.figures if one.value is not None
     ]
-    texts = [(at, one.name, line) for at, line, row in rows for one in row.figures if one.value is None and one.text]
+    numbered = {line for _at, _name, _value, line in figures}
+    texts = [
+        (at, one.name, one.text, line)
+        for at, line, row in rows
+        for one in row.figures
+        if one.text and line not in numbered
+    ]
     found = {line for _at, line, _row in rows}
     if figures:
         at, named, values, line = zip(*figures, strict=True)
         arguments = [numbers(at), list(named), list(values), numbers(line), ids]
         found -= set(line) - {row[0] for row in cursor().execute(_READINGS, arguments)}
     if texts:
-        at, named, line = zip(*texts, strict=True)
-        arguments = [numbers(at), list(named), numbers(line), ids]
+        at, named, said, line = zip(*texts, strict=True)
+        arguments = [numbers(at), list(named), list(said), numbers(line), ids]
         found -= set(line) - {row[0] for row in cursor().execute(_TEXTS, arguments)}
     return found
 
