@@ -3,6 +3,7 @@
 Agents can be older or newer than the server, and some are not ours. Only kinds are searched whose contract says so.
 """
 
+from functools import cache
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -51,13 +52,19 @@ def _walk(kind: Any, value: Any, where: str, found: dict[str, Any], depth: int) 
                 called.add(name)
                 _walk(item, each, f"{where}[{name}]", found, depth + 1)
     elif isinstance(value, dict) and is_struct(inner):
-        known = {field.encode_name: field.type for field in msgspec.structs.fields(inner)}
+        known = _fields(inner)
         for name, each in value.items():
             place = f"{where}.{name}"[-_WHERE_MOST:] if where else name[:_WHERE_MOST]
             if name in known:
                 _walk(known[name], each, place, found, depth + 1)
             else:
                 found[place] = _bounded(each)
+
+
+@cache
+def _fields(kind: Any) -> dict[str, Any]:
+    """Types by name. Looking them up takes longer than decoding the message."""
+    return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
 
 
 def _name(value: Any, number: int) -> str:

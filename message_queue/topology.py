@@ -80,9 +80,9 @@ JOBS = "jobs"
 TASK_QUEUE = "tasks"
 INGEST_CONTROL_QUEUE = "ingest.control"
 JOB_QUEUES = (TASK_QUEUE, INGEST_CONTROL_QUEUE)
-#: Jobs that repeatedly killed their worker are collected here. Only the newest are kept.
+#: Jobs that repeatedly killed their worker wait here, and jobs that expired. Beyond so many, they stay in their queue.
 DEAD_JOB_QUEUE = "tasks.dead"
-DEAD_JOBS_MOST = 1_000
+DEAD_JOBS_MOST = 100_000
 
 
 def bindings() -> tuple[Binding, ...]:
@@ -142,7 +142,8 @@ JOB_POLICIES: dict[str, dict[str, Any]] = {
         "pattern": r"^tasks\.dead$",
         "definition": {
             "delivery-limit": NO_DELIVERY_LIMIT,
-            "overflow": "drop-head",
+            # Jobs that it refuses stay where they were: the other policy publishes dead letters until they are taken.
+            "overflow": "reject-publish",
             "max-length": DEAD_JOBS_MOST,
         },
     },

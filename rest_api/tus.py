@@ -6,6 +6,7 @@ import math
 import re
 from datetime import datetime
 from http import HTTPStatus
+from urllib.parse import quote
 
 from rest_framework.exceptions import APIException, UnsupportedMediaType
 from rest_framework.request import Request
@@ -16,6 +17,9 @@ from fleet.files.store.uploads import FileAsked
 
 VERSION, PIECE_TYPE = "1.0.0", "application/offset+octet-stream"
 ALGORITHMS = ("sha1", "sha256", "md5")
+#: Words of `Upload-Metadata` that mean something here.
+_WORDS = frozenset({"station", "path", "filename", "sha256", "modified", "resume"})
+_IGNORED_MOST = 10
 _NUMBER = re.compile(r"\d{1,18}\Z", re.ASCII)
 #: Year 3000: what lies beyond is no time at which a file was changed.
 _SECONDS_MOST = 32_503_680_000
@@ -60,6 +64,12 @@ def asked_read(request: Request, *, most: int) -> FileAsked:
         modified_at=_moment(told.get("modified", "")),
         resumes="resume" in told,
     )
+
+
+def ignored_words(request: Request) -> str:
+    """Words of the metadata that mean nothing here, with commas between them; at most ten, cut to 40 characters."""
+    told = sorted(set(_metadata(request.headers.get("Upload-Metadata", ""))) - _WORDS)
+    return ",".join(quote(name[:40]) for name in told[:_IGNORED_MOST]) + (",..." if len(told) > _IGNORED_MOST else "")
 
 
 def offset_read(request: Request) -> int:

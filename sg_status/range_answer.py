@@ -21,14 +21,15 @@ _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 def range_answer(request: HttpRequest, opened: IO[bytes], *, size: int, name: str, tag: str) -> HttpResponseBase:
-    """The file, or the one range of it that is asked for. `tag` is its SHA-256.
+    """The file, or the one range of it that is asked for. `tag` is its SHA-256; empty for a file known to be damaged.
 
-    A whole file whose SHA-256 is another breaks off before its last piece, so that nobody takes it for this one.
+    A whole file whose SHA-256 is another breaks off before its last piece, so that nobody takes it for this one. A
+    damaged one has no ETag, and a header that says so.
     """
-    etag = f'"{tag}"'
+    etag = f'"{tag}"' if tag else ""
     headers = {
         "Accept-Ranges": "bytes",
-        "ETag": etag,
+        **({"ETag": etag} if tag else {"X-Content-Damaged": "1"}),
         "X-Content-Type-Options": "nosniff",
         "Content-Disposition": content_disposition_header(True, name) or "attachment",
         # Compressed on the way, its ranges would be those of something else.
@@ -45,7 +46,8 @@ def range_answer(request: HttpRequest, opened: IO[bytes], *, size: int, name: st
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     headers["Content-Length"] = str(last - first + 1)
     opened.seek(first)
-    pieces = _pieces(opened, last - first + 1) if is_part else _pieces_checked(opened, size, tag)
+    is_checked = bool(tag) and not is_part
+    pieces = _pieces_checked(opened, size, tag) if is_checked else _pieces(opened, last - first + 1)
     return StreamingHttpResponse(
         _iterate_async(pieces) if isinstance(request, ASGIRequest) else pieces,
         status=HTTPStatus.PARTIAL_CONTENT if is_part else HTTPStatus.OK,

@@ -12,6 +12,7 @@ from typing import IO
 
 from pika.channel import Channel
 
+from message_queue.contracts.base import Scalar
 from station_agent import __version__, outbox, sources, status, systemd
 from station_agent.clock.correction import ClockBound
 from station_agent.clock.watch import ClockWatch
@@ -57,7 +58,12 @@ def station_open(config: Config) -> tuple[Station, Journal]:
     if database.damaged is not None:
         saved = book.salvage(database.damaged)
         log.error("The outbox was damaged; it was moved to %s, and a new one was created.", database.damaged)
-        station.event("outbox_rebuilt", {"commands_saved": saved, "set_aside": database.damaged.name})
+        lost = outbox.waiting_in(database.damaged)
+        words = ", ".join(f"{kind} {count}" for kind, count in sorted(lost.items()))
+        told: dict[str, Scalar] = {"commands_saved": saved, "set_aside": database.damaged.name}
+        if lost:
+            told |= {"messages_lost": sum(lost.values()), "lost": words}
+        station.event("outbox_rebuilt", told)
     return station, book
 
 

@@ -4,11 +4,13 @@ Every message has a number that is never reused, within a stream that lives as l
 in which it was written, one start of the agent, so that the server can tell two machines with copies of one file apart.
 """
 
+import contextlib
 import secrets
 import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from message_queue import codec
@@ -281,6 +283,22 @@ class Outbox:
         """Remember a value across restarts."""
         with self.database.transaction() as sql:
             sql.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
+
+
+def waiting_in(damaged: Path) -> dict[str, int]:
+    """Messages that were waiting in a damaged file, by kind; under `messages` if only their number can be read.
+
+    Empty if nothing can be read.
+    """
+    known = {*contracts(), "messages"}
+    for question in ("SELECT kind, COUNT(*) FROM outbox GROUP BY kind", "SELECT 'messages', messages FROM totals"):
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{damaged}?mode=ro", uri=True)) as old:
+                # A name that is no kind, or a number that is none, is damage too.
+                return {kind: count for kind, count in old.execute(question) if kind in known and type(count) is int}
+        except (sqlite3.Error, UnicodeDecodeError):
+            continue
+    return {}
 
 
 def _columns_add(sql: sqlite3.Connection) -> None:

@@ -6,12 +6,15 @@ from kombu import Queue
 from kombu.message import Message
 
 from fleet.core.dead_jobs import dead_job_keep
-from message_queue.topology import DEAD_JOB_QUEUE, DEAD_JOBS_MOST, JOB_QUEUES
+from message_queue.topology import DEAD_JOB_QUEUE, JOB_QUEUES
 from workers.celery_app import app
+
+#: Jobs of one run: what is left waits for the next minute.
+_RUN_MOST = 20_000
 
 
 def dead_jobs_collect() -> int:
-    """Move all dead jobs; return how many were taken. Each is acknowledged after its commit.
+    """Move dead jobs, as many as a run takes; return how many were taken. Each is acknowledged after its commit.
 
     The queue also receives jobs that expired while no worker was running. They are dropped silently, because the next
     job of the same kind does their work.
@@ -19,7 +22,7 @@ def dead_jobs_collect() -> int:
     taken = 0
     with app.connection_for_write() as connection, connection.channel() as channel:
         queue = Queue(DEAD_JOB_QUEUE, channel=channel)
-        while taken < DEAD_JOBS_MOST and (message := queue.get(no_ack=False, accept=["json"])) is not None:
+        while taken < _RUN_MOST and (message := queue.get(no_ack=False, accept=["json"])) is not None:
             taken += 1
             headers = message.headers or {}
             if _is_expired(headers):

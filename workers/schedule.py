@@ -49,6 +49,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "motus": _every(300.0, "sync.run_motus"),
     "motus-files": _every(300.0, "sync.run_motus_files"),
     "make-partitions": _every(3_600.0, "telemetry.make_partitions"),
+    "remove-moved-again": _every(600.0, "ingest.remove_moved_again"),
     "rebuild-rollups": _every(120.0, "telemetry.rebuild_rollups"),
     "run-retention": _every(21_600.0, "telemetry.run_retention"),
 }

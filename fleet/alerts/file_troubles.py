@@ -1,14 +1,18 @@
-"""Problems of the server with stored files, of which its administrators are told: rot, and a store that is away."""
+"""Problems of the server with stored files, of which its administrators are told: rot, strays, a store that is away."""
 
 from datetime import timedelta
 
+from django.db.models import Count, Sum
+
 from fleet.alerts.troubles import trouble_judge
 from fleet.core import clock
+from fleet.files.photos import photos_stray
 from fleet.files.store.parts import parts_room
 from fleet.files.store.scrub import contents_rotten
 from fleet.files.store.settling import uploads_waiting
+from fleet.files.store.strays import KEPT_FOR, stray_list
 
-ROT, WAITING, READING = "stored files", "storing files", "reading stored files"
+ROT, WAITING, READING, STRAYS = "stored files", "storing files", "reading stored files", "stored bytes of no file"
 #: How long uploads wait for the object store before anybody is told: a restart of it takes less.
 _PATIENCE = timedelta(minutes=5)
 
@@ -26,6 +30,26 @@ def rot_judge() -> None:
         if rotten
         else "",
         end="All stored files are as they were uploaded again.",
+        moment=clock.now(),
+    )
+
+
+def strays_judge() -> None:
+    """Report stored bytes that no row names: they are kept for a time, and a person has to decide."""
+    total = stray_list().aggregate(number=Count("pk"), octets=Sum("octets"))
+    photos = photos_stray(moment=clock.now())
+    trouble_judge(
+        about=STRAYS,
+        sentence=(
+            f"Stored bytes belong to no file. Contents: {total['number']} with {total['octets'] or 0} bytes; photos: {photos}. "
+            "They are left when the database is restored from an older backup, or when a process is killed while it "
+            f"stores a file. They are kept for {KEPT_FOR.days} days: `./roost manage strays list` shows the contents, and "
+            "`strays give` makes one the file of its station; photos are in the folder `photos` of the server's files. "
+            "Uploading the same files again does as well."
+        )
+        if total["number"] or photos
+        else "",
+        end="All stored bytes belong to a file again, or were removed.",
         moment=clock.now(),
     )
 

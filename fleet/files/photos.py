@@ -32,8 +32,9 @@ Size = Literal["whole", "small"]
 
 #: Maximum photos per station.
 PHOTOS_MOST = 100
-#: How long a file without a row is left alone: its row may still be coming.
-ORPHAN_AFTER = timedelta(days=1)
+#: Files without a row are reported after a day: their row may still be coming. They are deleted after so many days, as
+#: they may be of a time after the backup from which the database was restored.
+STRAY_AFTER, STRAYS_KEPT = timedelta(days=1), timedelta(days=90)
 _CAPTION_MOST = 200
 
 
@@ -121,15 +122,24 @@ def photo_file(photo: Photo, size: Size) -> Path:
 
 
 def photos_sweep(*, moment: datetime) -> int:
-    """Delete files of photos without a row; return how many photos."""
-    oldest = (moment - ORPHAN_AFTER).timestamp()
-    removed = 0
+    """Delete files of photos that have had no row for long; return how many photos."""
+    strays = _strays(moment - STRAYS_KEPT)
+    for name in strays:
+        _files_remove(name)
+    return len(strays)
+
+
+def photos_stray(*, moment: datetime) -> int:
+    """How many photos have files and no row, as after restoring an older backup."""
+    return len(_strays(moment - STRAY_AFTER))
+
+
+def _strays(before: datetime) -> list[str]:
+    oldest, found = before.timestamp(), list[str]()
     for folder in sorted(_root().glob("??")):
         names = {path.stem.partition("-")[0] for path in folder.glob("*.jpg") if path.stat().st_mtime < oldest}
-        for name in names - set(Photo.objects.filter(name__in=names).values_list("name", flat=True)):
-            _files_remove(name)
-            removed += 1
-    return removed
+        found += sorted(names - set(Photo.objects.filter(name__in=names).values_list("name", flat=True)))
+    return found
 
 
 def _room_check(station: Station) -> None:

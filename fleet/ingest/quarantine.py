@@ -24,6 +24,8 @@ from fleet.organizations.models import Membership
 State = QuarantinedMessage.State
 #: Headers and properties are cut to this length and this number.
 _VALUE_MOST, _VALUES_MOST = 300, 64
+#: End of a text that was cut, and name of the number of values that were left out.
+_MORE = "…"
 #: Nested tables are kept to this depth; the broker's own `x-death` needs four.
 _DEPTH_MOST = 5
 #: Stored with the properties of a quarantined message: `Delivery.is_reused`. AMQP has no property of this name.
@@ -206,15 +208,22 @@ def _cell(text: str) -> str:
 def _readable(value: Any, depth: int = 0) -> Any:
     """AMQP properties as JSON that PostgreSQL can store: without NUL, with limited depth and length."""
     if isinstance(value, dict) and depth < _DEPTH_MOST:
-        return {_text(k)[:_VALUE_MOST]: _readable(v, depth + 1) for k, v in list(value.items())[:_VALUES_MOST]}
+        kept = {_cut(k): _readable(v, depth + 1) for k, v in list(value.items())[:_VALUES_MOST]}
+        return kept if len(value) <= _VALUES_MOST else {**kept, _MORE: len(value) - _VALUES_MOST}
     if isinstance(value, list) and depth < _DEPTH_MOST:
-        return [_readable(v, depth + 1) for v in value[:_VALUES_MOST]]
+        kept_values = [_readable(v, depth + 1) for v in value[:_VALUES_MOST]]
+        return kept_values if len(value) <= _VALUES_MOST else [*kept_values, {_MORE: len(value) - _VALUES_MOST}]
     if isinstance(value, dict | list):
         # Not as text: formatting something nested hundreds deep ends in a RecursionError.
         return "(nested too deeply to be shown)"
     if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
         return value
-    return _text(value)[:_VALUE_MOST]
+    return _cut(value)
+
+
+def _cut(value: object) -> str:
+    text = _text(value)
+    return text if len(text) <= _VALUE_MOST else text[: _VALUE_MOST - 1] + _MORE
 
 
 def _text(value: object) -> str:

@@ -15,6 +15,8 @@ from fleet.sync.models import ExternalChange, ExternalRecord, SyncRun
 _BATCH = 1_000
 _KEY_MOST = 200
 _FIELD_MOST = 64
+#: Stands for each NUL character: the sign of Unicode for what cannot be represented.
+_NO_NUL = "\ufffd"
 LISTED = "listed"
 LINK = "link"
 
@@ -89,13 +91,13 @@ def rows_named(adapter: Adapter, rows: Iterable[Row]) -> dict[str, dict[str, obj
 
 
 def _cleaned(row: Row) -> dict[str, object]:
-    """The row without NUL characters, which PostgreSQL does not store."""
-    return {str(name).replace("\x00", ""): _cleaned_value(value) for name, value in row.items()}
+    """The row with a sign of replacement for each NUL character, which PostgreSQL does not store."""
+    return {str(name).replace("\x00", _NO_NUL): _cleaned_value(value) for name, value in row.items()}
 
 
 def _cleaned_value(value: object) -> object:
     if isinstance(value, str):
-        return value.replace("\x00", "")
+        return value.replace("\x00", _NO_NUL)
     if isinstance(value, Mapping):
         return _cleaned(value)
     if isinstance(value, list):

@@ -215,6 +215,8 @@ class TimeShift(models.Model):
     events = models.BigIntegerField(default=0)
     #: Rows that were not moved because the station already has an equal one at the right time.
     left = models.BigIntegerField(default=0)
+    #: Rows that arrived again at the old times, as from a card, and were removed: the moved ones are the same.
+    again = models.BigIntegerField(default=0, db_default=0)
     made_at = models.DateTimeField()
     made_by_name = models.CharField(max_length=150, blank=True)
     undone_at = models.DateTimeField(null=True)
@@ -455,6 +457,8 @@ class RetentionRule(models.Model):
     raw_days = models.PositiveIntegerField(null=True, blank=True)
     hour_days = models.PositiveIntegerField(null=True, blank=True)
     day_days = models.PositiveIntegerField(null=True, blank=True)
+    #: Of the organization's oldest rule: readings that came late for a time that was cleared, since the last run.
+    late = models.BigIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         """One rule per pattern; finer data is kept for at most as long as coarser."""

@@ -151,10 +151,14 @@ def _create_missing(table: str, moment: datetime) -> list[str]:
 
 
 def _move_rows(cursor: CursorWrapper, source: str, table: str, end: datetime | None) -> None:
-    """Move rows up to `end` from a detached table into the partitions. Rows that already exist there stay."""
+    """Move rows up to `end` from a detached table into the partitions.
+
+    None of them can exist there: PostgreSQL lets no table be attached as DEFAULT that has rows of another partition. If
+    one does all the same, the error leaves everything as it was, and the administrators are told each day.
+    """
     cursor.execute(
         f"WITH moved AS (DELETE FROM {source} WHERE %(end)s::timestamptz IS NULL OR occurred_at < %(end)s RETURNING *) "  # noqa: S608 - our own tables
-        f"INSERT INTO {table} SELECT * FROM moved ON CONFLICT DO NOTHING",
+        f"INSERT INTO {table} SELECT * FROM moved",
         {"end": end},
     )
 

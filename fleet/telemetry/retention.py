@@ -32,6 +32,8 @@ class Removed:
     readings: int = 0
     hours: int = 0
     days: int = 0
+    #: Readings that came late for a time that was cleared: they went into the roll-ups and were removed too.
+    late: int = 0
     #: Series that have to wait because some of their hours are not rolled up yet.
     waiting: int = 0
 
@@ -100,6 +102,7 @@ def retention_run(
     whole = {} if is_dry else _partitions_empty([cut for cuts in due.values() for cut in cuts])
     for organization, cuts in due.items():
         removed = Removed(readings=sum(whole.get(cut.series_id, 0) for cut in cuts))
+        removed.late = _late_take(organization, is_dry=is_dry)
         for cut in cuts:
             if time.monotonic() < until:
                 _clear(cut, removed, is_dry=is_dry)
@@ -118,6 +121,16 @@ def retention_run(
 
 def _organizations() -> list[Organization]:
     return list(Organization.objects.filter(retention_rules__isnull=False).distinct().order_by("id"))
+
+
+@transaction.atomic
+def _late_take(organization: Organization, *, is_dry: bool) -> int:
+    """How many readings came late since the last run. Counting begins again."""
+    rules = RetentionRule.objects.select_for_update().filter(organization=organization, late__gt=0)
+    late = sum(rules.values_list("late", flat=True))
+    if late and not is_dry:
+        rules.update(late=0)
+    return late
 
 
 def _cutoffs(organization: Organization, today: datetime) -> list[Cutoffs]:

@@ -14,9 +14,11 @@ from datetime import datetime
 import psycopg
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import F
 
+from fleet.core.audit import audit_write
 from fleet.core.locks import transaction_lock
-from fleet.telemetry.models import Suspicion
+from fleet.telemetry.models import RetentionRule, Suspicion
 
 #: Only one process rebuilds or removes at a time: of two, the slower would write what it saw before the other.
 LOCK = "telemetry.rollups"
@@ -89,7 +91,8 @@ INSERT INTO claimed SELECT DISTINCT g.series_id, g.hour, date_trunc('day', g.hou
 FROM gone g JOIN telemetry_series s ON s.id = g.series_id
 """
 
-# Readings of hours that retention has already cleared: they are added to the roll-ups and then removed as well.
+# Readings of hours that retention has already cleared: they are added to the roll-ups and then removed as well. The
+# answer is how many these were, by organization.
 _LATE = f"""
 WITH gone AS (
     DELETE FROM telemetry_reading r USING claimed c
@@ -100,9 +103,12 @@ WITH gone AS (
     INSERT INTO telemetry_readinghour AS t {_COLUMNS}
     SELECT r.series_id, r.hour, {FROM_ROWS} FROM gone r
     WHERE r.hours_from IS NULL OR r.hour >= r.hours_from GROUP BY 1, 2 {_ADD}
+), days AS (
+    INSERT INTO telemetry_readingday AS t {_COLUMNS}
+    SELECT r.series_id, r.day, {FROM_ROWS} FROM gone r WHERE r.hour < r.hours_from GROUP BY 1, 2 {_ADD}
 )
-INSERT INTO telemetry_readingday AS t {_COLUMNS}
-SELECT r.series_id, r.day, {FROM_ROWS} FROM gone r WHERE r.hour < r.hours_from GROUP BY 1, 2 {_ADD}
+SELECT o.organization_id, count(*) FROM gone r
+JOIN telemetry_series s ON s.id = r.series_id JOIN stations_station o ON o.id = s.station_id GROUP BY 1
 """  # noqa: S608 - constants
 
 _HOURS = f"""
@@ -174,11 +180,24 @@ def _rebuild_some(moment: datetime, most: int) -> int:
         if rebuilt:
             cursor.execute("ANALYZE claimed")
             cursor.execute(_LATE)
+            _count_late(dict(cursor.fetchall()))
             cursor.execute(_HOURS)
             _remove_empty(cursor)
             cursor.execute(_DAYS)
         cursor.execute("DROP TABLE claimed")
     return int(rebuilt)
+
+
+def _count_late(removed: dict[int, int]) -> None:
+    """Count the late readings of each organization for the audit log; the next run of retention writes them there."""
+    for organization_id, readings in removed.items():
+        rule = RetentionRule.objects.filter(organization=organization_id).order_by("pk").values("pk")[:1]
+        if not RetentionRule.objects.filter(pk__in=rule).update(late=F("late") + readings):
+            # All rules were taken away since the time was cleared.
+            audit_write(
+                actor=None, organization_id=organization_id, action="retention.late", subject="*",
+                detail={"late": readings},
+            )  # fmt: skip
 
 
 def _remove_empty(cursor: CursorWrapper) -> None:

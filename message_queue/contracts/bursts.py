@@ -50,6 +50,10 @@ class Bursts(Body, frozen=True, kw_only=True):
     damaged: bool = False
 
 
+class _KnownBursts(Bursts, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same without unknown fields, as nearly all are."""
+
+
 CONTRACT = Contract(
     kind="bursts",
     version=1,
@@ -57,6 +61,8 @@ CONTRACT = Contract(
     lane=Lane.TELEMETRY,
     summary="Bursts of coded tags, decoded by the station itself, one column per quantity.",
     shape=Shape.COLUMNS,
+    usual=_KnownBursts,
+    keeps_unknown=True,
     check=columns_check,
     first_time=first_time_of,
     rows=rows_of,

@@ -27,6 +27,7 @@ CONTRACT = Contract(
     body=CommandStatus,
     lane=Lane.URGENT,
     summary="State of a command: received, running, succeeded, failed, refused or expired.",
+    keeps_unknown=True,
     only_by_station=True,
     is_awaited=True,
 )

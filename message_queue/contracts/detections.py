@@ -59,6 +59,10 @@ class Detections(Body, frozen=True, kw_only=True):
     damaged: bool = False
 
 
+class _KnownDetections(Detections, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same without unknown fields, as nearly all are."""
+
+
 def _check(body: Detections) -> None:
     columns_check(body)
     if body.what == "tag" and not body.tag:
@@ -84,6 +88,8 @@ CONTRACT = Contract(
     lane=Lane.TELEMETRY,
     summary="Radio pulses or coded tags heard by a receiver, one column per quantity.",
     shape=Shape.COLUMNS,
+    usual=_KnownDetections,
+    keeps_unknown=True,
     check=_check,
     first_time=first_time_of,
     rows=_rows_left,

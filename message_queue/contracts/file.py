@@ -82,10 +82,27 @@ class File(Body, frozen=True, kw_only=True):
     totals: FileTotals | None = None
 
 
+class _KnownAccount(FileAccount, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The same without unknown fields."""
+
+
+class _KnownTotals(FileTotals, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The same without unknown fields."""
+
+
+class _KnownFile(File, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same without unknown fields, as nearly all are."""
+
+    files: Annotated[list[_KnownAccount], Meta(min_length=1, max_length=MAX_FILES)]  # type: ignore[assignment]
+    totals: _KnownTotals | None = None
+
+
 CONTRACT = Contract(
     kind="file",
     version=1,
     body=File,
     lane=Lane.TELEMETRY,
     summary="The station's account of its own data files: bytes and lines taken, known, kept back or refused.",
+    usual=_KnownFile,
+    keeps_unknown=True,
 )

@@ -36,6 +36,10 @@ class Gps(Body, frozen=True, kw_only=True):
     damaged: bool = False
 
 
+class _KnownGps(Gps, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same without unknown fields, as nearly all are."""
+
+
 CONTRACT = Contract(
     kind="gps",
     version=1,
@@ -43,6 +47,8 @@ CONTRACT = Contract(
     lane=Lane.TELEMETRY,
     summary="Positions of the station. A null position is an attempt without a fix.",
     shape=Shape.COLUMNS,
+    usual=_KnownGps,
+    keeps_unknown=True,
     check=columns_check,
     first_time=first_time_of,
     rows=rows_of,

@@ -38,6 +38,8 @@ _REPLAY_COLUMNS = {
     "total": SortColumn("total", int, is_filled=True),
     "done": SortColumn("done", int, is_filled=True),
 }
+#: Stations and reasons with messages that were only counted, in one answer.
+_TALLIES_MOST = 50
 
 
 class QuarantineQuery(PeriodListQuery):
@@ -112,6 +114,7 @@ MessagesOut = page_of(
     only_counted=OnlyCountedOut(
         many=True, help_text="The 50 newest stations and reasons with messages that were only counted."
     ),
+    only_counted_more=serializers.IntegerField(help_text="Further stations and reasons with such messages."),
 )
 
 
@@ -188,8 +191,13 @@ class Quarantine(APIView):
         )
         found, last = listed(reason=query["reason"]), SortColumn("id", int, is_filled=True)
         page = page_read(request, query, found, columns=_COLUMNS, usual="-received_at", last=last)
-        cut = tallies_cut(viewer=viewer_of(request), station=query["station"])[:50]
-        return page.response(MessagesOut, reasons=quarantine_counts(messages=listed()), only_counted=cut)
+        cut = tallies_cut(viewer=viewer_of(request), station=query["station"])
+        return page.response(
+            MessagesOut,
+            reasons=quarantine_counts(messages=listed()),
+            only_counted=cut[:_TALLIES_MOST],
+            only_counted_more=max(cut.count() - _TALLIES_MOST, 0),
+        )
 
 
 class QuarantineDetail(APIView):

@@ -70,6 +70,9 @@ class TimeShiftOut(serializers.Serializer[Any]):
     left = serializers.IntegerField(
         help_text="Rows not moved, because an identical row already exists at the new time."
     )
+    again = serializers.IntegerField(
+        help_text="Rows that arrived again at the old times, as from a card, and were removed."
+    )
     made_at = serializers.DateTimeField()
     made_by = serializers.CharField(source="made_by_name", allow_blank=True)
     undone_at = serializers.DateTimeField(allow_null=True)

@@ -44,6 +44,7 @@ from rest_api.tus import (
     FileChanged,
     asked_read,
     checksum_read,
+    ignored_words,
     offset_read,
     version_check,
 )
@@ -127,6 +128,8 @@ class Uploads(_TusView):
         version_check(request)
         upload = upload_begin(sender=sender, asked=asked_read(request, most=FILE_MOST))
         headers = {"Location": f"{request.path}/{upload.id}", **_place_headers(upload)}
+        if ignored := ignored_words(request):
+            headers["Upload-Metadata-Ignored"] = ignored
         return Response(_out(upload), status=HTTPStatus.CREATED, headers=headers)
 
 

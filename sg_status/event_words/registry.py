@@ -167,6 +167,41 @@ def _values_left_out(data: Data) -> str:
     ) % {"n": count_words(count), "series": data.text("series"), "reason": data.text("reason")}
 
 
+def _file_replaced(data: Data) -> str:
+    unread = data.count("bytes_unread")
+    words = {
+        "file": data.text("file"),
+        "lines": count_words(data.count("lines_sent")),
+        "unread": bytes_words(unread),
+    }
+    if unread:
+        return (
+            _("Another file took the name %(file)s. %(lines)s lines of the old one had been sent, %(unread)s had not.")
+            % words
+        )
+    return _("Another file took the name %(file)s. %(lines)s lines of the old one had been sent.") % words
+
+
+def _outbox_rebuilt(data: Data) -> str:
+    count = data.count("messages_lost")
+    words = {
+        "file": data.text("set_aside"),
+        "n": data.text("commands_saved"),
+        "lost": data.text("lost"),
+        "count": count_words(count),
+    }
+    rebuilt = (
+        _(
+            "Its outbox was damaged and set aside as %(file)s; a new one began with %(n)s commands from the old one. Its "
+            "files are read again."
+        )
+        % words
+    )
+    if count:
+        return f"{rebuilt} {_('Messages in the old one that were not sent: %(count)s (%(lost)s).') % words}"
+    return rebuilt
+
+
 def _counted(data: Data) -> str:
     pulses = data.count("pulses")
     data.used.add("port")
@@ -249,14 +284,7 @@ WORDS: Final[dict[str, Words]] = {
             }
         ),
     ),
-    "file_replaced": Words(
-        "files",
-        "note",
-        lambda data: (
-            _("Another file took the name %(file)s. %(lines)s lines of the old one had been sent.")
-            % {"file": data.text("file"), "lines": count_words(data.count("lines_sent"))}
-        ),
-    ),
+    "file_replaced": Words("files", "note", _file_replaced),
     "file_gone": Words(
         "files",
         "check",
@@ -278,18 +306,7 @@ WORDS: Final[dict[str, Words]] = {
     ),
     "rows_left_out": Words("files", "check", _rows_left_out, is_bad=True),
     "values_left_out": Words("files", "check", _values_left_out, is_bad=True),
-    "outbox_rebuilt": Words(
-        "station",
-        "check",
-        lambda data: (
-            _(
-                "Its outbox was damaged and set aside as %(file)s; a new one began with %(n)s commands from the old one. Its "
-                "files are read again."
-            )
-            % {"file": data.text("set_aside"), "n": data.text("commands_saved")}
-        ),
-        is_bad=True,
-    ),
+    "outbox_rebuilt": Words("station", "check", _outbox_rebuilt, is_bad=True),
     "command_unreadable": Words(
         "station",
         "cmd",

@@ -105,7 +105,10 @@ class Taker:
         head = reader.head(HEAD_BYTES)
         cut = not reader.compressed and file.size < position.offset
         if head[: len(position.head)] != position.head and not (cut and position.head.startswith(head)):
-            self._station.event("file_replaced", {"file": file.name.name, "lines_sent": position.line})
+            unread = file.account.unread
+            self._station.event(
+                "file_replaced", {"file": file.name.name, "lines_sent": position.line, "bytes_unread": unread}
+            )
             file.position = FilePosition(head=head)
             file.account = OpenAccount(start=file.name.start, size=file.size, unread=file.size)
         elif cut:

@@ -15,6 +15,8 @@ from station_agent.outbox import REPORT
 from station_agent.sources.base import Source, SourceKind, SourceSettings
 from station_agent.station import Station, clock_is_set
 
+#: Radios and warnings that a report lists.
+LISTED_MOST = 32
 _RADIO = re.compile(r"(?P<type>[A-Za-z0-9/]+)\.port=(?P<port>\d{1,3})(?:\.|\Z)")
 #: Below this much free disk people should know: the recorder stops when it is full.
 DISK_FREE_LOW = 200_000_000
@@ -58,6 +60,9 @@ def health_read(station: Station, settings: HostHealthSettings, processor: Proce
     disk = _disk(settings.disk)
     backlog = station.outbox.backlog()
     vitals = station.vitals
+    radios = radios_find(Path(settings.radios))
+    more = len(radios) - LISTED_MOST
+    station.warn("radios", f"There are {len(radios)} radios; {more} of them are not listed." if more > 0 else "")
     _warnings_look(station, disk.free if disk else None)
     return Health(
         at=station.now(),
@@ -76,11 +81,11 @@ def health_read(station: Station, settings: HostHealthSettings, processor: Proce
         pace=station.pacer.say()[:250],
         clock=_clock(station),
         gps_state=vitals.gps_state,
-        radios=radios_find(Path(settings.radios)),
+        radios=radios[:LISTED_MOST],
         backlog=Backlog(messages=backlog.messages, bytes=backlog.bytes, oldest_at=backlog.oldest_at),
         dropped=station.outbox.dropped(),
         files=vitals.file_totals() if vitals.file_totals else None,
-        warnings=list(vitals.warnings.values())[:32],
+        warnings=_warnings_listed(list(vitals.warnings.values())),
     )
 
 
@@ -113,6 +118,13 @@ def _warnings_look(station: Station, free: int | None) -> None:
     station.warn("clock", "The clock is not set; times of new data are wrong." if unset else "")
 
 
+def _warnings_listed(warnings: list[str]) -> list[str]:
+    """As many as a report lists; the last one counts the others."""
+    if len(warnings) <= LISTED_MOST:
+        return warnings
+    return [*warnings[: LISTED_MOST - 1], f"There are {len(warnings) - LISTED_MOST + 1} more warnings."]
+
+
 def radios_find(folder: Path) -> list[Radio]:
     """The receivers, by the names udev gave them: `funcubeProPlus.port=6.alsaDev=6.…`."""
     try:
@@ -120,7 +132,7 @@ def radios_find(folder: Path) -> list[Radio]:
     except OSError:
         return []
     matches = [match for name in names if (match := _RADIO.match(name))]
-    return [Radio(port=int(match["port"]), type=match["type"]) for match in matches][:32]
+    return [Radio(port=int(match["port"]), type=match["type"]) for match in matches]
 
 
 def _make(station: Station, settings: HostHealthSettings) -> Source:

@@ -12,6 +12,7 @@ from message_queue.contracts.commands import command_contracts
 from message_queue.contracts.commands.base import CommandMessage, command_encode
 from station_agent.commands import base, handlers
 from station_agent.commands.base import CommandOutcome, Handler
+from station_agent.outbox import READING
 from station_agent.running import executor as executor_module
 from station_agent.running.executor import Executor
 
@@ -285,6 +286,9 @@ def test_diagnostics_tell_what_a_person_wants_to_know(make_executor):
 def test_a_damaged_outbox_does_not_make_commands_run_again(make_executor, runs, tmp_path):
     executor, body = make_executor(), command_encode(message("reboot"))
     executor.handle(body)
+    for number in range(3):
+        executor.station.outbox.put("readings", [{"n": "t", "v": number}], READING)
+    waiting = executor.station.outbox.backlog().messages
     executor.station.outbox.database.close()
     database = tmp_path / "state" / "outbox.db"
     database.with_name("outbox.db.suspect").touch()
@@ -292,6 +296,8 @@ def test_a_damaged_outbox_does_not_make_commands_run_again(make_executor, runs, 
     assert list(database.parent.glob("outbox.db.damaged-*"))
     events = [event for kind, b in outbox_messages(again.station.outbox) if kind == "event" for event in b.events]
     assert [(event.name, event.data["commands_saved"]) for event in events] == [("outbox_rebuilt", 1)]
+    assert events[0].data["messages_lost"] == waiting
+    assert events[0].data["lost"].endswith(", readings 3")
     again.handle(body)
     assert len(runs.ran) == 1
     assert states(again.station) == ["succeeded"]

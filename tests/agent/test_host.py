@@ -12,7 +12,7 @@ from station_agent import host, systemd
 from station_agent.clock import quality as clock
 from station_agent.host import Processor, disk_read, memory_read, process_exists, processors_count, temperature_read
 from station_agent.sources import sources_make
-from station_agent.sources.host_health import radios_find
+from station_agent.sources.host_health import HostHealthSettings, health_read, radios_find
 from station_agent.station import card_key_read
 from station_agent.words import bytes_say, moment_say, seconds_say
 
@@ -93,6 +93,24 @@ def test_radios_by_the_names_that_udev_gives(tmp_path):
         (tmp_path / name).touch()
     assert [(radio.port, radio.type) for radio in radios_find(tmp_path)] == [(1, "CTT"), (6, "funcubeProPlus")]
     assert radios_find(tmp_path / "none") == []
+
+
+def test_radios_and_warnings_beyond_those_that_a_report_lists_are_counted(make_station, tmp_path):
+    for port in range(40):
+        (tmp_path / f"CTT.port={port}.x").touch()
+    station = make_station()
+    for number in range(50):
+        station.warn(f"w{number}", f"Warning {number}.")
+    settings = HostHealthSettings(radios=str(tmp_path))
+    health = health_read(station, settings, Processor(), next_in=60.0)
+    assert (len(health.radios), len(health.warnings)) == (32, 32)
+    assert "There are 40 radios; 8 of them are not listed." in station.vitals.warnings.values()
+    waiting = len(station.vitals.warnings) - 31
+    assert health.warnings[-1] == f"There are {waiting} more warnings."
+    for port in range(10, 40):
+        (tmp_path / f"CTT.port={port}.x").unlink()
+    health_read(station, settings, Processor(), next_in=60.0)
+    assert "radios" not in station.vitals.warnings
 
 
 @pytest.mark.parametrize(

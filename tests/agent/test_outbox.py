@@ -16,7 +16,18 @@ from message_queue.contracts.readings import SenmlRecord
 from station_agent import outbox as outbox_module
 from station_agent.database import Database
 from station_agent.errors import AgentError, MessageTooLarge
-from station_agent.outbox import BACK_FILL, COMMAND_STATUS, EVENT, PULSE, READING, REPORT, TAG, Outbox, Rank
+from station_agent.outbox import (
+    BACK_FILL,
+    COMMAND_STATUS,
+    EVENT,
+    PULSE,
+    READING,
+    REPORT,
+    TAG,
+    Outbox,
+    Rank,
+    waiting_in,
+)
 
 
 @pytest.fixture
@@ -230,6 +241,30 @@ def test_a_damaged_file_is_set_aside_or_is_a_clean_prefix(path, seed):
     else:
         assert again.stream == stream
         assert again.backlog().messages == 120
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_waited_in_a_damaged_file_is_counted_as_far_as_it_can_be_read(path, seed):
+    outbox = opened(path)
+    for _ in range(60):
+        outbox.put("readings", readings(400), READING)
+    outbox.put("event", event(), EVENT)
+    outbox.database.close()
+    whole = path.with_name("whole.db")
+    whole.write_bytes(path.read_bytes())
+    assert waiting_in(whole) == {"readings": 60, "event": 1}
+    rng = random.Random(seed)
+    raw = bytearray(path.read_bytes())
+    for _ in range(5):
+        raw[rng.randrange(len(raw))] ^= 0xFF
+    path.write_bytes(raw)
+    found = waiting_in(path)
+    assert set(found) <= {"readings", "event", "messages"}
+    path.write_bytes(b"no database at all")
+    assert waiting_in(path) == {}
+    with sqlite3.connect(whole) as old:
+        old.execute("DROP TABLE outbox")
+    assert waiting_in(whole) == {"messages": 61}
 
 
 def test_damage_met_while_running_sets_the_file_aside_at_the_next_start(path):

@@ -122,6 +122,18 @@ def test_another_file_under_the_same_name_is_read_from_its_beginning(day, follow
     assert rows_counted(outbox_messages(station.outbox)) == {"p": 8, "file_replaced": 1}
 
 
+def test_what_was_not_read_of_a_replaced_file_is_counted(day, follow):
+    path = day / NAME.format(hour=0, source="all")
+    path.write_text(pulse(1639614325) * 3 + "p3,16396")
+    station = follow(directory=day.parent)
+    station.poll()
+    path.write_text(pulse(1639700000) * 5)
+    station.poll()
+    messages = outbox_messages(station.outbox)
+    (event,) = (one for kind, body in messages if kind == "event" for one in body.events)
+    assert event.data == {"file": path.name, "lines_sent": 3, "bytes_unread": 8}
+
+
 def test_a_damaged_file_gives_what_can_be_read_and_says_so(day, follow):
     path = day / (NAME.format(hour=0, source="all") + ".gz")
     packed = gzip.compress("".join(pulse(1639614325 + n * 0.7) for n in range(4_000)).encode())

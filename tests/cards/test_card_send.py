@@ -92,6 +92,18 @@ def test_it_is_sent_once_however_often_and_the_report_is_what_the_database_has(c
     assert rows() == LINES
 
 
+def test_lines_whose_rows_were_removed_since_are_counted_and_not_called_sent(card, station, ingest, capsys):
+    assert send(card, station).missing == 0
+    pulses = Detection.objects.filter(kind=Detection.Kind.PULSE).order_by("occurred_at").values_list("line", flat=True)
+    gone = Detection.objects.filter(kind=Detection.Kind.PULSE, line__in=list(pulses[:2])).delete()[0]
+    again = send(card, station)
+    assert (again.sent, again.missing) == (0, gone)
+    call_command("card", "send", str(card), "--station", station.serial)
+    said = capsys.readouterr().out
+    assert "0 lines are new in the database" in said
+    assert f"{gone} lines are not in the database although their messages have arrived" in said
+
+
 def test_what_came_live_or_from_a_desk_is_merged_and_only_the_rest_is_new(card, station, ingest):
     _feed, messages = drained(card)
     live = deliveries(messages[:2])

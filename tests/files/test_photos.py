@@ -10,12 +10,22 @@ import pytest
 from people import station_of
 from PIL import Image
 
+from fleet.alerts.file_troubles import strays_judge
+from fleet.alerts.models import Trouble
 from fleet.core import clock
 from fleet.core.errors import Forbidden, InvalidInput, NotFound, TooMany
 from fleet.core.models import AuditEntry
 from fleet.files import photos, pictures
 from fleet.files.models import Photo
-from fleet.files.photos import photo_add, photo_file, photo_find, photo_list, photo_remove, photos_sweep
+from fleet.files.photos import (
+    photo_add,
+    photo_file,
+    photo_find,
+    photo_list,
+    photo_remove,
+    photos_stray,
+    photos_sweep,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -123,14 +133,20 @@ def test_a_removed_photo_takes_its_files_along(station, operator, django_capture
     assert not Photo.objects.exists()
 
 
-def test_files_without_a_row_are_swept_and_others_stay(station, operator):
+def test_files_without_a_row_are_reported_and_swept_after_long_and_others_stay(station, operator):
     kept, gone = (photo_add(actor=operator, station=station, upload=picture()) for _ in range(2))
     Photo.objects.filter(pk=gone.pk).delete()
-    assert photos_sweep(moment=clock.now()) == 0
-    two_days_ago = (clock.now() - timedelta(days=2)).timestamp()
-    for photo in (kept, gone):
-        os.utime(photo_file(photo, "whole"), (two_days_ago, two_days_ago))
-    assert photos_sweep(moment=clock.now()) == 1
+    assert (photos_stray(moment=clock.now()), photos_sweep(moment=clock.now())) == (0, 0)
+    for days, swept in ((2, 0), (89, 0), (91, 1)):
+        then = (clock.now() - timedelta(days=days)).timestamp()
+        for photo in (kept, gone):
+            os.utime(photo_file(photo, "whole"), (then, then))
+        assert photos_stray(moment=clock.now()) == 1
+        strays_judge()
+        assert "Contents: 0 with 0 bytes; photos: 1." in Trouble.objects.get(ended_at=None).sentence
+        assert photos_sweep(moment=clock.now()) == swept
+    strays_judge()
+    assert not Trouble.objects.filter(ended_at=None).exists()
     assert photo_file(kept, "whole").exists()
     assert not photo_file(gone, "whole").exists()
     assert not photo_file(gone, "small").exists()

@@ -116,19 +116,6 @@ def test_what_a_grown_file_no_longer_needs_is_swept(tus, station):
     assert StoreAccount.objects.get(organization=station.organization).octets == 100_000
 
 
-def test_bytes_without_a_row_are_swept_and_those_of_a_row_stay(tus, files):
-    tus.upload(CONTENT)
-    lost = files / content_name("0" * 64)
-    lost.parent.mkdir(parents=True)
-    lost.write_bytes(b"nobody's")
-    os.utime(lost, (0, 0))
-    os.utime(files / content_name(StoredContent.objects.get().sha256), (0, 0))
-    for turn in range(16):
-        scrub.store_sweep(moment=clock.now() + timedelta(hours=6 * turn))
-    assert not lost.exists()
-    assert stored(CONTENT) == CONTENT
-
-
 def test_a_file_that_is_not_what_was_announced_is_refused_and_said(tus):
     url = tus.begin(CONTENT)["Location"]
     answer = tus.send(url, 0, CONTENT[:-1] + b"x")

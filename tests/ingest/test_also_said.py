@@ -6,9 +6,12 @@ import random
 import time
 
 import pytest
+from people import SERVER
 
+from fleet.commands.services import command_issue
+from fleet.files.models import StationFile
 from fleet.stations.models import StationContact
-from fleet.telemetry.models import Reading, StationEvent
+from fleet.telemetry.models import Detection, Position, Reading, StationEvent
 from message_queue.also_said import FIELDS_MOST, MORE
 from sg_status.pages.station.health import also_said_of
 
@@ -60,6 +63,43 @@ def test_unknown_fields_of_readings_are_kept_beside_the_readings(send):
 def test_records_of_one_name_say_each_what_they_say(send):
     said = send("readings", [{"n": "t", "v": 1, "t": NOW, "by": "cat"}, {"n": "t", "v": 2, "t": NOW + 1, "by": "dog"}])
     assert said == {"readings": {"[t].by": "cat", "[t#1].by": "dog"}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        (
+            "detections",
+            {"what": "pulse", "port": 1, "t": [NOW, NOW + 1], "polarisation": ["h", "v"]},
+            {"polarisation": ["h", "v"]},
+        ),
+        ("gps", {"t": [NOW], "lat": [51.5], "lon": [7.5], "hdop": [0.9]}, {"hdop": [0.9]}),
+        ("bursts", {"t": [NOW], "port": 1, "code": ["7"], "phase": [3]}, {"phase": [3]}),
+        (
+            "file",
+            {"at": NOW, "files": [{"name": "a.txt", "state": "done", "owner": "root"}], "disk": "sda1"},
+            {"files[0].owner": "root", "disk": "sda1"},
+        ),
+    ],
+)
+def test_unknown_fields_of_rows_and_accounts_are_kept_and_their_rows_too(send, kind, body, said):
+    assert send(kind, body) == {kind: said}
+    known = {name: value for name, value in body.items() if name not in said}
+    if "files" in known:
+        known["files"] = [{"name": "b.txt", "state": "done"}]
+    assert send(kind, known) == {kind: said}
+    counts = {"detections": (Detection, 2), "gps": (Position, 1), "bursts": (StationEvent, 1), "file": (StationFile, 2)}
+    model, count = counts[kind]
+    assert model.objects.count() == count
+
+
+def test_unknown_fields_of_a_report_on_a_command_are_kept(pipeline, station, delivery):
+    command = command_issue(viewer=SERVER, station=station, name="ping", parameters={})
+    body = {"command": str(command.pk), "state": "received", "at": NOW, "mood": "good"}
+    assert pipeline.take([delivery(station.serial, "command_status", body, stream="a", seq=1)]).stored == 1
+    assert StationContact.objects.get().also_said == {"command_status": {"mood": "good"}}
+    command.refresh_from_db()
+    assert command.state == "received"
 
 
 def test_a_body_too_long_to_be_looked_through_says_so(send):

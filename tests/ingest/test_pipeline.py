@@ -204,6 +204,17 @@ def test_a_version_from_the_future_is_kept_whole(pipeline, station, delivery):
     assert bytes(QuarantinedMessage.objects.get().body) == b"{}"
 
 
+def test_headers_of_a_refused_message_beyond_their_bounds_are_counted_and_cut_with_a_mark(pipeline, station, delivery):
+    message = delivery(station.serial, "readings", b"{", stream="a", seq=1)
+    headers = message.properties["application_headers"]
+    known = len(headers)
+    headers |= {"long": "x" * 400} | {f"h{number:03}": number for number in range(100)}
+    pipeline.take([message])
+    kept = QuarantinedMessage.objects.get().properties["application_headers"]
+    assert (len(kept), kept["…"]) == (65, known + 101 - 64)
+    assert kept["long"] == "x" * 299 + "…"
+
+
 def test_an_unknown_sender_and_an_unknown_kind_are_quarantined(pipeline, station, delivery):
     pipeline.take(
         [

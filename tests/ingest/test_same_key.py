@@ -39,6 +39,14 @@ def test_a_second_message_with_another_tag_of_that_second_is_told_too(send):
     assert left_out() == [("detections", 1)]
 
 
+def test_a_figure_that_was_left_out_as_bad_and_is_sent_again_is_counted(send):
+    pulse = {"what": "pulse", "port": 1, "t": [NOW], "line": [7]}
+    send("detections", {**pulse, "freq": ["x"]})
+    assert (Detection.objects.get().freq, left_out()) == (None, [])
+    send("detections", {**pulse, "freq": [1.5]})
+    assert (Detection.objects.get().freq, left_out()) == (None, [("detections", 1)])
+
+
 def test_repeats_are_no_loss(send):
     for _ in range(3):
         send("detections", tags("AABBCCDD", "AABBCCDD"))

@@ -162,6 +162,20 @@ def swapped(institute):
     return station
 
 
+def test_a_station_whose_pairs_are_recorded_no_more_says_so(browse, viewer, swapped):
+    address, moment = f"/stations/{swapped.serial}/hardware/", clock.now()
+
+    def report(numbers) -> str:
+        HardwarePair.objects.bulk_create(
+            HardwarePair(station=swapped, machine=f"b{n}", state="known", first_seen_at=moment, last_seen_at=moment)
+            for n in numbers
+        )
+        return body(browse(viewer).get(address))
+
+    assert "No more pairs of board and card" not in report(range(97))
+    assert "No more pairs of board and card are recorded" in report([97])
+
+
 def test_a_swap_is_told_on_the_station_and_answered(browse, operator, viewer, stranger, swapped):
     client, address = browse(operator), f"/stations/{swapped.serial}/hardware/"
     rules_sweep()

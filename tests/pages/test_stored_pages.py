@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -10,8 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from files.tus_asking import Tus
 from people import key_of, station_of
 
+from fleet.core import clock
 from fleet.files.models import FileRevision
 from fleet.files.store.contents import content_name
+from fleet.files.store.scrub import ROUND, contents_scrub
 
 pytestmark = pytest.mark.django_db
 
@@ -105,6 +108,26 @@ def test_a_range_that_is_not_there_and_one_of_another_content(station, tus, watc
     (tmp_path / content_name(revision.content.sha256)).unlink()
     missing = watching.get(place)
     assert (missing.status_code, "missing on the server: upload it again" in missing.content.decode()) == (404, True)
+
+
+@pytest.mark.parametrize("now", [b"y" + CONTENT[1:], CONTENT[:1_000]])
+def test_a_damaged_file_is_not_given_as_if_it_were_whole(station, tus, watching, tmp_path, now):
+    tus.upload(CONTENT, "a.txt", station=station.serial)
+    revision = FileRevision.objects.select_related("content").get()
+    (tmp_path / content_name(revision.content.sha256)).write_bytes(now)
+    contents_scrub(moment=clock.now() + ROUND + timedelta(hours=1))
+    place = f"{page_of(station)}{revision.pk}/"
+    assert "damaged on the server" in watching.get(page_of(station)).content.decode()
+    refused = watching.get(place)
+    assert (refused.status_code, "are no longer what was uploaded" in refused.content.decode()) == (409, True)
+    assert "?damaged=1" in refused.content.decode()
+    given = watching.get(place, {"damaged": "1"})
+    assert (given.status_code, given["X-Content-Damaged"], given["Content-Length"]) == (200, "1", str(len(now)))
+    assert 'filename="damaged-a.txt"' in given["Content-Disposition"]
+    assert ("ETag" in given, b"".join(given.streaming_content) == now) == (False, True)
+    tus.upload(CONTENT, "a.txt", station=station.serial)
+    healed = watching.get(place)
+    assert (healed.status_code, b"".join(healed.streaming_content) == CONTENT) == (200, True)
 
 
 def test_strangers_see_no_file(station, tus, stranger):

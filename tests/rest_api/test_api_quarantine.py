@@ -9,7 +9,7 @@ from api_asking import problem_of
 from people import station_of
 
 from fleet.core import clock
-from fleet.ingest.models import QuarantinedMessage
+from fleet.ingest.models import QuarantinedMessage, QuarantineTally
 from fleet.ingest.replay import quarantine_replays_run
 from fleet.telemetry.models import Reading
 
@@ -120,6 +120,16 @@ def test_all_of_a_reason_are_tried_again_by_a_job(writer, reader, station):
     problem_of(writer.post("quarantine/replays", {"reason": "no-such"}), 409)
 
 
+def test_beyond_fifty_only_counted_reasons_the_others_are_counted(reader, station):
+    moment = clock.now()
+    for number in range(53):
+        QuarantineTally.objects.create(
+            station=station, reason=f"r{number}", cut=1, cut_bytes=10, first_cut_at=moment, last_cut_at=moment
+        )
+    answer = reader.get("quarantine").json()
+    assert (len(answer["only_counted"]), answer["only_counted_more"]) == (50, 3)
+
+
 def test_a_reading_key_decides_nothing(reader, station):
     message = message_make(station)
     for verb in ("replay", "discard"):
@@ -137,7 +147,8 @@ def test_of_another_organization_nothing_is_there(foreigner, writer, station, el
             problem_of(foreigner.get(address), 404)
         for verb in ("replay", "discard"):
             problem_of(foreigner.post(f"quarantine/{one.pk}/{verb}", {}), 404)
-    assert foreigner.get("quarantine").json() == {"reasons": [], "only_counted": [], "results": [], "next": None}
+    nothing = {"reasons": [], "only_counted": [], "only_counted_more": 0, "results": [], "next": None}
+    assert foreigner.get("quarantine").json() == nothing
     message_make(station_of(elsewhere))
     assert writer.post("quarantine/replays", {"reason": "bad-json"}).json()["total"] == 1
     assert foreigner.get("quarantine/replays").json() == {"results": [], "next": None}

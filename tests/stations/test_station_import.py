@@ -258,6 +258,13 @@ def test_apostrophes_dashes_and_euro_signs_stay_whatever_windows_wrote(do, conte
     assert (station.name, station.notes) == tuple(WINDOWS.split("\r\n")[1].split(";")[1:])
 
 
+def test_columns_that_are_not_read_are_named_and_beyond_twenty_counted(do):
+    names = [f"extra {number}" for number in range(25)]
+    report = do(f"serial,{','.join(names)}\nSG-7F5ERPI46977{',x' * 25}\n")
+    assert report.unknown_columns == [*names[:20], "5 more"]
+    assert do("serial,colour\nSG-7F5ERPI46978,red\n").unknown_columns == ["colour"]
+
+
 def test_title_lines_above_the_heading_are_left_out_with_a_word(do):
     titles = "Stations of the Old Cut, a, b, c, d\n\n;as of 2026-11-01, printed\n"
     report = do(titles + "serial;name\nSG-7F5ERPI46977;Kent, south\n")

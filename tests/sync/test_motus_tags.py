@@ -65,6 +65,11 @@ def test_tags_are_kept_with_their_species(read):
 def test_a_tag_deployed_twice_is_one_and_has_the_newest_species(read):
     read(row(1, "A", tsStart=1.7e9), row(1, "A", tsStart=1.6e9, speciesID=2))
     assert MotusTag.objects.get().name == "Swainson's Thrush #1"
+    answer = read(row(1, "A", tsStart=1.7e9), row(1, "A", tsStart="soon"), row(2, "B", speciesID="bird")).tags_answer
+    assert answer == (
+        "2 tags read. Further deployments of the same tags: 1; the last one counts. Figures and times that cannot be read: "
+        "2; they are missing."
+    )
 
 
 def test_codes_that_two_tags_share_have_both_names(read, owner):

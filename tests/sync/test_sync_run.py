@@ -77,6 +77,8 @@ def test_rows_without_a_number_and_rows_that_share_one_are_all_kept(motus, make_
     motus.rows_set(list(reversed(rows)))
     assert check().changes == 0
     assert ExternalRecord.objects.filter(absent_since=None).count() == len(rows)
+    # PostgreSQL stores no NUL: a sign stands where it was.
+    assert ExternalRecord.objects.filter(data__deploymentName="\ufffd").count() == 1
 
 
 @pytest.mark.parametrize(

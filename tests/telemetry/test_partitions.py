@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core import mail
 from django.core.cache import cache
-from django.db import OperationalError, connection, connections, transaction
+from django.db import IntegrityError, OperationalError, connection, connections, transaction
 from telemetry.stored_readings import series_make
 
 from fleet.core import clock
@@ -82,6 +82,26 @@ def test_rows_in_default_are_told_and_move_to_where_they_belong(institute, lost,
     partitions.partitions_ensure()
     assert where(series) == {0: lost, 1: lost}
     assert partitions.partitions_trouble() is None
+
+
+@pytest.mark.django_db
+def test_no_row_of_default_can_exist_in_its_partition_too(institute):
+    """Such a row would be lost when DEFAULT is emptied: PostgreSQL attaches no table that has one."""
+    series = series_make(institute)
+    store(series, datetime(2015, 3, 1, tzinfo=UTC))
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {READINGS} DETACH PARTITION {READINGS}_default")
+        cursor.execute(f"INSERT INTO {READINGS}_default SELECT * FROM {READINGS}_2015")
+        with pytest.raises(IntegrityError, match="would be violated"), transaction.atomic():
+            cursor.execute(f"ALTER TABLE {READINGS} ATTACH PARTITION {READINGS}_default DEFAULT")
+        # If one were there all the same, moving it would be an error, and the row would stay.
+        with pytest.raises(IntegrityError, match="duplicate key"), transaction.atomic():
+            partitions._move_rows(cursor, f"{READINGS}_default", READINGS, None)
+        cursor.execute(f"SELECT count(*) FROM {READINGS}_default")
+        assert cursor.fetchone() == (1,)
+        cursor.execute(f"TRUNCATE {READINGS}_default")
+        cursor.execute(f"ALTER TABLE {READINGS} ATTACH PARTITION {READINGS}_default DEFAULT")
+    assert where(series) == {0: "2015"}
 
 
 @pytest.mark.django_db

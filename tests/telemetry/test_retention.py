@@ -77,6 +77,21 @@ def test_what_comes_late_for_a_time_that_was_cleared_is_added_and_no_row_stays(i
     assert ReadingHour.objects.get(start=MIDNIGHT - 20 * DAY).count == 3
     assert not ReadingHour.objects.filter(start__lt=MIDNIGHT - 35 * DAY).exists()
     assert ReadingDay.objects.get(start=MIDNIGHT - 38 * DAY).count == 26
+    # The next run says how many these were, once.
+    assert retention_run(moment=NOON, is_dry=True)["Institute"].late == 6
+    assert retention_run(moment=NOON) == {"Institute": Removed(late=6)}
+    assert AuditEntry.objects.filter(action="retention.run").latest("pk").detail["late"] == 6
+    assert retention_run(moment=NOON) == {}
+
+
+def test_late_readings_of_an_organization_that_took_its_rules_away_are_said_at_once(institute, series):
+    retention_set(organization=institute, raw_days=10)
+    retention_run(moment=NOON)
+    RetentionRule.objects.all().delete()
+    readings_store(series, [(MIDNIGHT - 20 * DAY + HOUR / 4, 1.0), (MIDNIGHT - 20 * DAY + HOUR / 3, 2.0)])
+    rollups_rebuild(settled_s=0)
+    entry = AuditEntry.objects.get(action="retention.late")
+    assert (entry.organization_id, entry.detail) == (institute.pk, {"late": 2})
 
 
 def test_what_is_not_rolled_up_yet_is_not_removed(institute, series):

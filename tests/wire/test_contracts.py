@@ -100,6 +100,17 @@ def test_nobody_else_knows_a_kind_by_its_name():
     assert {path: kinds for path, kinds in named.items() if kinds} == NAMED_IN
 
 
+@pytest.mark.parametrize("kind", ["detections", "gps", "bursts", "file"])
+def test_the_strict_type_of_a_kind_knows_the_same_fields_and_is_what_usual_messages_become(kind):
+    contract = contracts()[kind]
+    assert set(contract.usual.__struct_fields__) == set(contract.body.__struct_fields__)
+    sample = json.loads(min(SAMPLES.glob(f"{kind}*.json")).read_text())["body"]
+    usual = message_read({"type": kind}, kind, "SG-TEST", json.dumps(sample).encode())
+    assert (type(usual.body), usual.also_said) == (contract.usual, {})
+    odd = message_read({"type": kind}, kind, "SG-TEST", json.dumps({**sample, "odd": 1}).encode())
+    assert (type(odd.body), odd.also_said) == (contract.body, {"odd": 1})
+
+
 def read(body):
     return message_read({"type": "detections"}, "detections", "SG-TEST", json.dumps(body).encode())
 

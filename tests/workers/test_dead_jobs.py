@@ -14,7 +14,7 @@ from fleet.alerts.models import Trouble
 from fleet.core.dead_jobs import dead_job_discard, dead_job_keep, dead_job_list, dead_job_retry
 from fleet.core.errors import Conflict, NotFound
 from fleet.core.models import AuditEntry, OutboxMessage
-from message_queue.topology import DEAD_JOB_QUEUE, TASK_QUEUE
+from message_queue.topology import DEAD_JOB_QUEUE, JOB_POLICIES, TASK_QUEUE
 from workers.celery_app import app
 from workers.dead_jobs import dead_jobs_collect
 from workers.tasks.core import collect_dead_jobs
@@ -72,6 +72,28 @@ def test_what_only_expired_while_no_worker_was_there_is_told_to_nobody(dead):
         until(lambda: lying.queue_declare(passive=True).message_count == 2)
     assert dead_jobs_collect() == 2
     assert list(dead_job_list().values_list("job_id", flat=True)) == ["d-1"]
+
+
+def test_more_than_a_thousand_at_once_are_all_kept(dead):
+    """As many jobs as this used to push the oldest out of the queue."""
+    with app.connection_for_write() as connection, connection.channel() as channel:
+        lying = Queue(DEAD_JOB_QUEUE, channel=channel)
+        with connection.Producer() as producer:
+            for number in range(1_200):
+                producer.publish(
+                    [[], {}, {}], exchange="", routing_key=DEAD_JOB_QUEUE, serializer="json",
+                    headers={"id": f"m-{number}", "task": "core.prune_outbox"},
+                )  # fmt: skip
+        until(lambda: lying.queue_declare(passive=True).message_count == 1_200)
+    assert dead_jobs_collect() == 1_200
+    assert dead_job_list().count() == 1_200
+
+
+def test_what_the_queue_does_not_take_stays_where_it_was():
+    """The broker publishes a dead letter again until it is taken: no queue of jobs drops any."""
+    definitions = [policy["definition"] for policy in JOB_POLICIES.values()]
+    assert {each["overflow"] for each in definitions} == {"reject-publish"}
+    assert JOB_POLICIES["jobs"]["definition"]["dead-letter-strategy"] == "at-least-once"
 
 
 def test_a_retried_job_goes_through_the_outbox_once():

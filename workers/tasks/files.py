@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
-from fleet.alerts.file_troubles import reading_judge, rot_judge, waiting_judge
+from fleet.alerts.file_troubles import reading_judge, rot_judge, strays_judge, waiting_judge
 from fleet.core import clock
 from fleet.files.photos import photos_sweep
 from fleet.files.store.away import StoreAway
@@ -58,5 +58,6 @@ def scrub_store(**_: Any) -> None:
 
 @shared_task(name="files.sweep_store")
 def sweep_store(**_: Any) -> None:
-    """Remove stored bytes that no file has any more, and count what each organization uses."""
+    """Remove stored contents that no file has any more, report strays, and count what each organization uses."""
     store_sweep(moment=clock.now())
+    strays_judge()

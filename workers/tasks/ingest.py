@@ -7,6 +7,7 @@ from celery import shared_task
 from fleet.core import clock
 from fleet.ingest.backfill.turns import WORK_JOB, backfills_work
 from fleet.ingest.corrections.branches import branches_judge, branches_work_off
+from fleet.ingest.corrections.moved_again import moved_again_remove
 from fleet.ingest.limits.quarantine_budget import full_suspend, tallies_recount
 from fleet.ingest.replay import gaps_release, quarantine_replays_run, quota_release
 
@@ -22,6 +23,12 @@ def settle_branches(**_: Any) -> None:
     """Judge held branches, and process the messages of decided ones."""
     branches_judge(moment=clock.now())
     branches_work_off()
+
+
+@shared_task(name="ingest.remove_moved_again")
+def remove_moved_again(**_: Any) -> None:
+    """Remove rows that were moved in time and have arrived again at their old times."""
+    moved_again_remove()
 
 
 @shared_task(name="ingest.release_quota")

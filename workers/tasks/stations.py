@@ -9,6 +9,7 @@ from fleet.core import clock
 from fleet.lifecycle.erase_station import stations_erase
 from fleet.stations.errors import BrokerUnreachable
 from fleet.stations.joining.newcomers import newcomers_prune
+from fleet.stations.joining.unanswered import unanswered_tell
 from fleet.stations.life.reconcile import broker_reconcile
 from fleet.stations.logins.rotation import rotation_accept, rotations_end
 from fleet.stations.logins.suspension import floods_suspend
@@ -51,5 +52,6 @@ def suspend_floods(**_: Any) -> None:
 
 @shared_task(name="stations.prune_newcomers")
 def prune_newcomers(**_: Any) -> None:
-    """Delete devices that waited too long to be let in."""
+    """Tell owners of devices that nobody has answered, and delete those that waited too long to be let in."""
+    unanswered_tell(moment=clock.now())
     newcomers_prune(moment=clock.now())

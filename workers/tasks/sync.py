@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
+from fleet.alerts.motus_folder import motus_folder_judge
 from fleet.core.errors import DomainError
 from fleet.sync.motus.runs import account_run, accounts_run_due, files_run, files_run_due
 from fleet.sync.services import sync_run, sync_run_due
@@ -44,5 +45,6 @@ def run_motus_files(*, organization_id: int | None = None, **_: Any) -> None:
     """Find, send and follow files: of one organization, whose people wait for it, or of all, as far as it is due."""
     if organization_id is None:
         files_run_due()
+        motus_folder_judge()
     else:
         files_run(organization_id=organization_id, is_searching=True)

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from celery import shared_task
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 
 from fleet.alerts.administrators import administrators_tell
 from fleet.telemetry.heard.tag_hours import tag_hours_fill
@@ -21,7 +21,7 @@ def make_partitions(**_: Any) -> None:
     strayed = default_trouble()
     try:
         made = partitions_ensure()
-    except OperationalError as error:
+    except (OperationalError, IntegrityError) as error:
         _log.warning("Partitions were not made, the next run tries again: %s", error)
     else:
         if made:

@@ -134,10 +134,9 @@ class ContentPlace:
 def content_is_there(content: StoredContent) -> bool:
     """Whether the storage has it, with its length; the scrub reads its bytes. Raises `StoreAway`."""
     try:
-        size: int = contents_storage(content.place).size(content_name(content.sha256))
+        return content_length(content) == content.octets
     except FileNotFoundError:
         return False
-    return size == content.octets
 
 
 def _is_at_its_place(content: StoredContent) -> bool:
@@ -146,6 +145,12 @@ def _is_at_its_place(content: StoredContent) -> bool:
         return False
     # `content_send` has just looked in the object store, and a row there is removed only together with its bytes.
     return content.place == StoredContent.Place.OBJECTS or content_is_there(content)
+
+
+def content_length(content: StoredContent) -> int:
+    """How many bytes the storage has of it now. Raises `FileNotFoundError` and `StoreAway`."""
+    length: int = contents_storage(content.place).size(content_name(content.sha256))
+    return length
 
 
 def content_digest(content: StoredContent, *, most: int | None = None) -> str:

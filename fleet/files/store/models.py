@@ -12,6 +12,9 @@ class StoredContent(models.Model):
 
     kept ──the scrub reads other bytes──▶ rotten ──the same content is uploaded again──▶ kept
       └──no file has it any more──▶ deleted, row and bytes
+
+    bytes without a row ──a day later──▶ stray ──given to a station, or uploaded again──▶ kept
+                                           └──`strays.KEPT_FOR` later, or by an administrator──▶ deleted
     """
 
     class State(models.TextChoices):
@@ -19,6 +22,7 @@ class StoredContent(models.Model):
 
         KEPT = "kept", "kept"
         ROTTEN = "rotten", "rotten"
+        STRAY = "stray", "of no file"
 
     class Place(models.TextChoices):
         """Which of Django's storages has its bytes. A new content goes where the settings say; old ones stay."""
@@ -36,11 +40,12 @@ class StoredContent(models.Model):
     checked_at = models.DateTimeField()
 
     class Meta:
-        """The scrub takes those first that were not checked for the longest time; an index for rotten ones."""
+        """The scrub takes those first that were not checked for the longest time; indexes for rotten ones and strays."""
 
         indexes = [
             models.Index(fields=["checked_at", "id"], name="content_by_check"),
             models.Index(fields=["id"], name="content_rotten", condition=Q(state="rotten")),
+            models.Index(fields=["id"], name="content_stray", condition=Q(state="stray")),
         ]
 
     def __str__(self) -> str:
@@ -95,7 +100,8 @@ class Upload(models.Model):
           ├──all bytes, the SHA-256 does not fit──▶ refused
           └──expires_at, or ended by its sender──▶ deleted
 
-    Closed ones stay until they expire, so that a sender whose answer got lost can ask.
+    Closed ones stay until they expire, so that a sender whose answer got lost can ask; refused ones for a month, so that
+    people of the station see them. A file for which there is no room is refused as it begins, and has a row too.
     """
 
     class State(models.TextChoices):

@@ -1,10 +1,10 @@
-"""Upkeep of the store: re-read a share of all contents to find rot, and remove what no file has any more."""
+"""Upkeep of the store: re-read a share of all contents to find rot, remove what no file has, set strays aside."""
 
 import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Sum
 
 from fleet.core.locks import session_lock
@@ -12,20 +12,19 @@ from fleet.files.store.away import StoreAway
 from fleet.files.store.contents import (
     FOLDER,
     content_digest,
-    content_lock,
-    content_name,
     content_remove,
     contents_place,
     contents_storage,
 )
 from fleet.files.store.models import StoredContent, Upload
 from fleet.files.store.parts import part_remove, parts_list
+from fleet.files.store.strays import HASH, stray_keep, strays_expire
 
 #: Every content is read again within this time, in hourly shares of at least so many bytes.
 ROUND, SHARE_LEAST = timedelta(days=30), 256_000_000
 _RUNS = int(ROUND / timedelta(hours=1))
 #: How long bytes without a row are left alone: their row may still be coming.
-ORPHAN_AFTER = timedelta(days=1)
+STRAY_AFTER = timedelta(days=1)
 _ROWS_MOST = 10_000
 _RECOUNT = """
 INSERT INTO files_storeaccount (organization_id, octets, files)
@@ -59,7 +58,8 @@ def contents_scrub(*, moment: datetime) -> int:
             return 0
         total = StoredContent.objects.aggregate(total=Sum("octets"))["total"] or 0
         left = max(total // _RUNS, SHARE_LEAST)
-        due = StoredContent.objects.filter(checked_at__lte=moment - ROUND).order_by("checked_at", "id")
+        due = StoredContent.objects.filter(checked_at__lte=moment - ROUND).exclude(state=StoredContent.State.STRAY)
+        due = due.order_by("checked_at", "id")
         for content in due[:_ROWS_MOST].iterator(chunk_size=500):
             if left <= 0:
                 break
@@ -75,13 +75,15 @@ def contents_rotten() -> list[StoredContent]:
 
 
 def store_sweep(*, moment: datetime) -> int:
-    """Remove contents that no file has, and bytes that have no row; count what organizations use. Return how many.
+    """Remove contents that no file has any more; count what organizations use. Return how many were removed.
 
-    What is in an object store that is away waits for the next call.
+    Bytes without a row are set aside as strays, and removed much later. What is in an object store that is away waits
+    for the next call.
     """
-    removed = 0
+    removed = strays_expire(moment=moment)
     away: set[str] = set()
-    for content in StoredContent.objects.filter(revisions=None).order_by("id")[:_ROWS_MOST]:
+    unneeded = StoredContent.objects.filter(revisions=None).exclude(state=StoredContent.State.STRAY)
+    for content in unneeded.order_by("id")[:_ROWS_MOST]:
         if content.place in away:
             continue
         try:
@@ -91,9 +93,9 @@ def store_sweep(*, moment: datetime) -> int:
             away.add(content.place)
     for place in {StoredContent.Place.DISK, contents_place()} - away:
         try:
-            removed += _sweep_storage(place, moment)
+            _sweep_storage(place, moment)
         except StoreAway as error:
-            _log.error("Bytes that no row has are not removed yet: %s", error)
+            _log.error("Bytes that no row has are not looked for yet: %s", error)
     removed += _sweep_parts(moment)
     with connection.cursor() as cursor:
         cursor.execute(_RECOUNT)
@@ -111,32 +113,24 @@ def _check(content: StoredContent, moment: datetime) -> None:
         _log.error("The stored content %s is %s", content.sha256, f"now {found}" if found else "missing or unreadable")
 
 
-def _sweep_storage(place: str, moment: datetime) -> int:
-    """Remove stored bytes without a row, from one of sixteen parts of the store at a time."""
+def _sweep_storage(place: str, moment: datetime) -> None:
+    """Set stored bytes without a row aside, in one of sixteen parts of the store at a time."""
     digit = f"{int(moment.timestamp() / 21_600) % 16:x}"
-    storage, removed = contents_storage(place), 0
+    storage = contents_storage(place)
     for folder in _folders(storage):
         if not folder.startswith(digit):
             continue
         names = storage.listdir(f"{FOLDER}/{folder}")[1]
         rows = StoredContent.objects.filter(sha256__startswith=folder, place=place)
         known = set(rows.values_list("sha256", flat=True))
-        for name in sorted(set(names) - known):
-            removed += _orphan_remove(storage, place, name, moment)
+        unknown = sorted(set(names) - known)
+        for name in unknown:
+            if HASH.fullmatch(name):
+                stray_keep(storage=storage, place=place, sha256=name, before=moment - STRAY_AFTER)
+        if others := [name for name in unknown if not HASH.fullmatch(name)]:
+            _log.warning("Left alone in %s/%s, as their names are not ours: %s", FOLDER, folder, others[:5])
     if place == StoredContent.Place.OBJECTS:
-        storage.parts_abort(before=moment - ORPHAN_AFTER)
-    return removed
-
-
-@transaction.atomic
-def _orphan_remove(storage: Any, place: str, sha256: str, moment: datetime) -> bool:
-    """Remove old bytes, unless somebody has just given them a row."""
-    content_lock(sha256)
-    is_young = storage.get_modified_time(content_name(sha256)) >= moment - ORPHAN_AFTER
-    if is_young or StoredContent.objects.filter(sha256=sha256, place=place).exists():
-        return False
-    storage.delete(content_name(sha256))
-    return True
+        storage.parts_abort(before=moment - STRAY_AFTER)
 
 
 def _folders(storage: Any) -> list[str]:
@@ -149,7 +143,7 @@ def _folders(storage: Any) -> list[str]:
 
 def _sweep_parts(moment: datetime) -> int:
     """Remove parts whose upload is gone, as that of a deleted station."""
-    old = parts_list(before=moment - ORPHAN_AFTER)
+    old = parts_list(before=moment - STRAY_AFTER)
     gone = set(old) - set(Upload.objects.filter(pk__in=old).values_list("pk", flat=True))
     for upload_id in gone:
         part_remove(upload_id)

@@ -56,7 +56,6 @@ def revision_find(*, station: Station, revision_id: int) -> FileRevision:
     return found
 
 
-def upload_list(*, station: Station) -> QuerySet[Upload]:
-    """Uploads that are arriving or were refused, the newest first."""
-    states = (Upload.State.OPEN, Upload.State.REFUSED)
-    return Upload.objects.filter(station=station, state__in=states).order_by("-created_at")
+def upload_list(*, station: Station, state: Upload.State) -> QuerySet[Upload]:
+    """Uploads that are arriving, or that were refused within a month, the newest first."""
+    return Upload.objects.filter(station=station, state=state).order_by("-created_at")

@@ -19,8 +19,8 @@ from fleet.files.store.keeping import Meeting, content_met, revision_meet_again,
 from fleet.files.store.models import FileRevision, StoredContent, Upload
 from fleet.files.store.parts import PartWriter, part_digests, part_remove, part_size
 
-#: How long an upload may rest before it is deleted, and how long a closed one can be asked about.
-OPEN_LIFE, CLOSED_LIFE = timedelta(days=7), timedelta(days=1)
+#: How long an upload may rest before it is deleted, how long a closed one can be asked about, and a refused one seen.
+OPEN_LIFE, CLOSED_LIFE, REFUSED_LIFE = timedelta(days=7), timedelta(days=1), timedelta(days=30)
 #: How soon a sender may have the store tried again; each try moves `expires_at`.
 _TRIED_PAUSE = timedelta(seconds=5)
 #: No further upload is finished after this many seconds of a run, nor after this many that failed in a row.
@@ -162,7 +162,7 @@ def _wait(upload: Upload, reason: str) -> None:
 
 def _close(upload: Upload, state: Upload.State) -> bool:
     """Close an open upload; False if another request has done so."""
-    upload.expires_at = clock.now() + CLOSED_LIFE
+    upload.expires_at = clock.now() + (REFUSED_LIFE if state == Upload.State.REFUSED else CLOSED_LIFE)
     rows = Upload.objects.filter(pk=upload.pk, state=Upload.State.OPEN)
     if not rows.update(state=state, reason=upload.reason, expires_at=upload.expires_at, waiting_since=None):
         upload.refresh_from_db(fields=["state", "reason", "expires_at"])

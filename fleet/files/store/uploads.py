@@ -21,7 +21,7 @@ from fleet.files.store.keeping import (
 from fleet.files.store.models import FileRevision, StoredContent, Upload
 from fleet.files.store.parts import PartWriter, part_remove, part_size, parts_room
 from fleet.files.store.quota import store_use
-from fleet.files.store.settling import CLOSED_LIFE, OPEN_LIFE, upload_settle
+from fleet.files.store.settling import CLOSED_LIFE, OPEN_LIFE, REFUSED_LIFE, upload_settle
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
@@ -33,6 +33,8 @@ ROOM_LEAST = 500_000_000
 #: Longest beginning of a known content that is read to see whether a file grew; a longer one becomes a revision.
 _BEGIN_MOST = 100_000_000
 _PATH_MOST = 512
+#: Refused files of a station of which rows are kept; the newest stay.
+REFUSED_MOST = 1_000
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -69,7 +71,7 @@ def sender_check(sender: UploadSender) -> None:
 def upload_begin(*, sender: UploadSender, asked: FileAsked) -> Upload:
     """Begin an upload, or answer at once that the content is here. Raises what the domain refuses, and `StoreAway`."""
     station = _station_of(sender, asked.serial)
-    path = _path_check(asked.path)
+    path = path_check(asked.path)
     if not _SHA256.match(asked.sha256):
         raise InvalidInput(_("Give the SHA-256 of the whole file, as 64 hexadecimal digits."), field="sha256")
     moment = clock.now()
@@ -86,15 +88,19 @@ def upload_begin(*, sender: UploadSender, asked: FileAsked) -> Upload:
         expires_at=moment + OPEN_LIFE,
     )
     known, begin = _content_known(upload)
-    with transaction.atomic():
-        if known is not None and _is_still_known(known):
-            return _close_known(upload, known, begin)
-        _lock(f"uploads of {sender.key}")
-        begun = _begun(upload) if asked.resumes else None
-        if begun is None:
-            _limits_check(sender.key)
-            _quota_check(upload)
-            upload.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            if known is not None and _is_still_known(known):
+                return _close_known(upload, known, begin)
+            _lock(f"uploads of {sender.key}")
+            begun = _begun(upload) if asked.resumes else None
+            if begun is None:
+                _limits_check(sender.key)
+                _quota_check(upload)
+                upload.save(force_insert=True)
+    except _NoRoom as error:
+        _keep_refused(upload, str(error))
+        raise
     return upload_look(begun or upload)
 
 
@@ -134,8 +140,8 @@ def upload_writer(*, upload: Upload, offset: int, checksum: tuple[str, bytes] | 
 
 
 def upload_terminate(upload: Upload) -> None:
-    """Delete an upload and what has arrived of it; a stored file stays."""
-    Upload.objects.filter(pk=upload.pk).delete()
+    """Delete an upload and what has arrived of it; a stored file stays, and so does the word about a refused one."""
+    Upload.objects.filter(pk=upload.pk).exclude(state=Upload.State.REFUSED).delete()
     part_remove(upload.id)
 
 
@@ -144,8 +150,25 @@ def uploads_expire(*, moment: datetime) -> int:
     rested = Upload.objects.filter(expires_at__lte=moment, waiting_since=None)
     expired = list(rested.order_by("expires_at")[:10_000])
     for upload in expired:
-        upload_terminate(upload)
+        upload.delete()
+        part_remove(upload.id)
     return len(expired)
+
+
+class _NoRoom(TooMany):
+    """The organization has no room for a file: its people should see that, not only the sender."""
+
+
+def path_check(path: str) -> str:
+    """The path below the data folder, with single slashes. Raises `InvalidInput`."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if not parts or ".." in parts or not path.isprintable() or len(path) > _PATH_MOST:
+        raise InvalidInput(
+            _("Name the file by its path below the data folder: printable, without `..`, at most %(most)d characters.")
+            % {"most": _PATH_MOST},
+            field="path",
+        )
+    return "/".join(parts)
 
 
 def _station_of(sender: UploadSender, serial: str) -> Station:
@@ -162,18 +185,6 @@ def _station_of(sender: UploadSender, serial: str) -> Station:
     station = station_get(viewer=sender.viewer, serial=serial)
     sender.viewer.require(Role.OPERATOR, station=station, to=_("upload files of %(serial)s"))
     return station
-
-
-def _path_check(path: str) -> str:
-    """The path below the data folder, with single slashes. Raises `InvalidInput`."""
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    if not parts or ".." in parts or not path.isprintable() or len(path) > _PATH_MOST:
-        raise InvalidInput(
-            _("Name the file by its path below the data folder: printable, without `..`, at most %(most)d characters.")
-            % {"most": _PATH_MOST},
-            field="path",
-        )
-    return "/".join(parts)
 
 
 def _content_known(upload: Upload) -> tuple[StoredContent | None, str]:
@@ -225,13 +236,13 @@ def _limits_check(sender_key: str) -> None:
 
 
 def _quota_check(upload: Upload) -> None:
-    """Raise `TooMany` if the organization has no room for this file, counting what is on its way."""
+    """Raise `TooMany` (`_NoRoom`) if the organization has no room for this file, counting what is on its way."""
     organization_id = upload.station.organization_id
     _lock(f"files of organization {organization_id}")
     use = store_use(organization_id=organization_id)
     used = use.octets + use.coming
     if used + upload.octets > use.quota:
-        raise TooMany(
+        raise _NoRoom(
             _(
                 "The files of this organization may take %(quota)d bytes, %(used)d are used, and this one has "
                 "%(octets)d. The administrators of this server can raise the quota."
@@ -239,15 +250,29 @@ def _quota_check(upload: Upload) -> None:
             % {"quota": use.quota, "used": used, "octets": upload.octets}
         )
     if use.files >= FILES_MOST:
-        raise TooMany(_("This organization already has %(most)d files.") % {"most": FILES_MOST})
+        raise _NoRoom(_("This organization already has %(most)d files.") % {"most": FILES_MOST})
     newest = revision_newest(upload.station_id, upload.path)
     if newest is not None and newest.number >= REVISIONS_MOST:
-        raise TooMany(
+        raise _NoRoom(
             _("%(path)s already has %(most)d revisions: send it under another name.")
             % {"path": upload.path, "most": REVISIONS_MOST}
         )
     if parts_room() < upload.octets + ROOM_LEAST:
         raise Unavailable(_("The disk of the server has no room for this file. Try again later."))
+
+
+def _keep_refused(upload: Upload, reason: str) -> None:
+    """Keep the word about a refused file, once for each content and name, and the newest of its station."""
+    refused = Upload.objects.filter(station=upload.station, state=Upload.State.REFUSED)
+    upload.reason, upload.state = reason[:300], Upload.State.REFUSED
+    upload.expires_at = upload.created_at + REFUSED_LIFE
+    # Parts are named by uploads: this one has none, and its sender is not given its id.
+    same = {"reason": upload.reason, "created_at": upload.created_at, "expires_at": upload.expires_at}
+    if refused.filter(path=upload.path, sha256=upload.sha256).update(**same):
+        return
+    upload.save(force_insert=True)
+    surplus = refused.order_by("-created_at").values_list("pk", flat=True)[REFUSED_MOST:]
+    Upload.objects.filter(pk__in=list(surplus)).delete()
 
 
 def _lock(name: str) -> None:

@@ -52,13 +52,18 @@ class CardQuestion:
 
 @dataclass(frozen=True, slots=True)
 class CardSent:
-    """The card before and after, and the messages: sent now, here before, and held back by reason."""
+    """The card before and after, and the messages: sent now, here before, and held back by reason.
+
+    `missing`: lines of the station that are not here although their messages have all arrived: rows that were removed
+    since, as by retention, and what is held back.
+    """
 
     before: CardSurvey
     after: CardSurvey
     sent: int
     known: int
     held: Counter[str]
+    missing: int
 
 
 def card_send(
@@ -97,7 +102,8 @@ def card_send(
         sender = CardSender(station, publisher, tell)
         sender.send(box.reader(own))
     after = card_survey(box, station=station, also_of=answers.also_of)
-    return CardSent(before, after, sender.sent, sender.known, sender.held())
+    missing = sum(on.new.total() for on in _own(after.stations, own))
+    return CardSent(before, after, sender.sent, sender.known, sender.held(), missing)
 
 
 def card_questions(*, station: Station, found: list[StationOnCard], answers: CardAnswers) -> list[CardQuestion]:

@@ -37,8 +37,6 @@ def handle(arrival: Arrival, batch: Batch) -> None:
             source,
         )
         batch.events.rows.append(row)
-    if arrival.message.also_said:
-        batch.also_said[arrival.station.id, KIND] = arrival.message.also_said
     batch.file_words(arrival, batch.file_of(arrival.station, body.file), len(body.events))
 
 

@@ -61,8 +61,6 @@ def handle(arrival: Arrival, batch: Batch) -> None:
     if arrival.left_out and rows.is_empty:
         raise MessageRefused(arrival.left_out.reason, arrival.left_out.sentence(is_alone=True))
     rows.hand_in()
-    if arrival.message.also_said:
-        batch.also_said[arrival.station.id, KIND] = arrival.message.also_said
 
 
 class _Rows:

@@ -3,6 +3,7 @@
 from fleet.ingest.delivery import LEFT_OUT, Refusal
 from fleet.ingest.handlers import handlers
 from fleet.ingest.round import Round
+from fleet.ingest.stages.latest_words import OF_ITSELF
 from message_queue.errors import MessageRefused
 
 
@@ -16,6 +17,8 @@ def run_handlers(work: Round) -> None:
             # Its number is already recorded: the message has arrived, only not as rows.
             work.refusals.append(Refusal(arrival.delivery, arrival.station, error.reason, str(error), is_counted=True))
         else:
+            if (said := arrival.message.also_said) and arrival.message.envelope.kind not in OF_ITSELF:
+                work.batch.also_said[arrival.station.id, arrival.message.envelope.kind] = said
             # One under a known number counts as a repeat, but no longer if it comes from quarantine.
             outcome.stored += not arrival.delivery.is_reused or arrival.delivery.number_held is not None
             if arrival.left_out:

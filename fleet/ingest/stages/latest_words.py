@@ -17,7 +17,7 @@ _NOTHING = Backlog()
 #: A station that announces its next contact later than this sleeps until then, and at most for this long.
 _SLEEP_FROM_S, _SLEEP_MOST_S = 7_200.0, 31 * 86_400.0
 #: Kinds whose unknown fields are stored together with the newest report of that kind.
-_OF_ITSELF = frozenset({"hello", "health"})
+OF_ITSELF = frozenset({"hello", "health"})
 
 
 def peek_contacts(work: Round) -> None:
@@ -73,7 +73,7 @@ def said_write(rows: dict[int, ContactRow], batch: Batch) -> None:
             ],
         )
     for station_id, kind in batch.also_said:
-        if kind not in _OF_ITSELF:
+        if kind not in OF_ITSELF:
             cursor().execute(
                 "UPDATE stations_stationcontact SET also_said = also_said || %s::jsonb WHERE station_id = %s",
                 [_also(batch, station_id, kind), station_id],

@@ -19,6 +19,8 @@ _SEPARATORS = (",", ";", "\t", "|")
 _SAID_SEPARATOR = re.compile(r"[\ufeff\s]*\"?sep=([^\"\w\r\n])", re.IGNORECASE)
 #: The heading must be within this many lines: people put a title, a date or an empty line above it.
 _HEADING_WITHIN = 20
+#: Columns that are not read and named; more are counted.
+_UNKNOWN_MOST = 20
 #: Replaces bytes that are not valid characters.
 _UNREAD = "\ufffd"
 _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
@@ -92,7 +94,10 @@ def sheet_read(content: bytes) -> Sheet:
     twice = sorted({column for column in columns if column in COLUMNS and columns.count(column) > 1})
     if twice:
         raise _file_refusal(_("The column `%(column)s` appears twice: keep one.") % {"column": twice[0]})
-    sheet = Sheet(unknown_columns=[_excerpt(column) for column in columns if column and column not in COLUMNS][:20])
+    unknown = [column for column in columns if column and column not in COLUMNS]
+    sheet = Sheet(unknown_columns=[_excerpt(column) for column in unknown[:_UNKNOWN_MOST]])
+    if len(unknown) > _UNKNOWN_MOST:
+        sheet.unknown_columns.append(_("%(n)d more") % {"n": len(unknown) - _UNKNOWN_MOST})
     sheet.warnings = [
         LineProblem(number, "", _excerpt(" ".join(title)), _("This line is above the heading and was left out."))
         for number, title in titles

@@ -1,6 +1,7 @@
 """Devices waiting to join: what they send, how they become stations, and how they fetch their login."""
 
 import secrets
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from fleet.core import clock
-from fleet.core.audit import audit
+from fleet.core.audit import audit, audit_write
 from fleet.core.errors import Conflict, InvalidInput
 from fleet.core.requests.origin import origin_now
 from fleet.organizations.access import Viewer
@@ -28,6 +29,8 @@ FETCH_WITHIN = timedelta(days=30)
 #: How long decided devices are kept for people to look at.
 _KEPT = timedelta(days=30)
 _TEXT_MOST, _FACTS_MOST = 120, 24
+#: Devices that a mail or an entry of the audit log names; all are counted.
+NAMED_MOST = 20
 
 
 def newcomer_make(
@@ -108,11 +111,30 @@ def station_known(*, organization: Organization, serial: str) -> Station | None:
     return Station.objects.filter(organization=organization, serial__iexact=serial, retired_at=None).first()
 
 
+@transaction.atomic
 def newcomers_prune(*, moment: datetime) -> int:
-    """Delete devices that waited too long or were decided long ago; blocked ones stay. Returns how many."""
-    gone = Q(state=Newcomer.State.WAITING, expires_at__lte=moment)
+    """Delete devices that waited too long or were decided long ago; blocked ones stay. Returns how many.
+
+    Each organization's audit log says which ones nobody answered.
+    """
+    gone = Newcomer.objects.select_for_update().filter(state=Newcomer.State.WAITING, expires_at__lte=moment)
+    unanswered: dict[int, list[str]] = defaultdict(list)
+    expired = []
+    for pk, organization_id, serial in gone.order_by("pk").values_list("pk", "organization", "serial"):
+        expired.append(pk)
+        # A code that nobody typed belongs to no organization; the device shows a new one.
+        if organization_id is not None:
+            unanswered[organization_id].append(serial)
+    for organization_id, serials in unanswered.items():
+        audit_write(
+            actor=None,
+            organization_id=organization_id,
+            action="station.arrivals_expired",
+            subject=str(len(serials)),
+            detail={"serials": serials[:NAMED_MOST]},
+        )
     old = Q(state__in=(Newcomer.State.ACCEPTED, Newcomer.State.REFUSED), decided_at__lte=moment - _KEPT)
-    deleted, _rows = Newcomer.objects.filter(gone | old).delete()
+    deleted, _rows = Newcomer.objects.filter(Q(pk__in=expired) | old).delete()
     return deleted
 
 

@@ -66,6 +66,8 @@ class Newcomer(models.Model):
     arrived_at = models.DateTimeField()
     asked_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    #: When the owners were told that nobody has answered.
+    told_at = models.DateTimeField(null=True)
     decided_at = models.DateTimeField(null=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
 

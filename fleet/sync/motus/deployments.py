@@ -1,6 +1,7 @@
 """Reading the deployments of an organization's projects from Motus, and storing them whole."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils import translation
@@ -10,7 +11,7 @@ from django.utils.translation import ngettext
 from fleet.core import clock
 from fleet.sync.adapters.base import Row, SyncError
 from fleet.sync.adapters.clients.motus import LoginRefused
-from fleet.sync.adapters.clients.motus_fields import float_in, moment_in, text_in, whole_in
+from fleet.sync.adapters.clients.motus_fields import float_in, moment_in, text_in, unreadable_in, whole_in
 from fleet.sync.models import MotusAccount, MotusDeployment
 from fleet.sync.motus.accounts import PROJECTS_MOST, client_of, project_rows, reading_failed
 from fleet.sync.motus.differences import differences_renew
@@ -19,6 +20,31 @@ from fleet.sync.records import serial_matched
 #: Deployments of one project that are stored; Motus' largest has some hundreds.
 _DEPLOYMENTS_MOST = 5_000
 _ANTENNAS_MOST = 40
+_FIGURES = ("latitude", "longitude", "tsStart", "tsEnd")
+_ANTENNA_FIGURES = ("bearing", "heightMeters", "frequency", "freqMHz", "nomFreq")
+
+
+@dataclass
+class _Left:
+    """Counts of what a reading leaves out of Motus' answers: rows, deployments named twice, antennas, and figures."""
+
+    rows: int = 0
+    repeats: int = 0
+    antennas: int = 0
+    figures: int = 0
+
+    def sentences(self) -> str:
+        """A sentence for each count above zero, with a blank before it."""
+        told = (
+            (self.rows, _("Rows without a number or serial, skipped: %(n)d.")),
+            (self.repeats, _("Further rows with a number that came before: %(n)d; the last one counts.")),
+            (
+                self.antennas,
+                _("Antennas left out, as they have no port, the port of another, or come after forty: %(n)d."),
+            ),
+            (self.figures, _("Figures and times that cannot be read: %(n)d; they are missing.")),
+        )
+        return "".join(f" {words % {'n': count}}" for count, words in told if count)
 
 
 def projects_of(account: MotusAccount) -> list[int]:
@@ -36,7 +62,7 @@ def deployments_read(*, account: MotusAccount) -> None:
     moment = clock.now()
     with translation.override(account.organization.language):
         try:
-            rows, unread = _fetched(account)
+            rows, left = _fetched(account)
         except SyncError as error:
             MotusAccount.objects.filter(pk=account.pk).update(
                 read_tried_at=moment,
@@ -45,8 +71,7 @@ def deployments_read(*, account: MotusAccount) -> None:
             )
             return
         answer = ngettext("%(n)d deployment read.", "%(n)d deployments read.", len(rows)) % {"n": len(rows)}
-        if unread:
-            answer += " " + _("Rows without a number or serial, skipped: %(n)d.") % {"n": unread}
+        answer += left.sentences()
     with transaction.atomic():
         MotusDeployment.objects.filter(account=account).delete()
         MotusDeployment.objects.bulk_create(rows, batch_size=1_000)
@@ -54,9 +79,9 @@ def deployments_read(*, account: MotusAccount) -> None:
         differences_renew(account=account, moment=moment)
 
 
-def _fetched(account: MotusAccount) -> tuple[list[MotusDeployment], int]:
+def _fetched(account: MotusAccount) -> tuple[list[MotusDeployment], _Left]:
     found: dict[int, MotusDeployment] = {}
-    unread = 0
+    left = _Left()
     projects = projects_of(account)
     if not projects:
         raise SyncError(_("The login has no project to read from."))
@@ -69,21 +94,27 @@ def _fetched(account: MotusAccount) -> tuple[list[MotusDeployment], int]:
                     % {"project": project, "n": len(rows)}
                 )
             for row in rows:
-                deployment = _deployment(account, project, row)
+                deployment = _deployment(account, project, row, left)
                 if deployment is None:
-                    unread += 1
+                    left.rows += 1
                 else:
+                    left.repeats += deployment.number in found
                     found[deployment.number] = deployment
     if not found and MotusDeployment.objects.filter(account=account).exists():
         raise SyncError(_("Motus listed no deployments, though it had some before, so nothing was changed."))
-    return list(found.values()), unread
+    return list(found.values()), left
 
 
-def _deployment(account: MotusAccount, project: int, row: Row) -> MotusDeployment | None:
+def _deployment(account: MotusAccount, project: int, row: Row, left: _Left) -> MotusDeployment | None:
     number, serial = whole_in(row, "deployID", "deployId"), text_in(row, "serno")
     if number is None or not serial:
         return None
     told = row.get("antennas")
+    rows = told if isinstance(told, list) else []
+    antennas = _antennas(rows)
+    left.antennas += len(rows) - len(antennas) if isinstance(told, list) else told not in (None, "")
+    left.figures += unreadable_in(row, *_FIGURES)
+    left.figures += sum(unreadable_in(each, *_ANTENNA_FIGURES) for each in rows if isinstance(each, dict))
     return MotusDeployment(
         account=account,
         number=number,
@@ -96,7 +127,7 @@ def _deployment(account: MotusAccount, project: int, row: Row) -> MotusDeploymen
         longitude=float_in(row, "longitude"),
         starts_at=moment_in(row, "tsStart"),
         ends_at=moment_in(row, "tsEnd"),
-        antennas=_antennas(told if isinstance(told, list) else []),
+        antennas=antennas,
     )
 
 

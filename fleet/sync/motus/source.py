@@ -13,6 +13,7 @@ from django.conf import settings
 from fleet.files.store.contents import ContentPlace
 from fleet.files.store.models import StoredContent
 from fleet.files.store.selectors import revisions_all
+from fleet.stations.models import Station
 
 #: New files of one station that are looked at; more wait for the next search.
 FILES_MOST: Final = 50_000
@@ -76,6 +77,14 @@ class FolderSource:
             # Most stations have no folder here.
             if path != root or not isinstance(error, FileNotFoundError):
                 yield SourceFile(path.name, 0, path, is_readable=False)
+
+    def others(self) -> list[str]:
+        """Names in the folder that no station has as its serial: nothing below them is looked at. Sorted.
+
+        Raises `OSError` if the folder cannot be read.
+        """
+        serials = set(Station.objects.filter(deleted_at=None).values_list("serial", flat=True))
+        return sorted({path.name for path in self._folder.iterdir()} - serials)
 
 
 class AllSources:

@@ -17,7 +17,7 @@ from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 from fleet.sync.adapters.base import Row, SyncError
 from fleet.sync.adapters.clients.motus import LoginRefused, MotusClient
-from fleet.sync.adapters.clients.motus_fields import moment_in, text_in, whole_in
+from fleet.sync.adapters.clients.motus_fields import moment_in, text_in, unreadable_in, whole_in
 from fleet.sync.models import MotusAccount, MotusTag
 from fleet.sync.motus.accounts import client_of, project_rows, reading_failed
 from fleet.sync.motus.deployments import projects_of
@@ -49,7 +49,7 @@ def tags_read(*, account: MotusAccount) -> None:
     moment = clock.now()
     with translation.override(account.organization.language):
         try:
-            found, unread = _fetched(account)
+            found, unread, repeats, figures = _fetched(account)
         except SyncError as error:
             MotusAccount.objects.filter(pk=account.pk).update(
                 tags_answer=reading_failed(error), is_refused=account.is_refused or isinstance(error, LoginRefused)
@@ -58,6 +58,10 @@ def tags_read(*, account: MotusAccount) -> None:
         answer = ngettext("%(n)d tag read.", "%(n)d tags read.", len(found)) % {"n": len(found)}
         if unread:
             answer += " " + _("Rows without a number or code, skipped: %(n)d.") % {"n": unread}
+        if repeats:
+            answer += " " + _("Further deployments of the same tags: %(n)d; the last one counts.") % {"n": repeats}
+        if figures:
+            answer += " " + _("Figures and times that cannot be read: %(n)d; they are missing.") % {"n": figures}
     with transaction.atomic():
         MotusTag.objects.filter(account=account).delete()
         MotusTag.objects.bulk_create(found, batch_size=1_000)
@@ -101,8 +105,10 @@ def _named(rows: Iterable[tuple[str, str]]) -> dict[str, str]:
     }
 
 
-def _fetched(account: MotusAccount) -> tuple[list[MotusTag], int]:
-    moment, found, unread = clock.now(), dict[int, tuple[MotusTag, int | None]](), 0
+def _fetched(account: MotusAccount) -> tuple[list[MotusTag], int, int, int]:
+    """The tags, and how many rows were not read, named a tag once more, or had figures that cannot be read."""
+    moment, found = clock.now(), dict[int, tuple[MotusTag, int | None]]()
+    unread = repeats = figures = 0
     with client_of(account) as client:
         for project in projects_of(account):
             rows = project_rows(
@@ -123,6 +129,8 @@ def _fetched(account: MotusAccount) -> tuple[list[MotusTag], int]:
                 if tag is None:
                     unread += 1
                 else:
+                    repeats += tag.number in found
+                    figures += unreadable_in(row, "tsStart", "speciesID")
                     _keep(found, tag, whole_in(row, "speciesID"))
         species = _species(client, {number for _tag, number in found.values() if number is not None})
     for tag, number in found.values():
@@ -130,7 +138,7 @@ def _fetched(account: MotusAccount) -> tuple[list[MotusTag], int]:
         tag.name = (f"{tag.species} " if tag.species else "") + f"#{tag.number}"
     if not found and MotusTag.objects.filter(account=account).exists():
         raise SyncError(_("Motus listed no tags, though it had some before, so nothing was changed."))
-    return [tag for tag, _number in found.values()], unread
+    return [tag for tag, _number in found.values()], unread, repeats, figures
 
 
 def _keep(found: dict[int, tuple[MotusTag, int | None]], tag: MotusTag, species: int | None) -> None:

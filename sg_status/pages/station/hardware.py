@@ -12,7 +12,7 @@ from fleet.core.errors import DomainError
 from fleet.lifecycle.swap_hardware import swap_another, swap_same
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
-from fleet.stations.life.hardware import pair_get, pair_list, swap_asked, swap_sentence
+from fleet.stations.life.hardware import PAIRS_MOST, pair_get, pair_list, swap_asked, swap_sentence
 from fleet.telemetry.streams import branch_list
 from sg_status.access import act, page
 from sg_status.pages.station.frame import station_of, station_render
@@ -28,6 +28,7 @@ def station_hardware(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
     pairs = list(pair_list(station=station))
     context = {
         "pairs": pairs,
+        "is_full": len(pairs) >= PAIRS_MOST,
         "asked": asked,
         "sentence": swap_sentence(pair=asked, moment=moment) if asked else "",
         "is_newest": bool(asked and pairs and pairs[0].pk == asked.pk),

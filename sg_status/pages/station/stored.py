@@ -12,7 +12,8 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from fleet.files.store.contents import content_open
+from fleet.files.store.contents import content_length, content_open
+from fleet.files.store.models import StoredContent, Upload
 from fleet.files.store.selectors import revision_find, revision_list, upload_list
 from fleet.files.store.uploads import UploadSender, upload_offset
 from fleet.files.store.whole import FileFate, file_take
@@ -24,7 +25,7 @@ from sg_status.pages.station.upload_words import fate_words, upload_words
 from sg_status.range_answer import range_answer
 
 PAGE_SIZE = 100
-UPLOADS_SHOWN = 20
+UPLOADS_SHOWN, REFUSED_SHOWN = 20, 50
 
 
 @page
@@ -38,10 +39,15 @@ def station_stored(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRes
     fates = _take_files(request, viewer, station) if request.method == "POST" else []
     search = request.GET.get("q", "")[:100]
     rows = revision_list(station=station, search=search)
+    arriving = upload_list(station=station, state=Upload.State.OPEN)
+    refused = upload_list(station=station, state=Upload.State.REFUSED)
     context = {
         "pages": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
         "search": search,
-        "uploads": [(upload, upload_offset(upload)) for upload in upload_list(station=station)[:UPLOADS_SHOWN]],
+        "uploads": [(upload, upload_offset(upload)) for upload in arriving[:UPLOADS_SHOWN]],
+        "arriving": arriving.count(),
+        "refused": refused[:REFUSED_SHOWN],
+        "refused_in_all": refused.count(),
         "may_upload": viewer.may_station(Role.OPERATOR, station),
         "upload_words": upload_words(),
         "fates": [(one, fate_words()[one.fate]) for one in fates],
@@ -53,15 +59,22 @@ def station_stored(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRes
 @page
 @require_safe
 def station_stored_file(request: HttpRequest, viewer: Viewer, serial: str, revision_id: int) -> HttpResponseBase:
-    """Download a stored file, or a range of it."""
-    revision = revision_find(station=station_of(viewer, serial), revision_id=revision_id)
+    """Download a stored file, or a range of it. A damaged one is only given to those who ask for it as that."""
+    station = station_of(viewer, serial)
+    revision = revision_find(station=station, revision_id=revision_id)
     content = revision.content
+    is_damaged = content.state != StoredContent.State.KEPT
+    if is_damaged and request.GET.get("damaged") != "1":
+        context = {"station": station, "revision": revision}
+        return render(request, "sg_status/station/stored_damaged.html", context, status=HTTPStatus.CONFLICT)
     try:
         opened = content_open(content)
     except FileNotFoundError:
         reason = _("The bytes of this file are missing on the server: upload it again.")
         return render(request, "404.html", {"reason": reason}, status=HTTPStatus.NOT_FOUND)
     name = revision.file.path.rpartition("/")[2]
+    if is_damaged:
+        return range_answer(request, opened, size=content_length(content), name=f"damaged-{name}", tag="")
     return range_answer(request, opened, size=content.octets, name=name, tag=content.sha256)
 
 

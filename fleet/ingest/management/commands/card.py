@@ -82,6 +82,7 @@ class Command(WordCommand):
                     **_survey_json(sent.after),
                     "before": _survey_json(sent.before)["stations"],
                     "messages": {"sent": sent.sent, "known": sent.known, "held": dict(sent.held)},
+                    "missing": sent.missing,
                 }
             )
         else:
@@ -118,6 +119,11 @@ class Command(WordCommand):
             f"\n{sent.sent} messages were sent, and {sent.known} were here already. "
             f"{now - was} lines are new in the database."
         )
+        if sent.missing:
+            self.stdout.write(
+                f"{sent.missing} lines are not in the database although their messages have arrived: they were removed since, "
+                "as by retention, or are held back."
+            )
         for reason, number in sent.held.items():
             self.stdout.write(f"{number} messages are held back ({reason}): see the page “Held back”.")
 

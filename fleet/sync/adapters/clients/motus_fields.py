@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 _LONGEST = 200
 _WHOLE_MOST = 2**53
+_TIMES = frozenset({"tsStart", "tsEnd"})
 
 
 def text_in(row: Mapping[str, object], field: str, most: int = _LONGEST) -> str:
@@ -33,6 +34,12 @@ def whole_in(row: Mapping[str, object], *fields: str) -> int | None:
     """The same for whole numbers, which Motus may write as `502.0` or `"2"`."""
     number = float_in(row, *fields)
     return int(number) if number is not None and number.is_integer() and abs(number) < _WHOLE_MOST else None
+
+
+def unreadable_in(row: Mapping[str, object], *fields: str) -> int:
+    """How many of these fields, each a number or a time, hold something that cannot be read as one."""
+    given = [field for field in fields if row.get(field) not in (None, "")]
+    return sum((moment_in if field in _TIMES else float_in)(row, field) is None for field in given)
 
 
 def moment_in(row: Mapping[str, object], field: str) -> datetime | None:

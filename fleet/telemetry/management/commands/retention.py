@@ -67,7 +67,7 @@ class Command(WordCommand):
             self.stdout.write("Nothing is due.")
         else:
             self.table_print(
-                ["ORGANIZATION", "READINGS", "HOURS", "DAYS", "SERIES WAITING"],
+                ["ORGANIZATION", "READINGS", "HOURS", "DAYS", "LATE READINGS", "SERIES WAITING"],
                 [[str(value) for value in row.values()] for row in rows],
             )
 
