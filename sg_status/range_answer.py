@@ -49,7 +49,7 @@ def range_answer(request: HttpRequest, opened: IO[bytes], *, size: int, name: st
     is_checked = bool(tag) and not is_part
     pieces = _pieces_checked(opened, size, tag) if is_checked else _pieces(opened, last - first + 1)
     return StreamingHttpResponse(
-        _iterate_async(pieces) if isinstance(request, ASGIRequest) else pieces,
+        iterate_async(pieces) if isinstance(request, ASGIRequest) else pieces,
         status=HTTPStatus.PARTIAL_CONTENT if is_part else HTTPStatus.OK,
         content_type="application/octet-stream",
         headers=headers,
@@ -87,7 +87,7 @@ def _pieces_checked(opened: IO[bytes], size: int, sha256: str) -> Iterator[bytes
         yield kept
 
 
-async def _iterate_async(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def iterate_async(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The same pieces, without blocking the server while the disk is read."""
     while piece := await sync_to_async(lambda: next(pieces, b""))():
         yield piece

@@ -35,6 +35,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-packages": _every(600.0, "exports.sweep_packages"),
     "finish-uploads": _every(60.0, "files.finish_uploads"),
     "fetch-files": _every(60.0, "files.fetch"),
+    "count-held": _every(60.0, "files.count_held"),
     "expire-uploads": _every(3_600.0, "files.expire_uploads"),
     "scrub-store": _every(3_600.0, "files.scrub_store"),
     "sweep-store": _every(21_600.0, "files.sweep_store"),

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.core.cache import cache
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
@@ -23,7 +23,7 @@ from fleet.core.errors import Conflict, DomainError, InvalidInput
 from fleet.core.locks import session_lock
 from fleet.holdings.models import FetchPolicy, HeldFile, StationHolding
 from fleet.holdings.policy import FetchRule, Mode, rule_of_station, window_end
-from fleet.holdings.selectors import states_add
+from fleet.holdings.selectors import memory_for_many, states_add
 from fleet.organizations.access import Role, Viewer, viewer_of_server
 from fleet.stations.models import Station
 from message_queue.contracts.commands.list_files import COMMAND as LIST_FILES
@@ -232,9 +232,7 @@ def _what_decides(station: Station, rule: FetchRule, moment: datetime) -> str:
 def _next_files(station: Station, rule: FetchRule, moment: datetime) -> list[HeldFile]:
     """The next files to ask for: what people chose first, then by age, as far as the day's bytes reach."""
     left = octets_left(station=station, rule=rule, moment=moment)
-    with connection.cursor() as cursor:
-        # Otherwise the stored contents of a large card are read again for each of its files.
-        cursor.execute("SET LOCAL work_mem = '64MB'")
+    memory_for_many()
     wanted = states_add(station, rule, moment).filter(state="wanted")
     if rule.mode == Mode.ON_DEMAND:
         # Nothing else can be wanted: these few are found by their index.

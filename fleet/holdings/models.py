@@ -84,6 +84,11 @@ class StationHolding(models.Model):
     #: Files of its newest listing that are not listed here because the station has too many.
     refused = models.BigIntegerField(default=0, db_default=0)
     refused_listing = models.BigIntegerField(default=0, db_default=0)
+    #: The sums by state of a large card, counted by a job: rows of state, reason, files and bytes; when, and under which
+    #: policy.
+    sums = models.JSONField(default=list, db_default=[])
+    summed_at = models.DateTimeField(null=True)
+    summed_for = models.CharField(max_length=300, blank=True, default="", db_default="")
 
     def __str__(self) -> str:
         return f"{self.held} files of {self.station_id}"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, CharField, Count, Q, QuerySet, Sum, Value, When
+from django.db import connection, transaction
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -57,9 +58,15 @@ class StateSum:
 
 def held_list(*, station: Station, rule: FetchRule, state: str = "", search: str = "") -> QuerySet[HeldFile]:
     """The files that a station told of, the last path first, each with its `state` and, if it is kept, why: `kept_for`."""
-    rows = states_add(station, rule, clock.now())
-    if state:
-        rows = rows.filter(state=state)
+    moment = clock.now()
+    rows = states_add(station, rule, moment, is_for_many=False)
+    if state == "stored":
+        # By joins, which read the stored contents once; as a condition on each row it would take seconds.
+        files = HeldFile.objects.filter(station=station)
+        same, known = files.filter(_same_stored(station)), files.filter(_later_stored(station))
+        rows = rows.filter(pk__in=same.values("pk").union(known.values("pk")))
+    elif state:
+        rows = rows.filter(~_same_stored(station)).filter(~_later_stored(station)).filter(unstored=state)
     if search:
         rows = rows.filter(path__icontains=search.replace("\x00", ""))
     found: QuerySet[HeldFile] = rows.order_by("-path")
@@ -70,7 +77,9 @@ def held_sums(*, station: Station, rule: FetchRule) -> dict[tuple[str, str], Sta
     """How many files are in each state, and kept for which reason; together they are all files of the list."""
     rows = states_add(station, rule, clock.now()).order_by()
     counted = rows.values("state", "kept_for").annotate(files=Count("pk"), sum_octets=Coalesce(Sum("octets"), 0))
-    return {(row["state"], row["kept_for"]): StateSum(row["files"], int(row["sum_octets"])) for row in counted}
+    with transaction.atomic():
+        memory_for_many()
+        return {(row["state"], row["kept_for"]): StateSum(row["files"], int(row["sum_octets"])) for row in counted}
 
 
 def sums_by_state(sums: dict[tuple[str, str], StateSum]) -> dict[str, StateSum]:
@@ -89,36 +98,73 @@ def holding_of(*, station: Station) -> StationHolding | None:
     return StationHolding.objects.filter(station=station).first()
 
 
-def states_add(station: Station, rule: FetchRule, moment: datetime) -> Any:
-    """The station's files with `state`, and with `kept_for` for those that the policy leaves there."""
-    # Read once for all rows: asked for each of 100,000 rows, it would take seconds.
-    contents = FileRevision.objects.filter(file__station=station, content__state=StoredContent.State.KEPT)
-    # An earlier state of a file that is here in a later one is known, and not stored by itself.
-    is_stored = Q(sha256__in=contents.values("content__sha256")) | Q(
-        end="known", path__in=contents.values("file__path")
-    )
+def states_add(station: Station, rule: FetchRule, moment: datetime, *, is_for_many: bool = True) -> Any:
+    """The station's files with `state`, and with `kept_for` for those that the policy leaves there.
+
+    `is_for_many`: read all stored contents of the station once, instead of looking up those of each file; see
+    `memory_for_many`.
+    """
+    if is_for_many:
+        contents = FileRevision.objects.filter(file__station=station, content__state=StoredContent.State.KEPT)
+        is_stored = Q(sha256__in=contents.values("content__sha256")) | Q(
+            end="known", path__in=contents.values("file__path")
+        )
+    else:
+        # Nearly always it is stored under its own path, which is found at once; an empty file has many others.
+        is_stored = (
+            Q(_same_stored(station, file__path=OuterRef("path"))) | Q(_same_stored(station)) | _later_stored(station)
+        )
     return (
         HeldFile.objects.filter(station=station)
         .annotate(
-            kept_for=Case(
-                When(is_stored | Q(is_gone=True), then=Value("")),
+            kept_by=Case(
+                When(is_gone=True, then=Value("")),
                 *_kept_cases(rule, moment),
                 default=Value(""),
                 output_field=CharField(),
             )
         )
         .annotate(
-            state=Case(
-                When(is_stored, then=Value("stored")),
+            #: Its state if it is not stored.
+            unstored=Case(
                 When(is_gone=True, then=Value("gone")),
                 When(asked_until__gt=moment, then=Value("asked")),
                 When(end__in=FAILED_ENDS, ended_at__gt=moment - REFUSED_FOR, then=Value("refused")),
-                When(kept_for="", then=Value("wanted")),
+                When(kept_by="", then=Value("wanted")),
                 default=Value("kept"),
                 output_field=CharField(),
             )
         )
+        .annotate(
+            kept_for=Case(When(is_stored, then=Value("")), default=F("kept_by"), output_field=CharField()),
+            state=Case(When(is_stored, then=Value("stored")), default=F("unstored"), output_field=CharField()),
+        )
     )
+
+
+def memory_for_many() -> None:
+    """Let the rest of the transaction hold a large card's stored contents in memory, else they are read for each file."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '64MB'")
+
+
+def _same_stored(station: Station, **more: Any) -> Exists:
+    """Whether this content is stored for the station."""
+    return Exists(
+        FileRevision.objects.filter(
+            file__station=station, content__state=StoredContent.State.KEPT, content__sha256=OuterRef("sha256"), **more
+        )
+    )
+
+
+def _later_stored(station: Station) -> Q:
+    """Whether it is an earlier state of a file that is here in a later one: known, and not stored by itself."""
+    later = Exists(
+        FileRevision.objects.filter(
+            file__station=station, content__state=StoredContent.State.KEPT, file__path=OuterRef("path")
+        )
+    )
+    return Q(end="known") & Q(later)
 
 
 def _kept_cases(rule: FetchRule, moment: datetime) -> list[When]:

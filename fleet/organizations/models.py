@@ -43,13 +43,17 @@ class Organization(models.Model):
 
 
 class Person(models.Model):
-    """A person's settings besides the login: language and time zone of pages and mails; empty for none."""
+    """A person's settings besides the login: language and time zone of pages and mails; empty for none.
+
+    And how lists of files are shown: `tiles`, or empty for rows.
+    """
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="person"
     )
     language = models.CharField(max_length=8, blank=True, db_default="")
     timezone = models.CharField(max_length=64, blank=True, db_default="")
+    files_view = models.CharField(max_length=8, blank=True, db_default="")
 
     def __str__(self) -> str:
         return str(self.user)

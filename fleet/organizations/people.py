@@ -117,6 +117,16 @@ def person_language_set(*, user: User, language: str) -> None:
     Person.objects.update_or_create(user=user, defaults={"language": language})
 
 
+def person_has_tiles(*, user: User) -> bool:
+    """Whether lists of files are shown to the person as tiles."""
+    return Person.objects.filter(user=user, files_view="tiles").exists()
+
+
+def person_tiles_set(*, user: User, has_tiles: bool) -> None:
+    """Store whether lists of files are shown as tiles."""
+    Person.objects.update_or_create(user=user, defaults={"files_view": "tiles" if has_tiles else ""})
+
+
 def person_timezone_set(*, user: User, name: str) -> None:
     """Store the time zone the person chose. Raises `InvalidInput` for an unknown one."""
     zone = zone_of(name)

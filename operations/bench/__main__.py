@@ -14,6 +14,7 @@ from rich.table import Table
 
 from operations.bench.backlog import backlog_bench
 from operations.bench.export import export_bench
+from operations.bench.files import files_bench
 from operations.bench.fleet import fleet_bench
 from operations.bench.growth import growth_bench
 from operations.bench.ingest import ingest_bench
@@ -184,6 +185,26 @@ def export(
 ) -> None:
     """Rows per second and memory of a data package, beside a bare COPY of the same rows."""
     _run("export", lambda _, instance: export_bench(instance, rows=rows, rounds=rounds), as_json=as_json)
+
+
+@app.command()
+def files(
+    *,
+    as_json: AsJson = False,
+    megabytes: Annotated[
+        int, typer.Option(min=10, help="Megabytes of an uploaded card, and of the file over cut lines.")
+    ] = 200,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of the upload; the median is reported.")] = 3,
+    lines: Annotated[int, typer.Option(min=20_000, help="Lines of the back-fill.")] = 600_000,
+    stored: Annotated[int, typer.Option(min=1_000, help="Stored files in the lists.")] = 1_000_000,
+    requests: Annotated[int, typer.Option(min=1, help="Requests for each list.")] = 40,
+) -> None:
+    """Uploads against cp and sha256sum, resuming after cuts, back-fills, and the lists of a million files."""
+
+    def bench(_: Stack, instance: Instance) -> list[dict[str, Any]]:
+        return files_bench(instance, megabytes=megabytes, rounds=rounds, lines=lines, files=stored, requests=requests)
+
+    _run("files", bench, as_json=as_json)
 
 
 def _run(name: str, bench: Callable[[Stack, Instance], list[dict[str, Any]]], *, as_json: bool) -> None:

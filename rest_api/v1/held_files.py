@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 from fleet.core.errors import NotFound
 from fleet.holdings.fetching import CHOSEN_MOST, choose_require, files_choose
 from fleet.holdings.policy import rule_of_station
-from fleet.holdings.selectors import REASONS, STATES, held_list, held_sums, holding_of
+from fleet.holdings.selectors import REASONS, STATES, held_list, holding_of
+from fleet.holdings.summing import sums_shown
 from fleet.holdings.words import left_sentences
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
@@ -97,6 +98,9 @@ class HoldingOut(serializers.Serializer[Any]):
     said_at = serializers.DateTimeField()
     received_at = serializers.DateTimeField()
     listed_at = serializers.DateTimeField(allow_null=True, help_text="When it last finished telling everything.")
+    states_at = serializers.DateTimeField(
+        help_text="When `states` were counted: for a large card up to some minutes ago."
+    )
     states = HeldSumOut(many=True, help_text="Listed files by state; together they are all that are listed.")
 
 
@@ -146,9 +150,11 @@ class Holding(APIView):
         if holding is None:
             raise NotFound(f"{station.serial} has not told yet which files it holds.")
         holding.sentences = left_sentences(holding)  # type: ignore[attr-defined]
+        shown = sums_shown(station=station, rule=rule_of_station(station), holding=holding)
+        holding.states_at = shown.at  # type: ignore[attr-defined]
         holding.states = [  # type: ignore[attr-defined]
             {"state": state, "kept_for": why, "files": each.files, "size": each.octets}
-            for (state, why), each in sorted(held_sums(station=station, rule=rule_of_station(station)).items())
+            for (state, why), each in sorted(shown.sums.items())
         ]
         return Response(HoldingOut(holding).data)
 

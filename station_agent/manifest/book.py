@@ -30,6 +30,8 @@ CREATE INDEX IF NOT EXISTS held_files_next ON held_files (told, name);
 """
 #: A file that was told and changes now is named in a listing, so that the server does not take it for gone.
 _READY = "told = 0 AND (is_gone = 1 OR sha256 != '' OR was_told = 2)"
+#: Behind every name: they are printable text.
+NAMES_END = chr(0x10FFFF)
 
 
 class Sums(NamedTuple):
@@ -86,13 +88,13 @@ class ManifestBook:
             if folder not in seen and not any(_is_below(folder, each, prefixes) for each in unreadable):
                 self.folder_note(FoundFolder(folder, []))
 
-    def unhashed(self, most: int) -> list[FoundFile]:
-        """Files whose SHA-256 is not known, the last name first: names begin with a day."""
+    def unhashed(self, most: int, *, before: str = NAMES_END) -> list[FoundFile]:
+        """Files whose SHA-256 is not known, the last name first: names begin with a day. `before`: after this name."""
         with self._database.reading() as sql:
             rows = sql.execute(
                 "SELECT name, account, size, mtime, inode FROM held_files WHERE sha256 = '' AND is_gone = 0 "
-                "ORDER BY name DESC LIMIT ?",
-                (most,),
+                "AND name < ? ORDER BY name DESC LIMIT ?",
+                (before, most),
             ).fetchall()
         return [FoundFile(row[0], row[1], Signature(*row[2:])) for row in rows]
 

@@ -67,8 +67,10 @@ class FilesSource:
         self._seen: set[str] = set()
         self._unreadable: set[str] = set()
         self._hashing: Hashing | None = None
-        #: Files of this walk that are to be hashed, the next one last.
+        #: Files of this walk that are to be hashed, the next one last; whether there may be more, and after which name.
         self._queue: list[FoundFile] = []
+        self._is_more = False
+        self._before = book.NAMES_END
         self._is_walked = False
         now = time.monotonic()
         self._look_at = now + settings.begin_after
@@ -102,7 +104,7 @@ class FilesSource:
         return (time.monotonic() - began) * REST_FACTOR
 
     def _look(self, until: float) -> None:
-        """Look at the next folders; at the end of a walk, list what is to be hashed."""
+        """Look at the next folders; at the end of a walk, begin with what is to be hashed."""
         if self._steps is None:
             self._walk, self._seen, self._unreadable = Walk(self._folders), set(), set()
             self._steps = iter(self._walk)
@@ -116,8 +118,15 @@ class FilesSource:
         self._steps = None
         self._book.folders_end(self._seen, self._unreadable, list(self._folders))
         self._look_at = time.monotonic() + (LOOK_EVERY if self._station.tuning.stays else LOOK_EVERY_VISITING)
-        self._queue = [file for file in reversed(self._book.unhashed(_UNHASHED_MOST)) if self._is_at_rest(file)]
+        self._is_more, self._before = True, book.NAMES_END
         self._is_walked = True
+
+    def _queue_fill(self) -> None:
+        """Queue the next files at rest. Each is looked at once in a walk, so those that wait block no others."""
+        files = self._book.unhashed(_UNHASHED_MOST, before=self._before)
+        self._queue = [file for file in reversed(files) if self._is_at_rest(file)]
+        self._is_more = len(files) == _UNHASHED_MOST
+        self._before = files[-1].name if files else book.NAMES_END
 
     def _is_at_rest(self, file: FoundFile) -> bool:
         """Whether it will not grow any more, as far as anybody can know."""
@@ -134,6 +143,9 @@ class FilesSource:
     def _hash(self) -> bool:
         """Hash for a slice; False if there is nothing to hash."""
         if self._hashing is None:
+            if not self._queue and self._is_more:
+                self._queue_fill()
+                return True
             if not self._queue:
                 return False
             file = self._queue.pop()
@@ -154,10 +166,6 @@ class FilesSource:
             if digest:
                 self._view.last_data_at = time.time()
                 self._book.hash_note(hashing.file, digest)
-            if not self._queue:
-                # More than one list of files, as on a card that was never looked at.
-                more = [file for file in self._book.unhashed(_UNHASHED_MOST) if self._is_at_rest(file)]
-                self._queue = [] if len(more) < _UNHASHED_MOST else more[::-1]
         return True
 
     def _tell(self, now: float) -> None:

@@ -23,7 +23,8 @@ def settle(source: FilesSource) -> None:
     source._look_at = source._tell_at = 0.0
     for _ in range(100_000):
         source.poll()
-        if source._steps is None and not source._queue and source._hashing is None and source._is_walked:
+        is_through = not (source._queue or source._is_more or source._hashing)
+        if source._steps is None and is_through and source._is_walked:
             source._tell_at = 0.0
             source.poll()
             while source._is_telling:

@@ -1,5 +1,6 @@
 """The manifest: every file that the station holds, by its SHA-256, told once, and again when it changed."""
 
+import errno
 import gzip
 import hashlib
 import os
@@ -18,6 +19,7 @@ from message_queue.contracts.commands.base import NoParameters
 from station_agent.commands import handlers
 from station_agent.manifest import hashing
 from station_agent.outbox import ROW_OVERHEAD
+from station_agent.sources import files as files_source
 from station_agent.sources import sources_make
 
 BEGAN = datetime(2026, 5, 1, tzinfo=UTC)
@@ -100,6 +102,28 @@ def test_a_growing_file_waits_until_it_is_followed_or_at_rest(root, make_station
     age(first, 60)
     settle(source)
     assert known(manifests(station))[name_at(0)].sha256 == digest(first)
+
+
+def test_files_that_wait_or_cannot_be_read_block_no_others(root, make_station, monkeypatch):
+    # Names begin with a day, so the first eight come first at each look.
+    for number in range(4):
+        write(root, f"2026-05-09/new{number}.bin", b"new", seconds=0)
+        write(root, f"2026-05-08/secret{number}.bin", b"secret")
+        write(root, f"2026-05-01/old{number}.bin", b"old%d" % number)
+
+    def opened(file, path):
+        # No permission would not stop a superuser.
+        if "secret" in path.name:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return hashing.Hashing(file, path)
+
+    monkeypatch.setattr(files_source, "_UNHASHED_MOST", 3)
+    monkeypatch.setattr(files_source, "Hashing", opened)
+    station = make_station()
+    settle(source_of(station))
+    told = list(manifests(station))
+    assert set(known(iter(told))) == {f"2026-05-01/old{number}.bin" for number in range(4)}
+    assert (told[-1].held, told[-1].waiting) == (4, 8)
 
 
 def test_what_is_gone_is_told_and_a_folder_that_is_away_too(root, make_station):

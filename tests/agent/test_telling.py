@@ -8,7 +8,7 @@ from station_agent.manifest import telling
 def settle_without_telling(source) -> None:
     """Look and hash until there is nothing to do but tell."""
     source._look_at = 0.0
-    while not source._is_walked or source._steps is not None or source._queue or source._hashing is not None:
+    while not source._is_walked or source._steps is not None or source._queue or source._is_more or source._hashing:
         source.poll()
 
 

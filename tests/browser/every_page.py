@@ -46,6 +46,8 @@ NO_PAGES = {
     "quarantine-body": "a file",
     "package-download": "a file",
     "station-stored-file": "a file",
+    "station-stored-picture": "a picture",
+    "station-stored-small": "a picture",
     "photo": "a picture",
     "photo-small": "a picture",
     "public-photo": "a picture",

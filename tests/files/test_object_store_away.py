@@ -98,11 +98,11 @@ def test_the_sender_is_told_the_upload_is_kept_and_a_job_finishes_it(store, tus,
     assert tus.client.head(url)["Upload-Offset"] == str(len(CONTENT))
 
 
-def test_a_file_of_a_form_is_kept_back_and_a_job_stores_it(store, station):
+def test_a_file_of_a_form_waits_for_the_store_and_a_job_stores_it(store, station):
     sender = uploads.UploadSender(key="form", name="Ada", station=station)
     store.relay.trouble.begin("away")
     fate = file_take(sender=sender, serial=station.serial, path="a/b.txt", opened=io.BytesIO(CONTENT))
-    assert (fate.fate, "stores it as soon as" in fate.reason) == (Fate.KEPT_BACK, True)
+    assert (fate.fate, "stores it as soon as" in fate.reason) == (Fate.WAITING, True)
     store.relay.trouble.end()
     assert settling.uploads_finish() == 1
     assert store.objects() == {key_in_store(CONTENT): CONTENT}

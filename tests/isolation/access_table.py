@@ -188,6 +188,15 @@ TABLE: dict[str, Row] = {
     "station-fetch-policy": row(GET=VIEWER, POST=OPERATOR, body={"mode": "usual", "order": "newest"}),
     "organization-fetch-policy": row(GET=VIEWER, POST=OWNER, body={"mode": "none", "order": "newest"}),
     "station-stored": row(GET=VIEWER, POST=OPERATOR, body={"folder": "2026-05-01"}),
+    # How a person sees lists of files.
+    "station-stored-view": row(POST=VIEWER, body={"view": "tiles"}),
+    "station-stored-look": row(GET=VIEWER, queries=({"sort": "0"}, {"plot": "0"})),
+    # The tenant's file is no picture: the page says so.
+    "station-stored-picture": row(GET=VIEWER, may_be_absent=True),
+    "station-stored-small": row(GET=VIEWER, may_be_absent=True),
+    # Nothing is selected: the page says so.
+    "station-stored-zip": row(POST=VIEWER, body={}),
+    "organization-files-zip": row(POST=VIEWER, body={}),
     "station-stored-file": row(GET=VIEWER, may_be_absent=True),
     "station-backfills": row(GET=VIEWER, POST=OPERATOR, body={"search": ""}),
     # Nothing is asked about it now: asked to read it, the page says so.

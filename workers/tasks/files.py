@@ -1,4 +1,4 @@
-"""File tasks: remove orphaned photos, fetch files from stations, finish and expire uploads, check and sweep the store."""
+"""File tasks: remove orphaned photos, fetch files from stations and count them, finish and expire uploads, check and sweep the store."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from celery import shared_task
 
 from fleet.alerts.file_troubles import reading_judge, rot_judge, strays_judge, waiting_judge
 from fleet.core import clock
+from fleet.files.looking.previews import previews_sweep
 from fleet.files.photos import photos_sweep
 from fleet.files.store.away import StoreAway
 from fleet.files.store.contents import BYTES_PER_S, SECONDS_LEAST
@@ -13,6 +14,7 @@ from fleet.files.store.scrub import contents_scrub, store_sweep
 from fleet.files.store.settling import RUN_S, uploads_finish
 from fleet.files.store.uploads import FILE_MOST, uploads_expire
 from fleet.holdings.fetching import files_fetch
+from fleet.holdings.summing import sums_count
 
 #: Seconds: a run that begins its last file at its very end.
 _FINISH_MOST = int(RUN_S + SECONDS_LEAST + FILE_MOST / BYTES_PER_S) + 120
@@ -20,14 +22,21 @@ _FINISH_MOST = int(RUN_S + SECONDS_LEAST + FILE_MOST / BYTES_PER_S) + 120
 
 @shared_task(name="files.sweep_photos")
 def sweep_photos(**_: Any) -> None:
-    """Remove photo files that have no row in the database."""
+    """Remove photo files that have no row in the database, and previews of files that are no longer stored."""
     photos_sweep(moment=clock.now())
+    previews_sweep()
 
 
 @shared_task(name="files.fetch")
 def fetch(**_: Any) -> None:
     """Ask stations for the files that their policy or a person wants."""
     files_fetch(moment=clock.now())
+
+
+@shared_task(name="files.count_held")
+def count_held(**_: Any) -> None:
+    """Count what stations with large cards hold, by state."""
+    sums_count(moment=clock.now())
 
 
 @shared_task(name="files.expire_uploads")

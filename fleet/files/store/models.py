@@ -1,7 +1,9 @@
 """Contents kept under their SHA-256, the names under which stations had them, and uploads under way."""
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
@@ -60,9 +62,10 @@ class StoredFile(models.Model):
     path = models.CharField(max_length=512)
 
     class Meta:
-        """A path is one file of its station."""
+        """A path is one file of its station; parts of paths are found by their groups of three characters."""
 
         constraints = [models.UniqueConstraint(fields=["station", "path"], name="stored_file_once")]
+        indexes = [GinIndex(OpClass(Upper("path"), name="gin_trgm_ops"), name="stored_file_by_part")]
 
     def __str__(self) -> str:
         return self.path

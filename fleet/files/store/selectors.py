@@ -1,22 +1,34 @@
 """Queries for stored files and for uploads that are not over."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from fleet.core.errors import NotFound
-from fleet.files.store.models import FileRevision, Upload
+from fleet.core.errors import InvalidInput, NotFound
+from fleet.files.store.models import FileRevision, StoreAccount, StoredContent, StoredFile, Upload
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 
 _HASH = re.compile(r"[0-9a-fA-F]{8,64}\Z")
+#: Fewest characters of a search: the index knows groups of three.
+SEARCH_LEAST = 3
+#: Files of an organization up to which sorting them is quicker than going back through those of the whole server.
+_SMALL_MOST = 20_000
+
+
+def search_check(search: str) -> str:
+    """What is searched for. Raises `InvalidInput` if it is too short for the index, which knows groups of three."""
+    search = search.replace("\x00", "").strip()
+    if 0 < len(search) < SEARCH_LEAST:
+        raise InvalidInput(_("Search for at least %(n)d characters.") % {"n": SEARCH_LEAST}, field="q")
+    return search
 
 
 def revision_list(*, station: Station, search: str = "") -> QuerySet[FileRevision]:
     """Everything stored of a station, the last path first: paths begin with a day."""
-    rows = FileRevision.objects.filter(file__station=station).select_related("file", "content")
+    rows = FileRevision.objects.filter(file__station=station).select_related("file__station", "content")
     if search:
         rows = rows.filter(file__path__icontains=search.replace("\x00", ""))
     return rows.order_by("-file__path", "-number")
@@ -37,15 +49,50 @@ def organization_revisions(
     """
     rows = FileRevision.objects.filter(file__station__organization=organization, file__station__deleted_at=None)
     if serial:
-        rows = rows.filter(file__station__serial__iexact=serial.replace("\x00", ""))
+        serial = serial.replace("\x00", "")
+        rows = rows.filter(file__station__serial__iexact=serial)
     if search:
-        asked = Q(file__path__icontains=search.replace("\x00", ""))
-        if _HASH.match(search):
-            asked |= Q(content__sha256__startswith=search.lower())
-        rows = rows.filter(asked)
+        rows = _named(rows, search.replace("\x00", ""))
     if before is not None:
         rows = rows.filter(pk__lt=before)
-    return rows.select_related("file__station", "content").order_by("-pk")
+    rows = rows.select_related("file__station", "content")
+    if _is_small(organization, serial):
+        # All of its files are read and sorted: the newest of the whole server may not have one of them for long.
+        return rows.order_by((F("pk") + 0).desc())
+    return rows.order_by("-pk")
+
+
+def _named(rows: QuerySet[FileRevision], search: str) -> QuerySet[FileRevision]:
+    """Those with this part of a path or beginning of a SHA-256, each found by its own index."""
+    path = Q(file__path__icontains=search)
+    contents = StoredContent.objects.filter(sha256__startswith=search.lower())
+    # Eight digits are more often a day than a hash: so ask first.
+    if not _HASH.match(search) or not contents.exists():
+        return rows.filter(path)
+    named = FileRevision.objects.filter(path).values("pk")
+    return rows.filter(pk__in=named.union(FileRevision.objects.filter(content__in=contents).values("pk")))
+
+
+def _is_small(organization: Organization, serial: str) -> bool:
+    if serial:
+        files = StoredFile.objects.filter(station__organization=organization, station__serial__iexact=serial)
+        return files[: _SMALL_MOST + 1].count() <= _SMALL_MOST
+    # Nothing is counted before the first upload.
+    counted = StoreAccount.objects.filter(organization=organization).values_list("files", flat=True).first()
+    return (counted or 0) <= _SMALL_MOST
+
+
+def revisions_chosen(*, owner: Station | Organization, revision_ids: Collection[int]) -> list[FileRevision]:
+    """These revisions of a station's or an organization's files, in their order. Raises `NotFound`."""
+    rows = FileRevision.objects.filter(pk__in=revision_ids)
+    if isinstance(owner, Station):
+        rows = rows.filter(file__station=owner)
+    else:
+        rows = rows.filter(file__station__organization=owner, file__station__deleted_at=None)
+    found = list(rows.select_related("file__station", "content").order_by("file__station", "file__path", "number"))
+    if len(found) != len(set(revision_ids)):
+        raise NotFound(_("Some of these stored files do not exist."))
+    return found
 
 
 def revision_find(*, station: Station, revision_id: int) -> FileRevision:
@@ -54,6 +101,11 @@ def revision_find(*, station: Station, revision_id: int) -> FileRevision:
     if found is None:
         raise NotFound(_("This station has no such stored file."))
     return found
+
+
+def revisions_of_file(file: StoredFile) -> QuerySet[FileRevision]:
+    """The revisions of a file, the newest first."""
+    return FileRevision.objects.filter(file=file).select_related("content").order_by("-number")
 
 
 def upload_list(*, station: Station, state: Upload.State) -> QuerySet[Upload]:

@@ -29,6 +29,8 @@ class Fate(StrEnum):
     STORED = "stored"
     KNOWN = "known"
     KEPT_BACK = "kept back"
+    #: All its bytes are here, and the object store has not taken them: a job tries again.
+    WAITING = "waiting for the store"
     REFUSED = "refused"
 
 
@@ -44,7 +46,7 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileFate:
-    """One file of a form, and why it was kept back or refused."""
+    """One file of a form, and why it was kept back, waits or was refused."""
 
     path: str
     fate: Fate
@@ -66,7 +68,7 @@ def file_take(*, sender: UploadSender, serial: str, path: str, opened: Readable)
             except StoreAway as error:
                 # The server has all of it, and a job stores it as soon as the object store is back.
                 words = _("%(reason)s The server keeps this file, and stores it as soon as that is over.")
-                return FileFate(path, Fate.KEPT_BACK, words % {"reason": error})
+                return FileFate(path, Fate.WAITING, words % {"reason": error})
     except (Forbidden, NotFound):
         raise
     except DomainError as error:

@@ -1,14 +1,18 @@
 """The stored files of all stations of an organization, and how much of its quota they take."""
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
-from django.views.decorators.http import require_safe
+from django.http.response import HttpResponseBase
+from django.urls import path, reverse
+from django.views.decorators.http import require_POST, require_safe
 
 from fleet.files.store.quota import store_use
-from fleet.files.store.selectors import organization_revisions
+from fleet.files.store.selectors import organization_revisions, revisions_chosen
+from fleet.files.store.zips import FILES_MOST
 from fleet.organizations.access import Viewer
 from fleet.organizations.selectors import organization_find
 from sg_status.access import page
+from sg_status.files.search import search_of
+from sg_status.files.zip_answer import LIMITS, ids_posted, zip_answer
 from sg_status.pages.organization.frame import organization_render
 
 PAGE_SIZE = 100
@@ -19,8 +23,9 @@ PAGE_SIZE = 100
 def organization_files(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     """The last stored first; station, search and the step to older ones are in the URL."""
     found = organization_find(viewer=viewer, slug=slug)
-    serial, search = request.GET.get("station", "")[:64].strip(), request.GET.get("q", "")[:100].strip()
+    serial = request.GET.get("station", "")[:64].strip()
     before = request.GET.get("before", "")
+    search = search_of(request)
     rows = list(
         organization_revisions(
             organization=found,
@@ -35,6 +40,7 @@ def organization_files(request: HttpRequest, viewer: Viewer, slug: str) -> HttpR
         "is_later": bool(before),
         "serial": serial,
         "search": search,
+        "limits": LIMITS,
         "use": store_use(organization_id=found.pk),
     }
     return organization_render(
@@ -42,4 +48,23 @@ def organization_files(request: HttpRequest, viewer: Viewer, slug: str) -> HttpR
     )
 
 
-urlpatterns = [path("organizations/<organization:slug>/files/", organization_files, name="organization-files")]
+@page
+@require_POST
+def organization_files_zip(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponseBase:
+    """Download the selected files, or all that were found, as one zip."""
+    found = organization_find(viewer=viewer, slug=slug)
+    if request.POST.get("all"):
+        serial = request.GET.get("station", "")[:64].strip()
+        rows = organization_revisions(organization=found, serial=serial, search=search_of(request))
+        chosen = list(rows[: FILES_MOST + 1])
+    else:
+        chosen = revisions_chosen(owner=found, revision_ids=ids_posted(request))
+    return zip_answer(request, viewer, found, chosen, back=reverse("organization-files", args=[found.slug]))
+
+
+_BASE = "organizations/<organization:slug>/files/"
+
+urlpatterns = [
+    path(_BASE, organization_files, name="organization-files"),
+    path(f"{_BASE}zip/", organization_files_zip, name="organization-files-zip"),
+]

@@ -1,7 +1,6 @@
 """A station's own files: what arrived of each, what did not and why, and moving them to the right station."""
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import path
@@ -25,6 +24,7 @@ from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
 from fleet.telemetry.file_summary import file_summary
 from sg_status.access import act, page
+from sg_status.files.keyset import counted, keyset_page
 from sg_status.pages.station.file_words import figure_headings, file_sentences, state_words
 from sg_status.pages.station.frame import station_of, station_render
 
@@ -35,7 +35,7 @@ MOVES_SHOWN = 10
 @page
 @require_safe
 def station_files(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Every file, the last reported first; state, search and page are in the URL."""
+    """Every file, the last reported first; state, search and place are in the URL."""
     station, words = station_of(viewer, serial), state_words()
     state = request.GET.get("state")
     state = state if state in words else None
@@ -43,7 +43,8 @@ def station_files(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResp
     rows = file_list(station=station, state=state, search=search)
     summary = file_summary(station=station)
     context = {
-        "pages": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": keyset_page(rows, keys=("last_received_at", "id"), after=request.GET.get("after", ""), size=PAGE_SIZE),
+        "count": counted(rows),
         "states": words,
         "headings": [*figure_headings(), _("Rows here")],
         "asked": state,

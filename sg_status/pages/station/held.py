@@ -1,7 +1,6 @@
 """The files that a station holds: where each is between the station, the store and Motus, and fetching them."""
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
@@ -11,12 +10,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from fleet.core.errors import DomainError, InvalidInput
 from fleet.holdings.fetching import CHOSEN_MOST, choose_require, files_choose
 from fleet.holdings.policy import MODES, policy_require, policy_set, rule_of_station
-from fleet.holdings.selectors import REASONS, STATES, held_list, held_sums, holding_of, sums_by_state
+from fleet.holdings.selectors import REASONS, STATES, held_list, holding_of, sums_by_state
+from fleet.holdings.summing import sums_shown
 from fleet.holdings.words import left_sentences
 from fleet.organizations.access import Role, Viewer
 from fleet.sync.motus.file_states import motus_states
 from sg_status.access import page, refusal_show
 from sg_status.fetch_form import FetchPolicyForm
+from sg_status.files.keyset import keyset_page
 from sg_status.pages.organization.motus_files import WORDS
 from sg_status.pages.station.frame import station_of, station_render
 
@@ -26,19 +27,21 @@ PAGE_SIZE = 100
 @page
 @require_safe
 def station_held(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Every file of the station's manifest, the last path first; state, search and page are in the URL."""
+    """Every file of the station's manifest, the last path first; state, search and place are in the URL."""
     station = station_of(viewer, serial)
     state, search = request.GET.get("state", ""), request.GET.get("q", "")[:100]
     asked = state if state in STATES else None
     rule, holding = rule_of_station(station), holding_of(station=station)
-    sums = held_sums(station=station, rule=rule)
+    shown = sums_shown(station=station, rule=rule, holding=holding)
+    sums = shown.sums
     rows = held_list(station=station, rule=rule, state=asked or "", search=search)
-    pages = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    names = {one.path: one.path.rpartition("/")[2] for one in pages.object_list}
+    found = keyset_page(rows, keys=("path",), after=request.GET.get("after", ""), size=PAGE_SIZE)
+    names = {one.path: one.path.rpartition("/")[2] for one in found.rows}
     fates = motus_states(station=station, names=set(names.values()))
     context = {
-        "pages": pages,
-        "rows": [_row(one, fates.get(names[one.path])) for one in pages.object_list],
+        "page": found,
+        "rows": [_row(one, fates.get(names[one.path])) for one in found.rows],
+        "summed_at": shown.at,
         "sums": [(name, STATES[name], each) for name, each in sums_by_state(sums).items()],
         "kept": [(REASONS[why], each) for (name, why), each in sorted(sums.items()) if name == "kept"],
         "listed": sum(each.files for each in sums.values()),

@@ -14,6 +14,7 @@ def fate_words() -> dict[Fate, str]:
         Fate.STORED: _("stored"),
         Fate.KNOWN: _("known"),
         Fate.KEPT_BACK: _("kept back"),
+        Fate.WAITING: _("waiting for the store"),
         Fate.REFUSED: _("refused"),
     }
 

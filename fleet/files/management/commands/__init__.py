@@ -1,1 +1,1 @@
-"""Words of the command line for `fleet.exports`."""
+"""Words of the command line for `fleet.files`."""

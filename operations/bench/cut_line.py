@@ -1,0 +1,88 @@
+"""A line to the site that is cut after so many bytes, again and again, and counts what went over it."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+_PIECE = 16_384
+
+
+class CutLine:
+    """Passes on TCP connections to a port of this machine; both ends see a cut as a reset."""
+
+    def __init__(self, to: int, *, cuts: int, every: int) -> None:
+        self._to, self._left, self._every = to, cuts, every
+        #: Bytes sent to the site, and cuts made.
+        self.octets = self.made = 0
+        self._next = every
+        self._lock = threading.Lock()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        # What waits in the buffers of this machine was not on the line.
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * _PIECE)
+        self.port = int(self._listening.getsockname()[1])
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin to listen."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop listening; open connections end with their ends."""
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join(timeout=5)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listening.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self._to))
+            threading.Thread(target=self._pass, args=(near, far), daemon=True).start()
+            threading.Thread(target=self._return, args=(far, near), daemon=True).start()
+
+    def _pass(self, near: socket.socket, far: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := near.recv(_PIECE):
+                far.sendall(piece)
+                if self._is_cut(len(piece)):
+                    break
+            else:
+                far.shutdown(socket.SHUT_WR)
+                return
+        _reset(near, far)
+
+    def _return(self, far: socket.socket, near: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := far.recv(_PIECE):
+                near.sendall(piece)
+            near.shutdown(socket.SHUT_WR)
+
+    def _is_cut(self, octets: int) -> bool:
+        with self._lock:
+            self.octets += octets
+            if self.octets < self._next or not self._left:
+                return False
+            self._left -= 1
+            self.made += 1
+            self._next = self.octets + self._every
+            return True
+
+
+def _reset(*ends: socket.socket) -> None:
+    for end in ends:
+        with suppress(OSError):
+            # Closed without the wait for what is still on its way.
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()

@@ -1,0 +1,216 @@
+"""Files: uploading them against copying and hashing them, cut lines, reading them into the database, and long lists."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from operations.bench.cut_line import CutLine
+from operations.bench.ingest import NO_QUOTA
+from operations.bench.processes import processes_run
+from operations.bench.traffic import stations_make
+from operations.instance import Instance
+from operations.preparation import pages_build
+from operations.running import health
+from station_agent.uploads import tus
+from station_agent.uploads.upload import upload_run
+
+if TYPE_CHECKING:
+    from fleet.ingest.models import Backfill
+
+SERIAL, SECRET = "SG-7F5ERPI46977", "bench"
+#: Bytes of a file of the upload, as of an hour at a busy site.
+FILE_OCTETS = 2_000_000
+CUTS = 50
+#: Pulses of a file of the back-fill, one each 0.18 s.
+FILE_LINES = 20_000
+#: Bytes in which a file is made.
+_PIECE = 1_000_000
+_BEGAN = 1_777_593_600.0
+
+
+def files_bench(
+    instance: Instance, *, megabytes: int, rounds: int, lines: int, files: int, requests: int
+) -> list[dict[str, Any]]:
+    """One run for each part; columns that a run does not have are empty."""
+    os.environ.update(NO_QUOTA)
+    pages_build(instance)
+    health.domain_load(instance)
+    from operations.bench.files_lists import lists_measure  # noqa: PLC0415 - models exist only once Django is loaded
+
+    stations_make(instance, [SERIAL])
+    _login_make()
+    folder = Path(tempfile.mkdtemp(prefix="roost-bench-", dir=instance.paths.var))
+    try:
+        with processes_run(instance, ("site", "ingest")):
+            site = f"http://127.0.0.1:{instance.ports['site']}"
+            _until_answers(f"{site}/healthz")
+            found = [
+                _upload(site, folder, megabytes, rounds),
+                _cut(instance.ports["site"], folder, megabytes),
+                _backfill(site, folder, lines),
+            ]
+        found += lists_measure(instance, files=files, requests=requests)
+    finally:
+        shutil.rmtree(folder)
+    columns = ("part", "figure", "value", "target")
+    return [{**{name: run.pop(name) for name in columns}, **({"detail": run} if run else {})} for run in found]
+
+
+def _upload(site: str, folder: Path, megabytes: int, rounds: int) -> dict[str, Any]:
+    """A card of random files by the agent's client, against `cp` and `sha256sum` of the same files, alternating."""
+    pairs = []
+    for number in range(rounds):
+        card = folder / f"card{number}"
+        for file in range(max(megabytes * 1_000_000 // FILE_OCTETS, 1)):
+            _random_file(card / f"2026-05-{number + 1:02d}" / f"{file:04d}.bin", FILE_OCTETS)
+        began = time.perf_counter()
+        subprocess.run(["cp", "-r", card, folder / "copy"], check=True)
+        names = sorted(str(path) for path in (folder / "copy").rglob("*.bin"))
+        subprocess.run(["sha256sum", *names], check=True, stdout=subprocess.DEVNULL)
+        copied = time.perf_counter() - began
+        began = time.perf_counter()
+        _send(site, card)
+        pairs.append((copied, time.perf_counter() - began))
+        shutil.rmtree(folder / "copy")
+        shutil.rmtree(card)
+    octets = max(megabytes * 1_000_000 // FILE_OCTETS, 1) * FILE_OCTETS
+    return {
+        "part": "upload",
+        "figure": "of the rate of cp and sha256sum",
+        "value": round(statistics.median(copied / sent for copied, sent in pairs), 3),
+        "target": ">= 0.7",
+        "megabytes": octets // 1_000_000,
+        "upload_mb_per_s": round(statistics.median(octets / sent / 1e6 for _, sent in pairs), 1),
+        "copy_mb_per_s": round(statistics.median(octets / copied / 1e6 for copied, _ in pairs), 1),
+        "rounds": [{"copy_s": round(copied, 3), "upload_s": round(sent, 3)} for copied, sent in pairs],
+    }
+
+
+def _cut(port: int, folder: Path, megabytes: int) -> dict[str, Any]:
+    """One file over a line that is cut again and again; the bytes that went over it, against those of the file."""
+    octets, card = megabytes * 1_000_000, folder / "cut"
+    _random_file(card / "2026-06-01" / "large.bin", octets)
+    with CutLine(port, cuts=CUTS, every=octets // (CUTS + 1)) as line:
+        # A cut line is not an overloaded server: go on at once.
+        usual, tus.RETRY_FIRST = tus.RETRY_FIRST, 0.05
+        try:
+            _send(f"http://127.0.0.1:{line.port}", card)
+        finally:
+            tus.RETRY_FIRST = usual
+    return {
+        "part": "resume",
+        "figure": f"more bytes over {line.made} cuts",
+        "value": f"{100 * (line.octets - octets) / octets:.2f} %",
+        "target": "<= 1 %",
+        "megabytes": megabytes,
+        "cuts": line.made,
+    }
+
+
+def _backfill(site: str, folder: Path, lines: int) -> dict[str, Any]:
+    """Stored files of pulses read into the database: surveyed, sent through the broker, and in their tables."""
+    from fleet.ingest.backfill.services import backfill_answer, backfill_ask  # noqa: PLC0415 - needs loaded models
+    from fleet.ingest.cards.services import CardAnswers  # noqa: PLC0415 - the same
+    from fleet.organizations.access import viewer_of_server  # noqa: PLC0415 - the same
+    from fleet.stations.models import Station  # noqa: PLC0415 - the same
+    from fleet.telemetry.models import Detection  # noqa: PLC0415 - the same
+
+    card, files = folder / "lines", max(lines // FILE_LINES, 1)
+    for number in range(files):
+        _pulses_file(card, number)
+    _send(site, card)
+    station, server = Station.objects.get(serial=SERIAL), viewer_of_server("bench")
+    began = time.perf_counter()
+    asked = backfill_ask(actor=server, station=station, search="7F5ERPI46977")
+    surveyed = _worked(asked, ("surveyed", "done", "failed", "refused"))
+    middle = time.perf_counter()
+    if surveyed.state == "surveyed":
+        backfill_answer(actor=server, backfill=surveyed, answers=CardAnswers(any_clock=True))
+    done = _worked(asked, ("done", "failed", "refused", "stopped"))
+    ended = time.perf_counter()
+    rows = Detection.objects.filter(station=station).count()
+    if rows != files * FILE_LINES:
+        raise RuntimeError(
+            f"{rows} of {files * FILE_LINES} rows arrived; the back-fill is {done.state}: {done.reason}."
+        )
+    return {
+        "part": "back-fill",
+        "figure": "lines a second, whole path",
+        "value": round(rows / (ended - began)),
+        "target": ">= 60000",
+        "lines": rows,
+        "survey_lines_per_s": round(rows / (middle - began)),
+        "sending_lines_per_s": round(rows / (ended - middle)),
+    }
+
+
+def _worked(asked: Backfill, states: tuple[str, ...]) -> Backfill:
+    """Take turns until it is in one of these states."""
+    from fleet.ingest.backfill.turns import backfills_work  # noqa: PLC0415 - models exist only once Django is loaded
+
+    deadline = time.monotonic() + 1_800
+    while True:
+        did = backfills_work()
+        asked.refresh_from_db()
+        if asked.state in states:
+            return asked
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"The back-fill is still {asked.state} after half an hour: {asked.reason}.")
+        if not did:
+            time.sleep(0.05)
+
+
+def _send(site: str, card: Path) -> None:
+    uploader = tus.Uploader(server=site, login=(f"st.{SERIAL}.1", SECRET), ca_file=None, give_up=60.0)
+    for result in upload_run(uploader, card, lambda *_: None):
+        if result.outcome != "stored":
+            raise RuntimeError(f"{result.name} was {result.outcome}: {result.reason}")
+
+
+def _login_make() -> None:
+    """The login with which the station uploads."""
+    from fleet.core import clock  # noqa: PLC0415 - settings exist only once Django is loaded
+    from fleet.stations.logins.enrolment import token_hash  # noqa: PLC0415 - the same
+    from fleet.stations.models import Credential, Station  # noqa: PLC0415 - the same
+
+    Credential.objects.create(
+        station=Station.objects.get(serial=SERIAL),
+        generation=1,
+        username=f"st.{SERIAL}.1",
+        secret_hash=token_hash(SECRET),
+        issued_at=clock.now(),
+    )
+
+
+def _random_file(path: Path, octets: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        for at in range(0, octets, _PIECE):
+            file.write(os.urandom(min(_PIECE, octets - at)))
+
+
+def _pulses_file(card: Path, number: int) -> None:
+    began = _BEGAN + 3_600 * number
+    at = time.gmtime(began)
+    name = f"bench-7F5ERPI46977-000001-{time.strftime('%Y-%m-%dT%H-%M-%S', at)}.0000Z-all.txt"
+    path = card / time.strftime("%Y-%m-%d", at) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    step = 3_600 / FILE_LINES
+    path.write_text(
+        "".join(f"p{1 + n % 4},{began + n * step:.4f},2.637,-38.87,-53.61\n" for n in range(FILE_LINES)), "ascii"
+    )
+
+
+def _until_answers(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while health.http_check(url):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"The site does not answer at {url}.")
+        time.sleep(0.2)

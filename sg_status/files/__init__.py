@@ -1,0 +1,1 @@
+"""Parts that pages of files share: steps through long lists, searches, zips, and looking into a file."""
