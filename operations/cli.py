@@ -235,13 +235,17 @@ def django_become(name: str, *words: str) -> None:
     # Roost's own commands resolve files from the current folder, Django's from the repository.
     folder = REPOSITORY if name.endswith("manage") else Path.cwd()
     # -P: do not import modules from that folder.
-    command_become([sys.executable, "-P", "-m", "operations.django_words", name, *words], folder=folder)
+    command = [sys.executable, "-P", "-m", "operations.django_words", name, *words]
+    command_become(command, folder=folder, is_administering=words[:1] == ("analyst",))
 
 
-def command_become(command: list[str], *, folder: Path = REPOSITORY) -> None:
+def command_become(command: list[str], *, folder: Path = REPOSITORY, is_administering: bool = False) -> None:
     """Replace this process with another command, with this instance's settings."""
+    instance = Instance.load()
     extra = {"ROOST_STATEMENT_TIMEOUT_MS": "0", "PYTHONPATH": str(REPOSITORY)}
-    environment = process_environment(Instance.load(), extra=extra)
+    if is_administering:
+        extra["ROOST_DATABASE_ADMIN_URL"] = instance.postgres.superuser_url
+    environment = process_environment(instance, extra=extra)
     # The command is interactive, so it needs the terminal's variables.
     environment |= {name: os.environ[name] for name in _OF_TERMINAL if name in os.environ}
     if os.environ.get("NO_COLOR"):

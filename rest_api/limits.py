@@ -76,12 +76,18 @@ class RateLimitHeaders:
         return response
 
 
-def asker_count(request: HttpRequest, asker: str) -> bool:
-    """Count a request for this key or person, or for its network if `asker` is empty; False if over the limit."""
+def asker_count(request: HttpRequest, asker: str, *, requests: int = 1) -> bool:
+    """Count requests for this key or person, or for its network if `asker` is empty; False if it was at the limit."""
     most = settings.ROOST_API_RATE
-    count = _count(f"asker:{asker or source_of(request)}")
+    count = _count(f"asker:{asker or source_of(request)}", requests)
     setattr(request, _LEFT, max(most - count, 0))
-    return count <= most
+    return count - requests < most
+
+
+def asker_charge(request: Request, requests: int) -> None:
+    """Count so many more requests for this caller. Raises `Throttled` if the limit was reached before."""
+    if requests and not asker_count(request._request, asker_of(request), requests=requests):  # noqa: SLF001 - no other name
+        raise Throttled(wait=_left_s())
 
 
 def refusal_count(request: Request) -> None:
@@ -110,15 +116,15 @@ def guess_count(request: HttpRequest) -> None:
         raise Throttled(wait=_left_s())
 
 
-def _count(who: str) -> int:
+def _count(who: str, number: int = 1) -> int:
     name = _name(who)
     cache.add(name, 0, WINDOW_S * 2)
     try:
-        return int(cache.incr(name))
+        return int(cache.incr(name, number))
     except ValueError:
         # The counter expired between the two calls: start a new one.
-        cache.set(name, 1, WINDOW_S * 2)
-        return 1
+        cache.set(name, number, WINDOW_S * 2)
+        return number
 
 
 def _name(who: str) -> str:

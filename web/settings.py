@@ -320,6 +320,10 @@ ROOST_SIGNS = setting("ROOST_SIGNS", "")
 ROOST_PACE_BACKLOG = int(setting("ROOST_PACE_BACKLOG", "200000"))
 #: How long a data package is kept, and how many bytes of them each organization may have.
 ROOST_PACKAGES_KEPT = timedelta(days=float(setting("ROOST_PACKAGES_DAYS", "7")))
+#: A superuser's login of PostgreSQL: only `manage analyst` has it.
+ROOST_DATABASE_ADMIN_URL = setting("ROOST_DATABASE_ADMIN_URL", "")
+#: A folder of this server for packages that repeat; without it, they cannot go to a folder.
+ROOST_EXPORTS_FOLDER = setting("ROOST_EXPORTS_FOLDER", "")
 ROOST_PACKAGES_BYTES = int(setting("ROOST_PACKAGES_BYTES", "20000000000"))
 #: How many bytes the stored files of an organization may take, unless it has a quota of its own.
 ROOST_FILES_QUOTA_BYTES = int(setting("ROOST_FILES_QUOTA_BYTES", "100000000000"))

@@ -33,6 +33,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-photos": _every(3_600.0, "files.sweep_photos"),
     "make-packages": _every(60.0, "exports.make_packages"),
     "sweep-packages": _every(600.0, "exports.sweep_packages"),
+    "work-schedules": _every(60.0, "exports.work_schedules"),
+    "end-analyses": _every(30.0, "exports.end_analyses"),
     "finish-uploads": _every(60.0, "files.finish_uploads"),
     "fetch-files": _every(60.0, "files.fetch"),
     "count-held": _every(60.0, "files.count_held"),

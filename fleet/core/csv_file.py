@@ -1,4 +1,4 @@
-"""CSV downloads that are streamed and protected against formula injection."""
+"""Downloads that are streamed; those in CSV are protected against formula injection."""
 
 import codecs
 import csv
@@ -28,14 +28,28 @@ def csv_response(
     request: HttpRequest, *, name: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]
 ) -> StreamingHttpResponse:
     """The rows as a download called `name`; they are read chunk by chunk while the response is sent."""
-    pieces: Iterator[bytes] = chain([CSV_MARK], _pieces(head, rows))
+    pieces = chain([CSV_MARK], _pieces(head, rows))
+    return stream_response(request, pieces, name=name, content_type="text/csv; charset=utf-8")
+
+
+def stream_response(
+    request: HttpRequest, pieces: Iterator[bytes], *, name: str, content_type: str, is_packed: bool = False
+) -> StreamingHttpResponse:
+    """The chunks as a download called `name`, made while it is sent; gzipped for clients that take that.
+
+    `is_packed`: it is compressed already. An error in its middle breaks the connection: what arrived is not whole.
+    """
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
-    if _GZIP.search(request.headers.get("Accept-Encoding", "")):
+    if not is_packed and _GZIP.search(request.headers.get("Accept-Encoding", "")):
         pieces = _gzip(pieces)
         headers["Content-Encoding"] = "gzip"
     content = _iterate_async(pieces) if isinstance(request, ASGIRequest) else pieces
-    response = StreamingHttpResponse(content, content_type="text/csv; charset=utf-8", headers=headers)
-    patch_vary_headers(response, ["Accept-Encoding"])
+    response = StreamingHttpResponse(content, content_type=content_type, headers=headers)
+    if is_packed:
+        # Django's own middleware would pack it again.
+        response.headers["Content-Encoding"] = "identity"
+    else:
+        patch_vary_headers(response, ["Accept-Encoding"])
     return response
 
 

@@ -1,26 +1,48 @@
-"""The mail to the person who asked for a package: it is ready, or it failed and why."""
+"""Mails to the person who asked for a package, or for one that repeats: it is ready, or it failed and why."""
+
+from collections.abc import Callable
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.mail import send_mail
 from django.utils.translation import gettext as _
 
 from fleet.core.spoken import count_words, one_line, stamp_words
-from fleet.exports.models import DataPackage
-from fleet.organizations.models import Membership
+from fleet.exports.models import DataPackage, PackageSchedule
+from fleet.organizations.models import Membership, Organization
 from fleet.organizations.people import speaking_to
 
 
 def package_letter(package: DataPackage) -> None:
     """Queue the mail, in the caller's transaction. Keys, and people who have left or have no address, get none."""
-    organization = package.organization
-    is_member = Membership.objects.filter(user=package.asked_by, organization=organization, user__is_active=True)
-    address = EmailAddress.objects.filter(user=package.asked_by, primary=True, verified=True).first()
-    if package.asked_by is None or address is None or not (is_member.exists() or package.asked_by.is_superuser):
+    _send(package.asked_by, package.organization, lambda: _words(package))
+
+
+def schedule_letter(schedule: PackageSchedule, reason: str) -> None:
+    """Queue the mail that a schedule fails, or, without a reason, that it works again; as above."""
+    _send(schedule.created_by, schedule.organization, lambda: _schedule_words(schedule, reason))
+
+
+def _send(person: User | None, organization: Organization, words: Callable[[], tuple[str, str]]) -> None:
+    is_member = Membership.objects.filter(user=person, organization=organization, user__is_active=True)
+    address = EmailAddress.objects.filter(user=person, primary=True, verified=True).first()
+    if person is None or address is None or not (is_member.exists() or person.is_superuser):
         return
     with speaking_to(email=address.email, organization=organization):
-        subject, body = _words(package)
+        subject, body = words()
         send_mail(one_line(subject), body, None, [address.email])
+
+
+def _schedule_words(schedule: PackageSchedule, reason: str) -> tuple[str, str]:
+    page = f"{settings.SITE_URL}/organizations/{schedule.organization.slug}/packages/schedules/"
+    told = {"name": schedule.name, "reason": reason, "page": page}
+    if reason:
+        return (
+            _("Failed: repeated package %(name)s") % told,
+            _("%(reason)s\n\nIt is tried again by itself; you get one more mail when it works.\n%(page)s\n") % told,
+        )
+    return _("Works again: repeated package %(name)s") % told, _("All its files are made.\n%(page)s\n") % told
 
 
 def _words(package: DataPackage) -> tuple[str, str]:

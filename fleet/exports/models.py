@@ -1,4 +1,4 @@
-"""Data packages that people asked for, and the terms under which an organization gives its data away."""
+"""Data packages that people asked for or that repeat, and the terms under which an organization gives its data away."""
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -92,3 +92,136 @@ class DataPackage(models.Model):
     def audited_as(self) -> tuple[int | None, str]:
         """Organization and name for the audit log."""
         return self.organization_id, f"package {self.pk}"
+
+
+class PackageSchedule(models.Model):
+    """A package that repeats: one part for each day, week or month of UTC that is over, put in one place."""
+
+    class Every(models.TextChoices):
+        """How long a part is."""
+
+        DAY = "day"
+        WEEK = "week"
+        MONTH = "month"
+
+    class Target(models.TextChoices):
+        """The place of its files. Administrators of the server choose the folder and the object store, nobody else."""
+
+        PAGE = "page"
+        FOLDER = "folder"
+        OBJECTS = "objects"
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="package_schedules")
+    name = models.CharField(max_length=80)
+    every = models.CharField(max_length=8, choices=Every.choices)
+    target = models.CharField(max_length=8, choices=Target.choices)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by_name = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField()
+
+    #: The question, as in `DataPackage`. No station: all that the organization has when a part is made.
+    station_ids = ArrayField(models.BigIntegerField(), default=list)
+    kinds = ArrayField(models.CharField(max_length=16))
+    series = ArrayField(models.CharField(max_length=128), default=list)
+    format = models.CharField(max_length=8)
+    is_local = models.BooleanField(default=False)
+    is_clean = models.BooleanField(default=False)
+
+    #: Start of the next part.
+    next_start = models.DateTimeField(db_index=True)
+    #: Since when a part has failed; its creator was told then, and is told when none fails any more.
+    failing_since = models.DateTimeField(null=True)
+
+    class Meta:
+        """Names are unique within an organization."""
+
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="package_schedule_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.organization_id, self.name
+
+
+class ScheduledPart(models.Model):
+    """One period of a schedule, and what became of it.
+
+        waiting ──its hours are settled──▶ making ──its file is in its place──▶ done
+           ▲                                 │                                   │
+           └──failed: later once more────────┘                                   │
+           └──its rows are other ones than those in the file: once more──────────┘
+
+    A file that was put in its place is never overwritten: the next one has another number.
+    """
+
+    class State(models.TextChoices):
+        """How far it is."""
+
+        WAITING = "waiting"
+        MAKING = "making"
+        DONE = "done"
+
+    id = models.BigAutoField(primary_key=True)
+    schedule = models.ForeignKey(PackageSchedule, on_delete=models.CASCADE, related_name="parts")
+    start_at = models.DateTimeField()
+    end_at = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    #: The number of the file: 2 and more were made because rows came late or were corrected.
+    revision = models.IntegerField(default=1)
+    #: When to look at it again; None: never, as it is too old.
+    next_at = models.DateTimeField(null=True)
+    #: Failures in a row, and the reason of the last one; empty: none.
+    failures = models.IntegerField(default=0)
+    reason = models.CharField(max_length=500, blank=True)
+    #: The id of the package that is being made for it.
+    package_number = models.BigIntegerField(null=True)
+    #: Figures of its rows, from the roll-ups, right before the package was asked for.
+    figures = models.CharField(max_length=300, blank=True)
+    #: Of the last file that was put in its place.
+    place = models.CharField(max_length=300, blank=True)
+    rows = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Each period once, and an index for those that are due."""
+
+        constraints = [models.UniqueConstraint(fields=["schedule", "start_at"], name="scheduled_part_once")]
+        indexes = [models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="scheduled_part_due")]
+
+    def __str__(self) -> str:
+        return f"{self.schedule_id} {self.start_at:%Y-%m-%d}"
+
+
+class AnalystLogin(models.Model):
+    """A login of the database that reads one organization's data through the views of the schema `analyst`.
+
+    The views look its organization up here, by the role that is logged in. A role without a row sees nothing.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="analysts")
+    name = models.CharField(max_length=80)
+    #: Says nothing: every login can read the names of all.
+    role = models.CharField(max_length=63, unique=True)
+    connections = models.SmallIntegerField()
+    #: How long one statement may take.
+    minutes = models.SmallIntegerField()
+    created_at = models.DateTimeField()
+    created_by_name = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        """Names are unique within an organization."""
+
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="analyst_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.organization_id, self.name

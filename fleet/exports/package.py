@@ -61,10 +61,16 @@ class PackageWritten:
         return sum(one.left_out for one in self.files)
 
 
-class _Writer(Protocol):
-    def part_write(self, part: PackagePart, *, is_clean: bool) -> int: ...
+class Writer(Protocol):
+    """Writes the parts of one kind into one file."""
 
-    def close(self) -> None: ...
+    def part_write(self, part: PackagePart, *, is_clean: bool) -> int:
+        """Write one part; return its rows."""
+        ...
+
+    def close(self) -> None:
+        """Write what is held back."""
+        ...
 
 
 class _Made:
@@ -114,7 +120,7 @@ def _kind_write(
     path, columns = f"{kind}.{question.format}", columns_of(kind, is_local=question.is_local)
     rows = left_out = 0
     with target.open(path) as file:
-        writer = _writer_of(question.format, file, kind, reader, is_local=question.is_local)
+        writer = writer_of(question.format, file, kind, reader, is_local=question.is_local)
         try:
             for part in parts:
                 added = writer.part_write(part, is_clean=question.is_clean)
@@ -128,10 +134,11 @@ def _kind_write(
         made.files.append(Written(kind, path, words, file.bytes, file.sha256, rows, left_out, columns))
 
 
-def _writer_of(wanted: Format, file: Counted, kind: str, reader: psycopg.Connection, *, is_local: bool) -> _Writer:
+def writer_of(wanted: Format, file: Counted, kind: str, reader: psycopg.Connection, *, is_local: bool) -> Writer:
+    """The writer of a format; `reader` is for text, Arrow has a connection of its own."""
     columns = columns_of(kind, is_local=is_local)
     if wanted == Format.PARQUET:
-        # The site and ingest never load Arrow.
+        # Ingest never loads Arrow, and the site only for Parquet.
         from fleet.exports.parquet_rows import ParquetRows  # noqa: PLC0415 - as above
 
         return ParquetRows(file, kind, columns)

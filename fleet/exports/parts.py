@@ -11,7 +11,7 @@ from fleet.stations.models import Station
 from fleet.telemetry.models import Series
 
 #: The longest part. One statement reads a part: a longer one would hold up the database's own cleaning.
-_LONGEST: Final = timedelta(days=31)
+LONGEST: Final = timedelta(days=31)
 #: With more parts than this, parts become longer.
 _PARTS_ABOUT: Final = 5_000
 
@@ -72,11 +72,13 @@ def deployments_of(question: PackageQuestion) -> list[Deployment]:
     return list(found.select_related("site", "station").order_by("station__serial", "period"))
 
 
-def parts_of(question: PackageQuestion, stations: Sequence[PartStation]) -> list[PackagePart]:
+def parts_of(
+    question: PackageQuestion, stations: Sequence[PartStation], *, longest: timedelta = LONGEST
+) -> list[PackagePart]:
     """The parts of a package, by station and time; they do not overlap, and together are what was asked for."""
     parts = [part for station in stations for part in _parts_of_station(question, station)]
     whole = sum(((part.end - part.start) for part in parts), timedelta())
-    longest = max(_LONGEST, whole / _PARTS_ABOUT)
+    longest = max(min(longest, LONGEST), whole / _PARTS_ABOUT)
     return [short for part in parts for short in _shortened(part, longest)]
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.core.spoken import count_words
-from fleet.deployments.models import Deployment
+from fleet.deployments.models import Deployment, Site
 from fleet.exports.columns import COLUMNS
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
@@ -85,6 +85,41 @@ def stations_chosen(
             _("%(name)s has no station %(serial)s.") % {"name": organization.name, "serial": wanted[unknown[0]][:80]}
         )
     return _bounded(sorted(known.values())), []
+
+
+def deployments_at(
+    *, organization: Organization, site: str, serials: Collection[str], start: datetime, end: datetime
+) -> list[int]:
+    """Ids of the deployments at the site of that name within a period, of these stations or of all.
+
+    Raises `InvalidInput` if there is no such site, or if no such station was there.
+    """
+    if not Site.objects.filter(organization=organization, name=site).exists():
+        raise InvalidInput(
+            _("%(name)s has no site %(site)s.") % {"name": organization.name, "site": repr(site[:80])}, field="site"
+        )
+    range_check(start=start, end=end)
+    placed = Deployment.objects.filter(
+        site__organization=organization,
+        site__name=site,
+        station__organization=organization,
+        station__deleted_at=None,
+        period__overlap=(start, end),
+    )
+    if serials:
+        placed = placed.filter(station__serial__in=serials)
+    found = list(placed.order_by("pk").values_list("pk", flat=True)[: STATIONS_MOST + 1])
+    if not found:
+        raise InvalidInput(
+            (
+                _("No chosen station was at %(site)s in this period.")
+                if serials
+                else _("No station was at %(site)s in this period.")
+            )
+            % {"site": site},
+            field="site",
+        )
+    return _bounded(found)
 
 
 def question_check(question: PackageQuestion) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Sum
 from django.utils.translation import gettext as _
@@ -47,12 +48,52 @@ def package_ask(
 ) -> DataPackage:
     """Ask for a package; a job makes it. Raises `Forbidden`, `NotFound`, `InvalidInput` and `TooMany`."""
     package_ask_check(actor=actor, organization=organization)
+    package = package_queue(
+        organization=organization,
+        start=start,
+        end=end,
+        serials=serials,
+        deployment_ids=deployment_ids,
+        kinds=kinds,
+        series=series,
+        wanted=wanted,
+        is_local=is_local,
+        is_clean=is_clean,
+        asked_by=actor.user,
+        asked_by_name=actor.name,
+    )
+    audit(
+        actor, package, "package.ask", stations=len(package.station_ids), start=start.isoformat(), end=end.isoformat()
+    )
+    return package
+
+
+@transaction.atomic
+def package_queue(
+    *,
+    organization: Organization,
+    start: datetime,
+    end: datetime,
+    serials: Collection[str],
+    deployment_ids: Collection[int],
+    kinds: Collection[str],
+    series: Collection[str],
+    wanted: str,
+    is_local: bool,
+    is_clean: bool,
+    asked_by: User | None,
+    asked_by_name: str,
+    station_ids: Collection[int] = (),
+) -> DataPackage:
+    """Queue a package; whoever calls has checked who may. `station_ids` instead of serials: stations chosen before."""
     organization_lock(organization)
     _room_check(organization)
     if wanted not in [*Format]:
         raise InvalidInput(_("There is no format %(format)s.") % {"format": repr(wanted[:20])}, field="format")
-    chosen, chosen_deployments = stations_chosen(
-        organization=organization, serials=serials, deployment_ids=deployment_ids
+    chosen, chosen_deployments = (
+        (list(station_ids), [])
+        if station_ids
+        else stations_chosen(organization=organization, serials=serials, deployment_ids=deployment_ids)
     )
     terms = terms_of(organization)
     question = PackageQuestion(
@@ -72,8 +113,8 @@ def package_ask(
     question_check(question)
     package = DataPackage.objects.create(
         organization=organization,
-        asked_by=actor.user,
-        asked_by_name=actor.name[:150],
+        asked_by=asked_by,
+        asked_by_name=asked_by_name[:150],
         asked_at=clock.now(),
         station_ids=list(question.station_ids),
         deployment_ids=list(question.deployment_ids),
@@ -88,7 +129,6 @@ def package_ask(
         citation=terms.citation,
         name=secrets.token_hex(16),
     )
-    audit(actor, package, "package.ask", stations=len(chosen), start=start.isoformat(), end=end.isoformat())
     job_ask(MAKE_JOB)
     return package
 

@@ -152,6 +152,13 @@ class Postgres:
         password = self.secrets[f"postgres_{login}"]
         return f"postgres://roost_{login}:{password}@{self.host}:{self.ports['postgres']}/{database}"
 
+    @property
+    def superuser_url(self) -> str:
+        """The superuser's URL, for the few commands that make logins."""
+        return (
+            f"postgres://{SUPERUSER}:{self.secrets['postgres_superuser']}@{self.host}:{self.ports['postgres']}/postgres"
+        )
+
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
         """Connect as the superuser of the cluster."""
         return psycopg.connect(
@@ -276,6 +283,11 @@ class Postgres:
                             sql.Identifier(role), sql.Identifier(setting), sql.Literal(value)
                         )
                     )
+            # Logins of analysts have no business in the databases that came with the server.
+            for database in ("postgres", "template1"):
+                name = sql.Identifier(database)
+                connection.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(name))
+                connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(OWNER)))
             exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
             if exists is None:
                 connection.execute(

@@ -88,9 +88,10 @@ def test_every_command_of_a_page_is_taken(page, server, capsys):
             parse_command(agent_app, rest)
         elif program == "docker":
             check_docker_command(rest[1:])
-        elif rest[0] == "card":
-            # Only parsed: it needs a card.
-            load_command_class(get_commands()["card"], "card").create_parser("roost", "card").parse_args(rest[1:])
+        elif rest[0] == "card" or rest[:2] == ["manage", "analyst"]:
+            # Only parsed: it needs a card, or a superuser's login of the database.
+            command, *rest = rest[rest[0] == "manage" :]
+            load_command_class(get_commands()[command], command).create_parser("roost", command).parse_args(rest)
         elif rest[0] in DJANGO_WORDS:
             assert server(rest) == 0, (words, capsys.readouterr())
         elif rest[:2] == ["manage", "makemessages"]:

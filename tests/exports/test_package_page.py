@@ -3,7 +3,9 @@
 import pytest
 from django.test import Client
 from exports.conftest import MAY
+from people import station_of
 
+from fleet.deployments.models import Deployment, Site
 from fleet.exports.making import packages_make
 from fleet.exports.models import DataPackage, DataTerms
 
@@ -86,6 +88,26 @@ def test_a_wrong_question_stays_in_the_form(station, viewer):
     assert not DataPackage.objects.exists()
     page = asked(client_of(viewer), series="nothing")
     assert "None of these stations has a series" in page.text
+
+
+def test_a_site_means_the_deployments_there(station, institute, elsewhere, viewer):
+    client = client_of(viewer)
+    other = station_of(institute)
+    page = asked(client, site="Old Cut", stations=[other.serial])
+    assert "No chosen station was at Old Cut in this period." in page.text
+    page = asked(client, site="Old Cut", start="2020-05-01", end="2020-06-30")
+    assert "No station was at Old Cut in this period." in page.text
+    Site.objects.create(organization=elsewhere, name="Theirs")
+    assert "Theirs" not in asked(client, site="Theirs").text.replace("Theirs is not one of", "")
+    assert not DataPackage.objects.exists()
+    for more in ({}, {"stations": [station.serial]}):
+        asked(client, site="Old Cut", **more)
+        package = DataPackage.objects.latest("pk")
+        assert package.deployment_ids == list(
+            Deployment.objects.filter(site__name="Old Cut").values_list("pk", flat=True)
+        )
+    Site.objects.bulk_create(Site(organization=institute, name=f"Site {number}") for number in range(100))
+    assert "Institute has no site" in asked(client, site="Nowhere").text
 
 
 def test_the_terms_are_the_owners_choice(station, viewer, owner):

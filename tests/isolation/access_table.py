@@ -298,6 +298,13 @@ TABLE: dict[str, Row] = {
     # It is not made, so there is no file.
     "package-download": row(GET=VIEWER, may_be_absent=True),
     "package-remove": row(POST=OPERATOR),
+    "package-schedules": row(
+        GET=VIEWER,
+        POST=OPERATOR,
+        body={"name": "New", "every": "day", "target": "page", "kinds": "events", "wanted": "csv"},
+    ),
+    "package-schedule": SEEN,
+    "package-schedule-remove": row(POST=OPERATOR),
     "organization-audit": row(GET=OWNER, queries=({"who": "$username"}, {"subject": "$serial"})),
     "organization-audit-csv": row(GET=OWNER),
     # API.
@@ -388,6 +395,7 @@ TABLE: dict[str, Row] = {
     "api:readings-file": row(GET=VIEWER, params={"name": "series"}),
     "api:detections": SEEN,
     "api:detections-file": SEEN,
+    "api:rows-file": row(GET=VIEWER, params={"kind": "=readings", "ending": "=csv"}),
     "api:positions": SEEN,
     "api:events": SEEN,
     "api:files": SEEN,
@@ -436,6 +444,9 @@ TABLE: dict[str, Row] = {
     "api:export": row(GET=VIEWER, DELETE=OPERATOR),
     # It is not made, so there is no file.
     "api:export-file": row(GET=VIEWER, may_be_absent=True),
+    "api:export-schedules": row(GET=VIEWER, POST=OPERATOR, body={"name": "New", "every": "day"}),
+    "api:export-schedule": row(GET=VIEWER, DELETE=OPERATOR),
+    "api:export-schedule-parts": SEEN,
     # A key cannot create keys.
     "api:keys": row(GET=VIEWER, POST=OWNER, body={"name": "New"}, people_only=True),
     "api:key": row(GET=OWNER, DELETE=OWNER),

@@ -21,7 +21,7 @@ from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.deployments.models import Deployment, Room, Site
-from fleet.exports.models import DataPackage
+from fleet.exports.models import DataPackage, PackageSchedule, ScheduledPart
 from fleet.files.models import FileMove, FileRevision, StationFile, StoredContent, StoredFile, Upload
 from fleet.files.photos import photo_add
 from fleet.holdings.models import HeldFile, StationHolding
@@ -100,6 +100,7 @@ NUMBERS = (
     "destination_id",
     "incident_id",
     "package_id",
+    "schedule_id",
     "backfill_id",
     "difference_id",
     "motus_upload_id",
@@ -301,6 +302,11 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
         start_at=moment - timedelta(days=1), end_at=moment, format="csv", citation=word, reason=word,
         name=uuid.uuid4().hex, state="failed",
     )  # fmt: skip
+    schedule = PackageSchedule.objects.create(
+        organization=organization, name=word, every="month", target="page", created_by_name=word, created_at=moment,
+        kinds=["events"], format="csv", next_start=moment,
+    )  # fmt: skip
+    ScheduledPart.objects.create(schedule=schedule, start_at=moment, end_at=moment, reason=word, place=word)
     arrival = Newcomer.objects.create(
         way="arrival", organization=organization, serial=serial_new(), hardware={"model": word}, arrived_at=moment,
         secret_hash=uuid.uuid4().hex, asked_at=moment, expires_at=moment + timedelta(days=30),
@@ -323,6 +329,7 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
         "room_id": str(room.pk),
         "deployment_id": str(deployment.pk),
         "package_id": str(package.pk),
+        "schedule_id": str(schedule.pk),
     }
 
 

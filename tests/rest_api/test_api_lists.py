@@ -12,7 +12,7 @@ from people import Role, key_of, person
 from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.models import AuditEntry
-from fleet.exports.models import DataPackage
+from fleet.exports.models import DataPackage, PackageSchedule
 from fleet.ingest.models import Backfill, QuarantinedMessage, QuarantineReplay
 from fleet.organizations.models import ApiKey, Invitation, Membership
 from fleet.stations.keys import api_key_create
@@ -30,6 +30,7 @@ LISTS = {
     "invitations": ("organizations/institute/invitations", ("created_at", "expires_at", "email"), "id"),
     "keys": ("organizations/institute/keys", ("created_at", "name", "last_used_at", "expires_at"), "prefix"),
     "exports": ("organizations/institute/exports", ("asked_at", "rows"), "id"),
+    "export_schedules": ("organizations/institute/export-schedules", ("created_at", "name"), "id"),
     "audit": ("organizations/institute/audit", ("at", "who", "action", "subject"), "detail"),
     "backfills": ("stations/{serial}/backfills", ("asked_at",), "id"),
     "commands": ("stations/{serial}/commands", ("issued_at", "expires_at", "closed_at", "name", "state"), "id"),
@@ -70,9 +71,8 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
         elif name == "keys":
             key, _secret = api_key_create(organization=institute, name=f"key {n % 2}", is_read_only=True)
             ApiKey.objects.filter(pk=key.pk).update(created=at, last_used_at=some, expiry_date=some)
-        elif name == "exports":
-            told = {"station_ids": [station.pk], "kinds": ["events"], "start_at": NOON, "end_at": at, "name": f"x{n}"}
-            DataPackage.objects.create(organization=institute, asked_at=at, rows=n % 2, format="csv", **told)
+        elif name.startswith("export"):
+            exports_make(name, institute, station, n, at)
         elif name == "backfills":
             told = {"due_at": NOON, "newest_id": 1, "state": "failed", "stored_all": 1, "octets_all": 1}
             Backfill.objects.create(station=station, asked_at=at, **told)
@@ -103,6 +103,16 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
             # Some happened in the future, so they are sorted by their time of receipt.
             told = {"occurred_at": NOON + timedelta(days=n % 5), "received_at": at, "name": f"e{n % 2}", "line": n // 2}
             StationEvent.objects.create(station=station, source="all" if n % 2 else "", data={"n": n}, **told)
+
+
+def exports_make(name: str, institute, station, n: int, at) -> None:
+    """Create one row of the lists about data packages."""
+    if name == "exports":
+        told = {"station_ids": [station.pk], "kinds": ["events"], "start_at": NOON, "end_at": at, "name": f"x{n}"}
+        DataPackage.objects.create(organization=institute, asked_at=at, rows=n % 2, format="csv", **told)
+    else:
+        told = {"every": "day", "target": "page", "kinds": ["events"], "format": "csv", "next_start": NOON}
+        PackageSchedule.objects.create(organization=institute, name=f"s{n}", created_at=at, **told)
 
 
 def walked(asker, address: str, **query: object) -> list[dict]:

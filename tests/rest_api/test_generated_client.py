@@ -22,6 +22,8 @@ GENERATOR = REPOSITORY / "requirements" / "client.txt"
 CONFIGURATION = """content_type_overrides:
   image/jpeg: application/octet-stream
   application/zip: application/octet-stream
+  application/x-ndjson: application/octet-stream
+  application/vnd.apache.parquet: application/octet-stream
   application/offset+octet-stream: application/octet-stream
 """
 USE = Path(__file__).with_name("use_generated_client.py")

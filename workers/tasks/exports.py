@@ -1,11 +1,13 @@
-"""Export tasks: make data packages, and end those whose time is over."""
+"""Export tasks: make data packages, end those whose time is over, work on those that repeat; end long analyses."""
 
 from typing import Any
 
 from celery import shared_task
 
 from fleet.core import clock
+from fleet.exports.analysts.services import analyses_end
 from fleet.exports.making import MAKING_MOST, packages_make
+from fleet.exports.schedules.work import schedules_work
 from fleet.exports.services import MAKE_JOB
 from fleet.exports.sweeping import packages_sweep
 
@@ -24,3 +26,16 @@ def make_packages(**_: Any) -> None:
 def sweep_packages(**_: Any) -> None:
     """End packages whose time is over, or whose stations have left."""
     packages_sweep(moment=clock.now())
+
+
+# It may send a file of gigabytes. A step that was interrupted is done once more.
+@shared_task(name="exports.work_schedules", acks_late=False, time_limit=3_600, soft_time_limit=3_500)
+def work_schedules(**_: Any) -> None:
+    """Do what is due for packages that repeat."""
+    schedules_work(moment=clock.now())
+
+
+@shared_task(name="exports.end_analyses")
+def end_analyses(**_: Any) -> None:
+    """End statements of analysts that take too long."""
+    analyses_end()

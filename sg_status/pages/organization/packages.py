@@ -108,7 +108,7 @@ def remove(request: HttpRequest, viewer: Viewer, slug: str, package_id: int) -> 
 
 def _ask(request: HttpRequest, viewer: Viewer, found: Organization, form: PackageForm) -> bool:
     try:
-        package_ask(actor=viewer, organization=found, **form.question())
+        package_ask(actor=viewer, organization=found, **form.question(found))
     except Forbidden:
         raise
     except DomainError as error:

@@ -1,10 +1,9 @@
-"""`manage export`: write a data package to a folder."""
+"""`manage export`: write a data package to a folder, and packages that repeat."""
 
 import argparse
 import shutil
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from django.utils.translation import gettext as _
 from fleet.core.command_line import WordCommand
 from fleet.core.errors import Conflict
 from fleet.exports.descriptor import LICENCES
+from fleet.exports.management.schedule_words import moment_read, schedules_declare
 from fleet.exports.package import PackageWritten, Progress, package_write
 from fleet.exports.question import KINDS, Format, PackageQuestion, question_check, stations_chosen
 from fleet.exports.target import FolderTarget
@@ -35,13 +35,16 @@ class Command(WordCommand):
         word.add_argument("--deployment", action="append", default=[], type=int, metavar="NUMBER", help="repeatable")
         word.add_argument("--kind", action="append", default=[], choices=KINDS, help="repeatable; default: all")
         word.add_argument("--series", action="append", default=[], metavar="NAME", help="repeatable; default: all")
-        word.add_argument("--from", dest="start", required=True, type=_moment, metavar="TIME", help="UTC, inclusive")
-        word.add_argument("--to", dest="end", required=True, type=_moment, metavar="TIME", help="UTC, exclusive")
+        word.add_argument(
+            "--from", dest="start", required=True, type=moment_read, metavar="TIME", help="UTC, inclusive"
+        )
+        word.add_argument("--to", dest="end", required=True, type=moment_read, metavar="TIME", help="UTC, exclusive")
         word.add_argument("--format", choices=[*Format], default=Format.CSV.value)
         word.add_argument("--local", action="store_true", help="also the time on the clock at the place")
         word.add_argument("--clean", action="store_true", help="leave out rows with a mark of doubt")
         word.add_argument("--licence", choices=[*LICENCES], default="")
         word.add_argument("--citation", default="", metavar="TEXT")
+        schedules_declare(self, add)
 
     def package_write(self, options: Options) -> None:
         """Write one package. A folder of that name exists only once the package is whole."""
@@ -113,11 +116,3 @@ def _row(folder: Path, done: PackageWritten) -> dict[str, Any]:
         for one in done.files
     ]
     return {"folder": str(folder), "stations": len(done.station_ids), "rows": done.rows, "files": files}
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: write it as 2026-05-01 or 2026-05-01T12:30") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
