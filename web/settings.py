@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "fleet.alerts",
     "fleet.sync",
     "fleet.exports",
+    "fleet.forward",
     "fleet.holdings",
     "fleet.ingest",
     "rest_api",

@@ -31,6 +31,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-mails": _every(30.0, "core.sweep_mails"),
     "end-rotations": _every(30.0, "stations.end_rotations"),
     "sweep-photos": _every(3_600.0, "files.sweep_photos"),
+    "forward": _every(10.0, "forward.run_lanes"),
+    "prune-feed": _every(600.0, "forward.prune_feed"),
     "make-packages": _every(60.0, "exports.make_packages"),
     "sweep-packages": _every(600.0, "exports.sweep_packages"),
     "work-schedules": _every(60.0, "exports.work_schedules"),

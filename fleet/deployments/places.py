@@ -66,6 +66,11 @@ def place_is_open(*, deployment: Deployment, moment: datetime) -> bool:
     return deployment.location != Deployment.Location.BLURRED and _hidden_reason(deployment, moment) is None
 
 
+def place_is_withheld(*, deployment: Deployment, moment: datetime) -> bool:
+    """Whether everybody else may know nothing of the place, not even about where it is."""
+    return _hidden_reason(deployment, moment) is not None
+
+
 def _hidden_reason(deployment: Deployment, moment: datetime) -> str | None:
     """Why nothing at all is shown; None if something is."""
     if not deployment.is_public:

@@ -52,6 +52,8 @@ NAMES = (
     ),
     # psycopg, pika, py-amqp and Celery
     *("auto_decode", "autocommit", "beat_schedule", "bytes_recv", "include_if", "read_frame", "*_timeout", "Transport"),
+    # paho-mqtt
+    *("_create_socket_connection", "on_connect", "on_disconnect", "on_publish"),
     "pytest_*",
     # the registries that are folders
     *("ADAPTER", "CHECKS_OF_THE_DOMAIN", "CONTRACT", "HANDLER", "RULE", "SOURCE"),

@@ -94,6 +94,7 @@ def test_nothing_that_is_written_becomes_markup_or_script(browser, processes):
         "commands",
         "files",
         "alerts",
+        "forward",
         "sync",
         "ingest",
     )

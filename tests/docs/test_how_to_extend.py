@@ -21,6 +21,10 @@ from message_queue.contracts.commands import command_contracts
 from station_agent.commands import handlers
 assert "identify" in command_contracts() and "identify" in handlers()
 """,
+    "add-a-forwarder": """
+from fleet.forward.kinds import kinds
+assert "buoys" in kinds() and kinds()["buoys"].secret_names == {"token"}
+""",
     "add-a-language": """
 from django.conf import settings
 from django.utils import translation

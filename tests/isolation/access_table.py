@@ -305,6 +305,33 @@ TABLE: dict[str, Row] = {
     ),
     "package-schedule": SEEN,
     "package-schedule-remove": row(POST=OPERATOR),
+    "organization-forwarders": row(GET=VIEWER),
+    "forwarder-add": row(
+        GET=OWNER,
+        POST=OWNER,
+        params={"kind": "=webhook"},
+        body={
+            "name": "new",
+            "reach": "stations",
+            "stations": "$serial",
+            "setting_url": "https://example.org/hook",
+            "setting_secret": "whsec_" + "QUJD" * 8,
+        },
+    ),
+    "organization-forwarder": row(GET=VIEWER, POST=OPERATOR, body={"do": "pause"}),
+    "forwarder-backfill": row(POST=OPERATOR, body={"start": "2026-05-01T00:00"}),
+    "forwarder-change": row(
+        GET=OWNER,
+        POST=OWNER,
+        body={
+            "name": "new",
+            "reach": "stations",
+            "stations": "$serial",
+            "setting_url": "https://example.org/hook",
+            "setting_secret": "whsec_" + "QUJD" * 8,
+        },
+    ),
+    "forwarder-remove": row(GET=OWNER, POST=OWNER),
     "organization-audit": row(GET=OWNER, queries=({"who": "$username"}, {"subject": "$serial"})),
     "organization-audit-csv": row(GET=OWNER),
     # API.

@@ -24,6 +24,7 @@ from fleet.deployments.models import Deployment, Room, Site
 from fleet.exports.models import DataPackage, PackageSchedule, ScheduledPart
 from fleet.files.models import FileMove, FileRevision, StationFile, StoredContent, StoredFile, Upload
 from fleet.files.photos import photo_add
+from fleet.forward.models import Forwarder, ForwardNote, GivenId, RefusedRow
 from fleet.holdings.models import HeldFile, StationHolding
 from fleet.ingest.models import Backfill, BackfillFile, QuarantinedMessage, QuarantineReplay
 from fleet.organizations.invitations import invitation_create
@@ -101,6 +102,7 @@ NUMBERS = (
     "incident_id",
     "package_id",
     "schedule_id",
+    "forwarder_id",
     "backfill_id",
     "difference_id",
     "motus_upload_id",
@@ -330,7 +332,23 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
         "deployment_id": str(deployment.pk),
         "package_id": str(package.pk),
         "schedule_id": str(schedule.pk),
+        "forwarder_id": str(_forwarder_make(word, organization, station)),
     }
+
+
+def _forwarder_make(word: str, organization: Organization, station: Station) -> int:
+    """Create a forwarder with a refused row, a note of what arrived, and an id that the receiver gave."""
+    moment = clock.now()
+    forwarder = Forwarder.objects.create(
+        organization=organization, kind="webhook", name=word, settings={"url": f"https://example.org/{word}"},
+        station_ids=[station.pk], added_at=moment, added_by_name=word, after_xact=0, answer=word, answered_at=moment,
+        failing_since=moment, next_try_at=moment + timedelta(hours=1),
+    )  # fmt: skip
+    series = Series.objects.create(station=station, name=f"{word}/refused", created_at=moment)
+    RefusedRow.objects.create(forwarder=forwarder, series=series, occurred_at=moment, reason=word, refused_at=moment)
+    GivenId.objects.create(forwarder=forwarder, key=word, there=word)
+    ForwardNote.objects.create(organization=organization, xact=1, received_at=moment, series_ids=[series.pk], hours=[1])
+    return forwarder.pk
 
 
 def _sorting_make(word: str, organization: Organization, station: Station) -> Mapping[str, str]:

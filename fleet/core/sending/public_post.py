@@ -1,4 +1,4 @@
-"""HTTP POST to a URL that a user entered: only to public addresses, without redirects, with one deadline for everything.
+"""HTTP requests to a URL that a user entered: only to public addresses, without redirects, with one deadline for all.
 
 The name is resolved once, and the connection goes to an address that was checked: a name that resolves to something
 else a moment later cannot lead into the server's own network.
@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
@@ -31,6 +32,15 @@ _TRANSLATED = ip_network("64:ff9b::/96")
 
 #: The result of `socket.getaddrinfo`: the last of each entry is an address and a port.
 _Resolved = Sequence[tuple[Any, Any, int, str, tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class PublicAnswer:
+    """An answer: its status, its headers with names in lower case, and the beginning of its body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
 
 
 class PostRefused(Exception):
@@ -67,14 +77,34 @@ def public_post(url: str, *, body: bytes, headers: Mapping[str, str]) -> int:
 
     Raises `PostRefused`, `PostUnsent` and `PostBroken`.
     """
+    return public_request("POST", url, body=body, headers=headers).status
+
+
+def public_request(
+    method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, answer_most: int = 0
+) -> PublicAnswer:
+    """Send a request; read at most `answer_most` bytes of the answer's body.
+
+    Raises `PostRefused`, `PostUnsent` and `PostBroken`.
+    """
     parsed = _url_read(url)
-    addresses = _addresses(parsed)
+    addresses = _addresses(parsed.raw_host.decode(), parsed.port or (443 if parsed.scheme == "https" else 80))
     try:
-        return asyncio.run(_post(parsed, addresses, body, headers))
+        return asyncio.run(_send(method, parsed, addresses, body, headers, answer_most))
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise PostUnsent(f"{parsed.host} cannot be reached: {_words(error)}") from error
     except (httpx.HTTPError, TimeoutError) as error:
         raise PostBroken(f"{parsed.host} did not answer properly: {_words(error)}") from error
+
+
+def public_addresses(host: str, port: int) -> list[str]:
+    """Resolve a name once, for protocols other than HTTP: the addresses that Roost may connect to.
+
+    Raises `PostRefused` and `PostUnsent`.
+    """
+    if 0 < port < _LOW_PORTS_END and port not in _LOW_PORTS:
+        raise PostRefused(_("Roost does not send to this port: use 80, 443, or one from 1024 on."))
+    return _addresses(host, port)
 
 
 def _url_read(url: str) -> httpx.URL:
@@ -99,17 +129,16 @@ def _url_read(url: str) -> httpx.URL:
     return parsed
 
 
-def _addresses(url: httpx.URL) -> list[str]:
+def _addresses(host: str, port: int) -> list[str]:
     """Resolve the name, and return the addresses that Roost may connect to."""
-    host, port = url.raw_host.decode(), url.port or (443 if url.scheme == "https" else 80)
     try:
         found = _resolve(host, port)
     except (OSError, UnicodeError) as error:
-        raise PostUnsent(f"The name {url.host} cannot be resolved: {_words(error)}") from error
+        raise PostUnsent(f"The name {host} cannot be resolved: {_words(error)}") from error
     resolved = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     allowed = [address for address in resolved if "%" not in address and _is_allowed(ip_address(address))]
     if not allowed:
-        raise PostRefused(_private_words(url.host))
+        raise PostRefused(_private_words(host))
     return allowed[:_ADDRESSES_MOST]
 
 
@@ -130,7 +159,14 @@ def _resolve(host: str, port: int) -> _Resolved:
         raise OSError(f"no answer within {_RESOLVE_S:g} s") from error
 
 
-async def _post(url: httpx.URL, addresses: list[str], body: bytes, headers: Mapping[str, str]) -> int:
+async def _send(
+    method: str,
+    url: httpx.URL,
+    addresses: list[str],
+    body: bytes | None,
+    headers: Mapping[str, str],
+    answer_most: int,
+) -> PublicAnswer:
     host = url.raw_host.decode()
     async with (
         asyncio.timeout(_TOTAL_S),
@@ -140,10 +176,10 @@ async def _post(url: httpx.URL, addresses: list[str], body: bytes, headers: Mapp
     ):
         for number, address in enumerate(addresses, start=1):
             request = client.build_request(
-                "POST",
+                method,
                 url.copy_with(host=address),
                 content=body,
-                headers={**headers, "Host": url.netloc.decode()},
+                headers={"Accept-Encoding": "identity", **headers, "Host": url.netloc.decode()},
                 # The certificate is checked against the name, not the address.
                 extensions={"sni_hostname": host},
             )
@@ -153,10 +189,22 @@ async def _post(url: httpx.URL, addresses: list[str], body: bytes, headers: Mapp
                 if number == len(addresses):
                     raise
                 continue
-            status = answer.status_code
-            await answer.aclose()
-            return status
+            try:
+                return PublicAnswer(answer.status_code, answer.headers, await _beginning(answer, answer_most))
+            finally:
+                await answer.aclose()
     raise AssertionError("unreachable")
+
+
+async def _beginning(answer: httpx.Response, most: int) -> bytes:
+    """The beginning of the body. It is asked for uncompressed: a small answer could unpack to a huge one."""
+    read = bytearray()
+    if most:
+        async for part in answer.aiter_raw(65_536):
+            read += part
+            if len(read) >= most:
+                break
+    return bytes(read[:most])
 
 
 def _is_allowed(address: IPv4Address | IPv6Address) -> bool:
@@ -176,7 +224,7 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _private_words(host: str) -> str:
-    return _("%(host)s is not on the public internet, and this server does not send alerts to private addresses.") % {
+    return _("%(host)s is not on the public internet, and this server does not send to private addresses.") % {
         "host": host[:100]
     }
 

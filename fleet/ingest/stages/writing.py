@@ -6,6 +6,7 @@ from fleet.ingest.memory.dirty_hours import HOUR
 from fleet.ingest.round import Round
 from fleet.ingest.stages.contact import contacts_write
 from fleet.ingest.stages.files import files_write
+from fleet.ingest.stages.forwarding import notes_write, organizations_fed
 from fleet.ingest.stages.latest_words import said_write
 from fleet.ingest.stages.metering import Counter, metering_write
 from fleet.ingest.stages.newest import hours_write, newest_write, tags_write
@@ -23,12 +24,14 @@ def write_facts(work: Round) -> None:
         station_id: Counter(row.data_counter, row.data_sent, row.data_received)
         for station_id, row in work.contacts.items()
     }
+    fed = organizations_fed(work.heard.values(), batch)
     with database.pipeline():
         newest_write(batch)
         hours_write(batch)
         work.memory.noted.write(batch.dirty)
         heard = {(station_id, start // HOUR) for station_id, start, _port, _kind in batch.hours}
         work.memory.heard.write(work.memory.noted.fresh, heard, work.moment)
+        notes_write(batch, fed)
         files_write(batch)
         streams_write(streams.states(), work.moment)
         unsequenced_write(batch.unsequenced, work.moment)

@@ -1,0 +1,1 @@
+"""Forwarders: what an organization's stations measured, sent on to other places."""

@@ -1,0 +1,271 @@
+"""The feed: which rows arrived for an organization, in an order that no late commit can disturb.
+
+Ingest writes a note in the transaction of the rows. Ids of rows and notes are given, and moments taken, before the
+commit, so a cursor over them would pass rows that commit later. Notes are therefore read in the order of their
+transactions' ids, and only up to the oldest transaction that still runs: all earlier ones have ended, and no later one
+gets a smaller id.
+
+A note says series, hours, and the moment of receipt that its rows share; the rows themselves are read from their table.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models import F, Q, QuerySet
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.spoken import stamp_words
+from fleet.forward.models import Forwarder, ForwardNote
+
+#: Notes, and hours of series in them, that are sent as one chunk.
+CHUNK_NOTES, CHUNK_HOURS = 200, 5_000
+#: Hours of series that one query reads.
+_SLICE = 100
+#: Beyond these, an organization's oldest notes are removed, and forwarders that still want them stop.
+KEPT: Final = timedelta(days=30)
+NOTES_MOST: Final = 1_000_000
+_HOUR_S = 3_600
+_Y2000_S = 946_684_800
+_EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+
+# OFFSET 0 forces a lookup by key for each hour, whatever the planner believes about the table.
+_ROWS = """
+SELECT r.series_id, r.occurred_at, r.received_at, r.value, r.flags
+FROM unnest(%s::bigint[], %s::int[]) AS p(series_id, hour)
+CROSS JOIN LATERAL (
+    SELECT * FROM telemetry_reading r WHERE r.series_id = p.series_id
+    AND r.occurred_at >= timestamptz '2000-01-01 00:00:00+00' + p.hour * interval '1 hour'
+    AND r.occurred_at < timestamptz '2000-01-01 00:00:00+00' + (p.hour + 1) * interval '1 hour'
+    AND r.received_at = ANY(%s::timestamptz[]) OFFSET 0
+) r
+WHERE (r.series_id, r.occurred_at) > (%s, %s::timestamptz) ORDER BY 1, 2 LIMIT %s
+"""
+# The snapshot, and with it the newest transaction that counts, is taken before the running ones are looked at: one that
+# is in neither has ended. A snapshot's own oldest one would also wait for other databases of the server.
+_SETTLED = """
+SELECT s.top - coalesce(max(r.before), 0) FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS top) s
+LEFT JOIN LATERAL (
+    SELECT (s.top - a.backend_xid::text::bigint) & 4294967295 AS before FROM pg_stat_activity a
+    WHERE a.datname = current_database() AND a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid()
+) r ON r.before < 2147483648
+GROUP BY s.top
+"""
+
+
+class StoredRow(NamedTuple):
+    """A reading as it is stored."""
+
+    series_id: int
+    occurred_at: datetime
+    received_at: datetime
+    value: float
+    flags: int
+
+
+class Chunk(NamedTuple):
+    """Some notes: where they end, their hours of series in order, and the moments of receipt of their rows."""
+
+    upto: tuple[int, int]
+    hours: Sequence[tuple[int, int]]
+    moments: Sequence[datetime]
+
+
+def feed_start() -> int:
+    """The place in the feed from which a forwarder that is added now reads."""
+    with connection.cursor() as cursor:
+        return _settled(cursor)
+
+
+def chunk_next(forwarder: Forwarder) -> Chunk | None:
+    """The notes that are being sent, or the next ones; None if nothing more is certain to be complete."""
+    after = (forwarder.after_xact, forwarder.after_id)
+    if forwarder.upto_xact is not None and forwarder.upto_id is not None:
+        return _chunk(forwarder, after, (forwarder.upto_xact, forwarder.upto_id))
+    with connection.cursor() as cursor:
+        settled = _settled(cursor)
+        cursor.execute(
+            "SELECT xact, id, cardinality(series_ids) FROM forward_forwardnote WHERE organization_id = %s "
+            "AND (xact, id) > (%s, %s) AND xact < %s ORDER BY xact, id LIMIT %s",
+            [forwarder.organization_id, *after, settled, CHUNK_NOTES],
+        )
+        found = cursor.fetchall()
+    if not found:
+        return None
+    hours, upto = 0, found[0][:2]
+    for xact, number, count in found:
+        hours += count
+        if hours > CHUNK_HOURS:
+            break
+        upto = (xact, number)
+    return _chunk(forwarder, after, upto)
+
+
+def chunk_rows(chunk: Chunk, *, series: int | None, moment: datetime | None, most: int) -> list[StoredRow]:
+    """At most so many rows of a chunk, those after a row of it, in order of series and time."""
+    found: list[StoredRow] = []
+    since = (series or 0, moment or _EARLIEST)
+    hours = [one for one in chunk.hours if series is None or one >= (series, _hour_of(since[1]))]
+    for begin in range(0, len(hours), _SLICE):
+        some = hours[begin : begin + _SLICE]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _ROWS,
+                [[one[0] for one in some], [one[1] for one in some], list(chunk.moments), *since, most - len(found)],
+            )
+            found += [StoredRow(*row) for row in cursor.fetchall()]
+        if len(found) >= most:
+            break
+        if found:
+            since = (found[-1].series_id, found[-1].occurred_at)
+    return found
+
+
+def stored_after(
+    *, series_id: int, after: datetime | None, start: datetime, end: datetime, most: int
+) -> list[StoredRow]:
+    """Rows of one series between two moments of the station's clock, after a row, in order of time."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT series_id, occurred_at, received_at, value, flags FROM telemetry_reading WHERE series_id = %s "
+            "AND occurred_at >= %s AND occurred_at < %s AND (%s::timestamptz IS NULL OR occurred_at > %s) "
+            "ORDER BY occurred_at LIMIT %s",
+            [series_id, start, end, after, after, most],
+        )
+        return [StoredRow(*row) for row in cursor.fetchall()]
+
+
+def stored_at(keys: Collection[tuple[int, datetime]]) -> dict[tuple[int, datetime], StoredRow]:
+    """The rows with these keys, as far as they are still there."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.series_id, r.occurred_at, r.received_at, r.value, r.flags FROM telemetry_reading r "
+            "JOIN unnest(%s::bigint[], %s::timestamptz[]) AS k(series_id, occurred_at) USING (series_id, occurred_at)",
+            [[key[0] for key in keys], [key[1] for key in keys]],
+        )
+        rows = [StoredRow(*row) for row in cursor.fetchall()]
+    return {(row.series_id, row.occurred_at): row for row in rows}
+
+
+def waiting_since(forwarders: Collection[Forwarder]) -> dict[int, datetime]:
+    """Since when the oldest note waits that a forwarder has not done, by forwarder; without those that wait for none."""
+    if not forwarders:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT f.id, n.noted_at FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) "
+            "AS f(id, organization_id, xact, note) CROSS JOIN LATERAL (SELECT noted_at FROM forward_forwardnote n "
+            "WHERE n.organization_id = f.organization_id AND (n.xact, n.id) > (f.xact, f.note) "
+            "ORDER BY n.xact, n.id LIMIT 1) n",
+            [
+                [one.pk for one in forwarders],
+                [one.organization_id for one in forwarders],
+                [one.after_xact for one in forwarders],
+                [one.after_id for one in forwarders],
+            ],
+        )
+        return dict(cursor.fetchall())
+
+
+@transaction.atomic
+def feed_renumber() -> int:
+    """Make places in the feed valid again after a restore into a server that counts transactions from its beginning.
+
+    Those beyond the present count move below zero, all by the same distance, so they stay in their order and before
+    everything new. Returns how many notes moved.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        top = int(cursor.fetchone()[0])
+    late = Forwarder.objects.filter(Q(after_xact__gt=top) | Q(upto_xact__gt=top))
+    notes = ForwardNote.objects.filter(xact__gt=top)
+    if not late.exists() and not notes.exists():
+        return 0
+    # Nobody sends meanwhile: the lanes' rows are locked.
+    list(Forwarder.objects.select_for_update().order_by("pk").values_list("pk"))
+    places = [*notes.values_list("xact", flat=True), *late.values_list("after_xact", flat=True)]
+    places += [place for place in late.values_list("upto_xact", flat=True) if place is not None]
+    distance = max(places) + 1
+    Forwarder.objects.filter(upto_xact__gt=top).update(upto_xact=F("upto_xact") - distance)
+    Forwarder.objects.filter(after_xact__gt=top).update(after_xact=F("after_xact") - distance)
+    return notes.update(xact=F("xact") - distance)
+
+
+def feed_prune(*, moment: datetime | None = None) -> int:
+    """Remove notes that no forwarder wants any more, and stop forwarders that are too far behind; return the former."""
+    moment = moment or clock.now()
+    gone = 0
+    for organization_id in ForwardNote.objects.order_by().values_list("organization_id", flat=True).distinct():
+        notes = ForwardNote.objects.filter(organization_id=organization_id)
+        ours = Forwarder.objects.filter(organization_id=organization_id, is_fed=True)
+        edge = _edge(organization_id, moment)
+        if edge is not None:
+            _stop_behind(ours, edge, moment)
+        done = ours.order_by("after_xact", "after_id").values_list("after_xact", "after_id").first()
+        unwanted = Q() if done is None else Q(xact__lt=done[0]) | Q(xact=done[0], id__lte=done[1])
+        gone += notes.filter(unwanted).delete()[0]
+    return gone
+
+
+def _chunk(forwarder: Forwarder, after: tuple[int, int], upto: tuple[int, int]) -> Chunk:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT received_at, series_ids, hours FROM forward_forwardnote WHERE organization_id = %s "
+            "AND (xact, id) > (%s, %s) AND (xact, id) <= (%s, %s)",
+            [forwarder.organization_id, *after, *upto],
+        )
+        notes: list[tuple[datetime, list[int], list[int]]] = cursor.fetchall()
+    hours = {pair for _received, series, at in notes for pair in zip(series, at, strict=True)}
+    # A row whose moment was taken moves by microseconds, perhaps into the next hour.
+    hours |= {(series, hour + 1) for series, hour in hours}
+    return Chunk(upto, sorted(hours), sorted({note[0] for note in notes}))
+
+
+def _edge(organization_id: int, moment: datetime) -> tuple[int, int] | None:
+    """The place of the newest note that is too old, or one too many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT xact, id FROM forward_forwardnote WHERE organization_id = %s AND noted_at < %s "
+            "ORDER BY xact DESC, id DESC LIMIT 1",
+            [organization_id, moment - KEPT],
+        )
+        old = cursor.fetchone()
+        cursor.execute(
+            "SELECT xact, id FROM forward_forwardnote WHERE organization_id = %s "
+            "ORDER BY xact DESC, id DESC OFFSET %s LIMIT 1",
+            [organization_id, NOTES_MOST],
+        )
+        found: list[Any] = [place for place in (old, cursor.fetchone()) if place is not None]
+    return max(found) if found else None
+
+
+def _stop_behind(ours: QuerySet[Forwarder], edge: tuple[int, int], moment: datetime) -> None:
+    """Stop forwarders that have not done the notes up to a place, and say since when rows wait."""
+    behind = ours.filter(Q(after_xact__lt=edge[0]) | Q(after_xact=edge[0], after_id__lt=edge[1]))
+    stopped = list(behind.select_related("organization"))
+    since = waiting_since(stopped)
+    for one in stopped:
+        with translation.override(one.organization.language):
+            why = _(
+                "It was too far behind. Rows that arrived since %(moment)s were not sent: start it again, and back-fill "
+                "from there."
+            ) % {"moment": stamp_words(since.get(one.pk, moment))}
+        Forwarder.objects.filter(pk=one.pk).update(
+            is_fed=False, paused_at=moment, paused_why=why, upto_xact=None, upto_id=None, row_series=None, row_at=None
+        )
+
+
+def _settled(cursor: CursorWrapper) -> int:
+    """Transactions with a smaller id have ended: their rows are visible to the next statement, or never will be."""
+    cursor.execute("SELECT pg_stat_clear_snapshot()")
+    cursor.execute(_SETTLED)
+    row = cursor.fetchone()
+    return int(row[0])
+
+
+def _hour_of(moment: datetime) -> int:
+    return int((moment.timestamp() - _Y2000_S) // _HOUR_S)

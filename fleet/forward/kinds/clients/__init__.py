@@ -1,0 +1,1 @@
+"""Protocols that several kinds of receivers share."""

@@ -1,0 +1,168 @@
+"""Forwarders, notes of which rows arrived for them, rows that a receiver refused, and ids that receivers gave."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+from fleet.organizations.models import Organization
+from fleet.telemetry.models import Series
+
+
+class Forwarder(models.Model):
+    """One place to which an organization's readings are sent.
+
+        running ──a person──▶ paused ──a person──▶ running
+           └──the receiver wants no more, fails for weeks, or refuses too much──▶ paused, with the reason
+        any ──it falls too far behind──▶ stopped: its notes are removed; a person starts it again, and back-fills
+
+    Every row that it reads is sent, known there already, kept back, or refused: `rows` is the sum.
+    """
+
+    class Reach(models.TextChoices):
+        """Which stations it covers."""
+
+        ALL = "all"
+        STATIONS = "stations"
+        PUBLIC = "public"
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="forwarders")
+    kind = models.CharField(max_length=32)
+    name = models.CharField(max_length=80)
+    #: The kind's settings by name; the secret ones are in `sealed_secrets`, encrypted with the site's key.
+    settings = models.JSONField(default=dict)
+    sealed_secrets = models.TextField(blank=True, default="")
+    reach = models.CharField(max_length=16, choices=Reach.choices, default=Reach.ALL)
+    #: With `Reach.STATIONS`: their ids. A station that has left the organization is not sent.
+    station_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    #: Shell patterns of series' names such as `health/*`; empty: all.
+    series = ArrayField(models.CharField(max_length=128), default=list, blank=True)
+    #: For each pattern of a series: the name and the unit there, as [pattern, name, unit]; empty means unchanged.
+    names = models.JSONField(default=list, blank=True)
+    #: Whether rows marked as doubtful are kept back.
+    is_clean = models.BooleanField(default=True)
+    added_at = models.DateTimeField()
+    added_by_name = models.CharField(max_length=150, blank=True)
+
+    #: The notes up to this place are done, in the order of transactions. See `fleet.forward.feed`.
+    after_xact = models.BigIntegerField()
+    after_id = models.BigIntegerField(default=0)
+    #: The end of the notes that are being sent, and the last of their rows that is done.
+    upto_xact = models.BigIntegerField(null=True)
+    upto_id = models.BigIntegerField(null=True)
+    row_series = models.BigIntegerField(null=True)
+    row_at = models.DateTimeField(null=True)
+    #: A back-fill in progress: its span by the stations' clocks, and the last row that is done.
+    backfill_from = models.DateTimeField(null=True)
+    backfill_until = models.DateTimeField(null=True)
+    backfill_series = models.BigIntegerField(null=True)
+    backfill_at = models.DateTimeField(null=True)
+
+    rows_sent = models.BigIntegerField(default=0)
+    rows_known = models.BigIntegerField(default=0)
+    rows_kept_back = models.BigIntegerField(default=0)
+    rows_refused = models.BigIntegerField(default=0)
+
+    paused_at = models.DateTimeField(null=True)
+    #: Why Roost paused it; empty if a person did.
+    paused_why = models.TextField(blank=True, default="")
+    #: Whether ingest notes rows for it; not while it is stopped.
+    is_fed = models.BooleanField(default=True)
+    #: Failures in a row, since when, and not before which moment it is tried again.
+    failures = models.IntegerField(default=0)
+    failing_since = models.DateTimeField(null=True)
+    next_try_at = models.DateTimeField(null=True)
+    last_run_at = models.DateTimeField(null=True)
+    last_sent_at = models.DateTimeField(null=True)
+    #: The receiver's last answer as a sentence, and when it came.
+    answer = models.TextField(blank=True, default="")
+    answered_at = models.DateTimeField(null=True)
+    #: Until then one worker has this lane. The number tells a worker that was too slow that another has it now.
+    claimed_until = models.DateTimeField(null=True)
+    claims = models.IntegerField(default=0)
+
+    class Meta:
+        """Names are unique within an organization; an index for ingest, which asks with each batch."""
+
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="forwarder_name_once")]
+        indexes = [models.Index(fields=["organization"], name="forwarder_fed", condition=models.Q(is_fed=True))]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.organization_id, self.name
+
+    @property
+    def rows(self) -> int:
+        """All rows that were read for it."""
+        return self.rows_sent + self.rows_known + self.rows_kept_back + self.rows_refused
+
+
+class ForwardNote(models.Model):
+    """A note by ingest that rows of these series and hours arrived for an organization, in the transaction of the rows.
+
+    `series_ids` and `hours` (since 2000-01-01 UTC) belong together by position. `received_at` is that of the rows.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    #: Without a constraint, which would lock the organization's row with each batch.
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    #: The transaction's id. Ids of notes are given before the commit, so they are no order of commits.
+    xact = models.BigIntegerField()
+    received_at = models.DateTimeField()
+    series_ids = ArrayField(models.BigIntegerField())
+    hours = ArrayField(models.IntegerField())
+    noted_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        """Read by organization, in the order of transactions."""
+
+        indexes = [models.Index(fields=["organization", "xact", "id"], name="forward_note_order")]
+
+    def __str__(self) -> str:
+        return f"{self.organization_id} {self.xact} {self.id}"
+
+
+class RefusedRow(models.Model):
+    """A row that the receiver refused for itself, set aside so that the others go on.
+
+    refused ──a person has it sent again──▶ waiting ──▶ deleted (taken), or refused again
+       └──a person discards it──▶ deleted; it stays counted as refused
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    forwarder = models.ForeignKey(Forwarder, on_delete=models.CASCADE, related_name="refused")
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="+")
+    occurred_at = models.DateTimeField()
+    reason = models.TextField()
+    refused_at = models.DateTimeField()
+    #: A person wants it sent again.
+    is_waiting = models.BooleanField(default=False)
+
+    class Meta:
+        """One row per reading."""
+
+        constraints = [models.UniqueConstraint(fields=["forwarder", "series", "occurred_at"], name="refused_row_once")]
+
+    def __str__(self) -> str:
+        return f"{self.series_id} {self.occurred_at}"
+
+
+class GivenId(models.Model):
+    """An id that a receiver gave to something of ours, such as a station or series, so that it is created once."""
+
+    id = models.BigAutoField(primary_key=True)
+    forwarder = models.ForeignKey(Forwarder, on_delete=models.CASCADE, related_name="given_ids")
+    #: What it stands for, such as `datastream:12`.
+    key = models.CharField(max_length=200)
+    there = models.CharField(max_length=200)
+
+    class Meta:
+        """One id for one thing."""
+
+        constraints = [models.UniqueConstraint(fields=["forwarder", "key"], name="given_id_once")]
+
+    def __str__(self) -> str:
+        return f"{self.key} is {self.there}"

@@ -1,0 +1,130 @@
+"""Forms of forwarders: their kind's settings, which rows they send, and back-fills."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from fleet.forward.kinds.base import Kind
+from fleet.forward.models import Forwarder
+from fleet.forward.services import Choice
+from fleet.stations.models import Station
+from sg_status.time_fields import MomentField
+
+#: A setting's field is called after it, with this before it.
+SETTING: Final = "setting_"
+_TEXT_MOST: Final = 30_000
+
+
+class ForwarderForm(forms.Form):
+    """A forwarder's name and choice; the settings of its kind are added."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"), max_length=80, help_text=gettext_lazy("As you want to see it in the list.")
+    )
+    reach = forms.ChoiceField(
+        label=gettext_lazy("Stations"),
+        choices=(
+            (Forwarder.Reach.ALL.value, gettext_lazy("all")),
+            (Forwarder.Reach.STATIONS.value, gettext_lazy("only those below")),
+            (Forwarder.Reach.PUBLIC.value, gettext_lazy("only while they are at a public place")),
+        ),
+    )
+    stations = forms.CharField(
+        label=gettext_lazy("Only these stations"),
+        required=False,
+        max_length=_TEXT_MOST,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text=gettext_lazy("Serials, one per line."),
+    )
+    series = forms.CharField(
+        label=gettext_lazy("Only these readings"),
+        required=False,
+        max_length=_TEXT_MOST,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text=gettext_lazy("Names of series, one per line, such as temp or health/*. Leave empty for all."),
+    )
+    names = forms.CharField(
+        label=gettext_lazy("Names and units there"),
+        required=False,
+        max_length=_TEXT_MOST,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text=gettext_lazy("One per line: series = name, unit. Either may be missing, as in temp = , K."),
+    )
+    is_clean = forms.BooleanField(
+        label=gettext_lazy("Keep back rows marked as doubtful"),
+        required=False,
+        help_text=gettext_lazy("Such as those of a clock that was not set. They are counted."),
+    )
+
+    @classmethod
+    def of(cls, kind: Kind, forwarder: Forwarder | None = None, data: Any = None) -> "ForwarderForm":
+        """The form for a kind, filled in with a forwarder. Secrets are never filled in."""
+        form = cls(data, initial={"name": kind.label, "is_clean": True} if forwarder is None else _initial(forwarder))
+        own = {}
+        for one in kind.settings:
+            is_kept = one.is_secret and forwarder is not None
+            own[SETTING + one.name] = forms.CharField(
+                label=str(one.label),
+                required=one.is_required and not is_kept,
+                max_length=1_000,
+                initial="" if one.is_secret else (forwarder.settings.get(one.name, "") if forwarder else one.initial),
+                help_text=_("Leave empty to keep it. A new address needs it again.") if is_kept else str(one.help),
+                widget=forms.PasswordInput(attrs={"autocomplete": "off"}) if one.is_secret else forms.TextInput(),
+            )
+        # The name first, then where to, then what.
+        form.fields = {"name": form.fields.pop("name"), **own, **form.fields}
+        return form
+
+    def clean_names(self) -> list[tuple[str, str, str]]:
+        """Lines as (series, name, unit)."""
+        found = []
+        for line in self.cleaned_data["names"].splitlines():
+            if not line.strip():
+                continue
+            series, equals, told = line.partition("=")
+            name, _comma, unit = told.partition(",")
+            if not equals or not series.strip():
+                raise forms.ValidationError(_("Write each line as series = name, unit."))
+            found.append((series.strip(), name.strip(), unit.strip()))
+        return found
+
+    def settings_told(self) -> Mapping[str, str]:
+        """The kind's settings as entered."""
+        return {
+            name.removeprefix(SETTING): value for name, value in self.cleaned_data.items() if name.startswith(SETTING)
+        }
+
+    def choice(self) -> Choice:
+        """Which rows."""
+        told = self.cleaned_data
+        return Choice(
+            reach=told["reach"],
+            serials=told["stations"].split(),
+            series=told["series"].splitlines(),
+            names=told["names"],
+            is_clean=told["is_clean"],
+        )
+
+
+class BackfillForm(forms.Form):
+    """The beginning of a back-fill."""
+
+    start = MomentField(
+        label=gettext_lazy("Send again what was measured from"),
+        help_text=gettext_lazy("By the stations' clocks. What the place has already, it may get twice."),
+    )
+
+
+def _initial(forwarder: Forwarder) -> dict[str, Any]:
+    serials = Station.objects.filter(pk__in=forwarder.station_ids, organization=forwarder.organization_id)
+    return {
+        "name": forwarder.name,
+        "reach": forwarder.reach,
+        "stations": "\n".join(serials.order_by("serial").values_list("serial", flat=True)),
+        "series": "\n".join(forwarder.series),
+        "names": "\n".join(f"{series} = {name}, {unit}" for series, name, unit in forwarder.names),
+        "is_clean": forwarder.is_clean,
+    }
