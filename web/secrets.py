@@ -46,6 +46,14 @@ def proxies_setting(name: str) -> Proxies:
         raise ImproperlyConfigured(str(error)) from error
 
 
+def months_setting(name: str, *, least: int) -> int:
+    """A number of months, 0 or at least `least`."""
+    months = int(setting(name, "0"))
+    if months and months < least:
+        raise ImproperlyConfigured(f"{name} is {months}: it must be 0 or at least {least}.")
+    return months
+
+
 def objects_options(bucket: str) -> dict[str, Any]:
     """The options of the storage that keeps files in a bucket of S3. Without the library for it, a clear error."""
     if find_spec("storages") is None:

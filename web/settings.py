@@ -8,7 +8,7 @@ import django_stubs_ext
 import environ
 
 from web.languages import languages_found
-from web.secrets import choice, objects_options, proxies_setting, setting
+from web.secrets import choice, months_setting, objects_options, proxies_setting, setting
 
 # Let Django's generic classes take type parameters at run time.
 django_stubs_ext.monkeypatch()
@@ -326,6 +326,8 @@ ROOST_DATABASE_ADMIN_URL = setting("ROOST_DATABASE_ADMIN_URL", "")
 #: A folder of this server for packages that repeat; without it, they cannot go to a folder.
 ROOST_EXPORTS_FOLDER = setting("ROOST_EXPORTS_FOLDER", "")
 ROOST_PACKAGES_BYTES = int(setting("ROOST_PACKAGES_BYTES", "20000000000"))
+#: Age in months at which readings move to cold storage: Parquet files beside the stored files. 0: never.
+ROOST_COLD_AFTER_MONTHS = months_setting("ROOST_COLD_AFTER_MONTHS", least=3)
 #: How many bytes the stored files of an organization may take, unless it has a quota of its own.
 ROOST_FILES_QUOTA_BYTES = int(setting("ROOST_FILES_QUOTA_BYTES", "100000000000"))
 #: People who can create organizations: `anybody` who is logged in, or only `admins` of the server.

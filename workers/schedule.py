@@ -56,5 +56,6 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "make-partitions": _every(3_600.0, "telemetry.make_partitions"),
     "remove-moved-again": _every(600.0, "ingest.remove_moved_again"),
     "rebuild-rollups": _every(120.0, "telemetry.rebuild_rollups"),
+    "move-cold": _every(3_600.0, "telemetry.move_cold"),
     "run-retention": _every(21_600.0, "telemetry.run_retention"),
 }

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.errors import Conflict
+from fleet.exports.cold_rows import part_rows
 from fleet.exports.columns import COLUMNS, columns_of
 from fleet.exports.descriptor import Written, descriptor_bytes
 from fleet.exports.parts import PackagePart, deployments_of, part_stations, parts_of
@@ -141,12 +142,13 @@ def writer_of(wanted: Format, file: Counted, kind: str, reader: psycopg.Connecti
         # Ingest never loads Arrow, and the site only for Parquet.
         from fleet.exports.parquet_rows import ParquetRows  # noqa: PLC0415 - as above
 
-        return ParquetRows(file, kind, columns)
+        return ParquetRows(file, kind, columns, reader)
     return TextRows(file, kind, columns, reader, is_json=wanted == Format.NDJSON)
 
 
 def _doubted(reader: psycopg.Connection, kind: str, part: PackagePart) -> int:
-    row = reader.execute(doubted_query(kind, part)).fetchone()
+    with part_rows(reader, kind, part) as table:
+        row = reader.execute(doubted_query(kind, part, table=table)).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -3,18 +3,23 @@
 Loading this loads Arrow, 50 MB in a process: only the one that makes a package does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
+import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from adbc_driver_postgresql import dbapi
 
+from fleet.exports.cold_rows import BEGIN, PartCold, part_cold
 from fleet.exports.columns import CODES, PackageColumn
 from fleet.exports.parts import PackagePart
 from fleet.exports.statements import connection_words, typed_query
 from fleet.exports.target import Counted
+from fleet.telemetry.cold.reading import cold_tables
+from fleet.telemetry.cold.rows import BOTH, COLD, cold_table_make
 from fleet.telemetry.models import Detection
 from fleet.telemetry.selectors import suspicion_codes
 
@@ -36,8 +41,8 @@ _FLAGS: Final = 256
 class ParquetRows:
     """Writes the parts of one kind into one file."""
 
-    def __init__(self, file: Counted, kind: str, columns: Sequence[PackageColumn]) -> None:
-        self._kind, self._columns = kind, columns
+    def __init__(self, file: Counted, kind: str, columns: Sequence[PackageColumn], reader: psycopg.Connection) -> None:
+        self._kind, self._columns, self._reader = kind, columns, reader
         self._schema = pa.schema(
             [pa.field(column.name, _type_of(column), metadata=_said(column)) for column in columns]
         )
@@ -48,10 +53,14 @@ class ParquetRows:
 
     def part_write(self, part: PackagePart, *, is_clean: bool) -> int:
         """Write one part; return its rows."""
-        statement = typed_query(self._kind, self._columns, part, is_clean=is_clean).as_string(None)
         words = _words_of(part)
         written = 0
-        with self._database.cursor() as cursor:
+        with (
+            part_cold(self._reader, self._kind, part) as cold,
+            self._rows_of(cold) as table,
+            self._database.cursor() as cursor,
+        ):
+            statement = typed_query(self._kind, self._columns, part, is_clean=is_clean, table=table).as_string(None)
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES})
             cursor.execute(statement)
             for batch in cursor.fetch_record_batch():
@@ -67,6 +76,23 @@ class ParquetRows:
             self._file.close()
         finally:
             self._database.close()
+
+    @contextmanager
+    def _rows_of(self, cold: PartCold | None) -> Iterator[str]:
+        """The source of rows: empty for the table, otherwise it with the cold rows, in the same snapshot."""
+        if cold is None:
+            yield ""
+            return
+        with self._database.cursor() as cursor:
+            cursor.execute(BEGIN)
+            try:
+                cursor.execute(f"SET TRANSACTION SNAPSHOT '{cold.snapshot}'")
+                cold_table_make(cursor)
+                for table in cold_tables(cold.plan):
+                    cursor.adbc_ingest(COLD, table, mode="append", temporary=True)
+                yield BOTH
+            finally:
+                cursor.execute("ROLLBACK")
 
     def _batch_write(self, batch: pa.RecordBatch, words: dict[str, dict[int, str | int | None]]) -> None:
         columns = [_column_of(column, batch, words) for column in self._columns]

@@ -45,29 +45,33 @@ def reading_connection() -> Iterator[psycopg.Connection]:
 
 
 def text_copy(
-    kind: str, columns: Sequence[PackageColumn], part: PackagePart, *, is_clean: bool, is_json: bool
+    kind: str, columns: Sequence[PackageColumn], part: PackagePart, *, is_clean: bool, is_json: bool, table: str = ""
 ) -> sql.Composed:
-    """COPY of a part: its lines as CSV, or as JSON."""
+    """COPY of a part: its lines as CSV, or as JSON. `table`: another source of its rows than their table."""
     names = [(f"{_text_of(column, is_json=is_json)} AS {_quoted(column)}") for column in columns]
-    query = _select(kind, names, part, is_clean=is_clean, has_names=kind == "readings", is_json=is_json)
+    query = _select(kind, names, part, is_clean=is_clean, has_names=kind == "readings", is_json=is_json, table=table)
     if is_json:
         return sql.SQL(_JSON_LINES).format(query)
     return sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)
 
 
-def typed_query(kind: str, columns: Sequence[PackageColumn], part: PackagePart, *, is_clean: bool) -> sql.Composed:
+def typed_query(
+    kind: str, columns: Sequence[PackageColumn], part: PackagePart, *, is_clean: bool, table: str = ""
+) -> sql.Composed:
     """The same rows with types; columns with a code as its number, those with one word a part not at all."""
     names = [
         f"{CODES[column.code] if column.code else column.text} AS {_quoted(column)}"
         for column in columns
         if not column.code or CODES[column.code]
     ]
-    return _select(kind, names, part, is_clean=is_clean, has_names=False, is_json=True)
+    return _select(kind, names, part, is_clean=is_clean, has_names=False, is_json=True, table=table)
 
 
-def doubted_query(kind: str, part: PackagePart) -> sql.Composed:
+def doubted_query(kind: str, part: PackagePart, *, table: str = "") -> sql.Composed:
     """The number of rows of a part that have a mark."""
-    query = _select(kind, ["count(*)"], part, is_clean=False, has_names=False, is_json=True, is_ordered=False)
+    query = _select(
+        kind, ["count(*)"], part, is_clean=False, has_names=False, is_json=True, is_ordered=False, table=table
+    )
     return query + sql.SQL(" AND r.flags <> 0")
 
 
@@ -80,6 +84,7 @@ def _select(
     has_names: bool,
     is_json: bool,
     is_ordered: bool = True,
+    table: str = "",
 ) -> sql.Composed:
     rows = COLUMNS[kind]
     ids = [number for number, _name, _unit in part.station.series]
@@ -91,7 +96,7 @@ def _select(
         " JOIN unnest({ids}::bigint[], {names}::text[], {units}::text[]) AS s(id, name, unit) ON s.id = r.series_id"
     )
     text = (
-        f"SELECT {', '.join(names)} FROM {rows.table} r{joined if has_names else ''} "  # noqa: S608 - our own names
+        f"SELECT {', '.join(names)} FROM {table or rows.table} r{joined if has_names else ''} "  # noqa: S608 - our own names
         f"WHERE {rows.owner} AND r.occurred_at >= {{start}} AND r.occurred_at < {{end}}"
         f"{' AND r.flags = 0' if is_clean else ''}{f' ORDER BY {rows.order}' if is_ordered else ''}"
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import psycopg
 
+from fleet.exports.cold_rows import part_rows
 from fleet.exports.columns import PackageColumn
 from fleet.exports.parts import PackagePart
 from fleet.exports.statements import text_copy
@@ -27,8 +28,10 @@ class TextRows:
 
     def part_write(self, part: PackagePart, *, is_clean: bool) -> int:
         """Write one part; return its rows."""
-        statement = text_copy(self._kind, self._columns, part, is_clean=is_clean, is_json=self._is_json)
-        with self._reader.cursor() as cursor:
+        with part_rows(self._reader, self._kind, part) as table, self._reader.cursor() as cursor:
+            statement = text_copy(
+                self._kind, self._columns, part, is_clean=is_clean, is_json=self._is_json, table=table
+            )
             with cursor.copy(statement) as copy:
                 for piece in copy:
                     self._file.write(piece)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from fleet.commands.models import Command
 from fleet.core import clock
 from fleet.core.audit import audit
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import InvalidInput, Unavailable
 from fleet.core.locks import session_lock
 from fleet.core.outbox import job_ask
 from fleet.deployments.models import Deployment
@@ -29,6 +29,7 @@ from fleet.stations.life.succession import ARCHIVE_MARK, station_archive_name
 from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.logins.enrolment import station_logins_end, tokens_end
 from fleet.stations.models import Station, StationContact, StationNote
+from fleet.telemetry.cold.services import cold_erase
 from fleet.telemetry.models import DetectionCount, Series, StreamLedger
 
 ERASE_JOB = "stations.erase"
@@ -106,6 +107,8 @@ def stations_erase() -> int:
         if not is_ours:
             return 0
         for station in Station.objects.exclude(deleted_at=None).order_by("deleted_at", "pk"):
+            if not _cold_erase(station):
+                continue
             for count in _erase_steps(station):
                 erased += count
                 if count and clock.now() >= end:
@@ -145,6 +148,15 @@ def _copy_ledger(station: Station) -> None:
             "WHERE l.station_id = %s ON CONFLICT DO NOTHING",
             [station.pk],
         )
+
+
+def _cold_erase(station: Station) -> bool:
+    """Delete the station's files in cold storage, which no step finds; False if that has to be tried again."""
+    try:
+        return cold_erase(station_id=station.pk)
+    except (Unavailable, OSError) as error:
+        _log.warning("The rest of %s will be deleted when cold storage is back: %s", station.serial, error)
+        return False
 
 
 def _erase_steps(station: Station) -> Iterator[int]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
 from fleet.stations.models import Station
+from fleet.telemetry.cold.reading import ColdPlan, cold_plan, rows_read
 from fleet.telemetry.models import Series
 from fleet.telemetry.rollups import COLUMNS, FROM_ROLLUPS, FROM_ROWS, MEAN
 
@@ -55,7 +57,7 @@ WITH kept AS MATERIALIZED (
     WHERE NOT is_dirty OR start < (SELECT raw_from FROM kept)
     UNION ALL
     SELECT found.* FROM holes, LATERAL (
-        SELECT date_bin(make_interval(secs => %(every)s), r.occurred_at, %(origin)s), {FROM_ROWS} FROM telemetry_reading r
+        SELECT date_bin(make_interval(secs => %(every)s), r.occurred_at, %(origin)s), {FROM_ROWS} FROM {{rows}} r
         WHERE r.series_id = %(series)s AND r.occurred_at >= holes.start AND r.occurred_at < holes.stop GROUP BY 1
     ) AS found
 )
@@ -65,14 +67,26 @@ FROM (SELECT r.at, {FROM_ROLLUPS} FROM parts r GROUP BY r.at) AS whole ORDER BY 
 
 _ROWS = f"""
 SELECT at, {MEAN}, minimum, maximum, count, flags, suspicious FROM (
-    SELECT date_bin(make_interval(secs => %(every)s), r.occurred_at, %(origin)s) AS at, {FROM_ROWS} FROM telemetry_reading r
+    SELECT date_bin(make_interval(secs => %(every)s), r.occurred_at, %(origin)s) AS at, {FROM_ROWS} FROM {{rows}} r
     WHERE r.series_id = %(series)s AND r.occurred_at >= %(start)s AND r.occurred_at < %(end)s GROUP BY 1
 ) AS whole ORDER BY at
 """  # noqa: S608 - constants
 
+_DIRTY = """
+SELECT DISTINCT d.hour FROM telemetry_dirtyhour d
+WHERE d.series_id = ANY(%(series)s) AND d.hour > %(start)s::timestamptz - interval '1 hour' AND d.hour < %(end)s
+  AND EXISTS (SELECT 1 FROM telemetry_coldpart p WHERE p.series_id = d.series_id
+              AND p.first_at < d.hour + interval '1 hour' AND p.last_at >= d.hour)
+ORDER BY 1
+"""
+
 
 def buckets(*, series: Series, start: datetime, end: datetime, every: timedelta) -> list[Bucket]:
-    """Buckets of that width that contain readings, oldest first; the outer two are cut off at `start` and `end`."""
+    """Buckets of that width that contain readings, oldest first; the outer two are cut off at `start` and `end`.
+
+    Raises `Unavailable` if cold storage is needed and cannot be read.
+    """
+    is_rolled = every % _HOUR == timedelta()
     parameters: dict[str, bool | int | float | datetime] = {
         "series": series.pk,
         "start": start,
@@ -81,9 +95,13 @@ def buckets(*, series: Series, start: datetime, end: datetime, every: timedelta)
         "origin": _ORIGIN,
         "by_day": every % _DAY == timedelta(),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_ROLLED if every % _HOUR == timedelta() else _ROWS, parameters)
-        return list(cursor.fetchall())
+
+    def ask(rows: str) -> list[Bucket]:
+        with connection.cursor() as cursor:
+            cursor.execute((_ROLLED if is_rolled else _ROWS).format(rows=rows), parameters)
+            return list(cursor.fetchall())
+
+    return rows_read(lambda: _plan([series.pk], start, end, is_rolled=is_rolled), ask)
 
 
 def buckets_of_several(
@@ -103,11 +121,29 @@ def buckets_of_several(
         "by_day": every % _DAY == timedelta(),
         **{f"series{place}": one.pk for place, one in enumerate(series)},
     }
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts) + " ORDER BY series, at", parameters)
-        for row in cursor.fetchall():
-            found[row[0]].append(row[1:])
+
+    def ask(rows: str) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute((" UNION ALL ".join(parts) + " ORDER BY series, at").format(rows=rows), parameters)
+            return list(cursor.fetchall())
+
+    for row in rows_read(lambda: _plan(list(found), start, end, is_rolled=True), ask):
+        found[row[0]].append(row[1:])
     return found
+
+
+def _plan(series_ids: Sequence[int], start: datetime, end: datetime, *, is_rolled: bool) -> ColdPlan:
+    """The cold rows that a plot needs: all without roll-ups, otherwise cut hours at both ends and hours with a note."""
+    plan = cold_plan(series_ids, [(start, end)])
+    if not plan.files or not is_rolled:
+        return plan
+    first, last = start.replace(minute=0, second=0, microsecond=0), end.replace(minute=0, second=0, microsecond=0)
+    spans = [(start, min(first + _HOUR, end))] if first != start else []
+    spans += [(max(last, start), end)] if last != end else []
+    with connection.cursor() as cursor:
+        cursor.execute(_DIRTY, {"series": list(series_ids), "start": start, "end": end})
+        spans += [(hour, hour + _HOUR) for (hour,) in cursor.fetchall()]
+    return cold_plan(series_ids, spans)
 
 
 def detections_binned(

@@ -11,6 +11,7 @@ from fleet.core.csv_file import Cell
 from fleet.core.errors import InvalidInput
 from fleet.core.spoken import count_words
 from fleet.stations.models import Station
+from fleet.telemetry.cold.reading import cold_total
 from fleet.telemetry.heard.question import HOUR, HeardQuestion
 from fleet.telemetry.heard.single import hours_counted
 from fleet.telemetry.models import Detection, Reading, Series, TagHour
@@ -44,7 +45,8 @@ def readings_check(*, series: Sequence[Series], start: datetime, end: datetime) 
     """Raise `InvalidInput` if these series together have too many readings for one file."""
     range_check(start=start, end=end)
     ids = [one.pk for one in series]
-    _count_check(Reading.objects.filter(series__in=ids, occurred_at__gte=start, occurred_at__lt=end))
+    hot = Reading.objects.filter(series__in=ids, occurred_at__gte=start, occurred_at__lt=end)
+    _most_check(hot.order_by()[: ROWS_MOST + 1].count() + cold_total(ids, start, end))
 
 
 def detection_rows(

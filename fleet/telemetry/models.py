@@ -13,6 +13,7 @@ from django.db.models.functions import Least, Now, Upper
 
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
+from fleet.telemetry import cold_files  # noqa: F401 - Django finds its models through this module
 from fleet.telemetry.fields import Int8MultirangeField
 
 
@@ -389,6 +390,9 @@ class RollUp(models.Model):
 
     Rebuilt by `fleet.telemetry.rollups`; valid unless it contains a `DirtyHour`.
     """
+
+    #: Only one process rebuilds or removes at a time: of two, the slower would write what it saw before the other.
+    LOCK = "telemetry.rollups"
 
     series = models.ForeignKey(Series, on_delete=models.CASCADE, db_constraint=False, db_index=False)
     count = models.BigIntegerField()

@@ -6,16 +6,18 @@ deletion. Roll-ups before them are not rebuilt, as their rows are gone: late row
 
 import time
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
 from django.db import OperationalError, connection, transaction
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import InvalidInput, Unavailable
 from fleet.core.locks import transaction_lock
 from fleet.organizations.models import Organization
+from fleet.telemetry.cold.reading import cold_total
+from fleet.telemetry.cold_files import ColdFile
 from fleet.telemetry.models import DirtyHour, RetentionRule, Series
 from fleet.telemetry.partitions import partition_list
 from fleet.telemetry.rollups import LOCK
@@ -23,6 +25,7 @@ from fleet.telemetry.rollups import LOCK
 #: Approximate number of rows removed per transaction; at least one day of a series.
 ROWS_MOST = 50_000
 _READINGS = "telemetry_reading"
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -34,7 +37,7 @@ class Removed:
     days: int = 0
     #: Readings that came late for a time that was cleared: they went into the roll-ups and were removed too.
     late: int = 0
-    #: Series that have to wait because some of their hours are not rolled up yet.
+    #: Series that have to wait: some of their hours are not rolled up yet, or cold storage cannot be read.
     waiting: int = 0
 
 
@@ -161,6 +164,9 @@ def _partitions_empty(cuts: list[Cutoffs]) -> dict[int, int]:
     for part in partition_list(table=_READINGS):
         if part.end is None or part.end > min(raw.values()):
             break
+        if ColdFile.objects.filter(state=ColdFile.State.COLD, month__lt=part.end.date()).exists():
+            # Cold readings have to be counted for each series.
+            break
         try:
             with transaction.atomic():
                 for series_id, rows in _partition_empty(f"{_READINGS}_{part.name}", part.end, list(raw)).items():
@@ -201,12 +207,18 @@ def _partition_empty(name: str, end: datetime, series_ids: list[int]) -> dict[in
 def _clear(cut: Cutoffs, removed: Removed, *, is_dry: bool) -> None:
     """Remove what is due in one series, or count it."""
     if is_dry:
-        removed.readings += _count(_READINGS, "occurred_at", cut.series_id, cut.raw)
+        removed.readings += _count(_READINGS, "occurred_at", cut.series_id, cut.raw) + _cold_before(
+            cut.series_id, cut.raw
+        )
         removed.hours += _count("telemetry_readinghour", "start", cut.series_id, cut.hours)
         removed.days += _count("telemetry_readingday", "start", cut.series_id, cut.days)
         return
     if cut.raw is not None:
-        rows, is_done = _rows_clear(cut.series_id, cut.raw)
+        try:
+            rows, is_done = _rows_clear(cut.series_id, cut.raw)
+        except Unavailable:
+            # Some of its readings are in a cold file that cannot be read now.
+            rows, is_done = 0, False
         removed.readings += rows
         if not is_done:
             removed.waiting += 1
@@ -225,10 +237,15 @@ def _rows_clear(series_id: int, before: datetime) -> tuple[int, bool]:
             until = _step_end(series_id, before)
             if not transaction_lock(LOCK) or _is_dirty(series_id, until):
                 return total, False
-            total += _delete(_READINGS, "occurred_at", series_id, until)
+            # From then on nobody sees its cold rows of that time; the next run of cold storage removes them.
+            total += _cold_before(series_id, until) + _delete(_READINGS, "occurred_at", series_id, until)
             Series.objects.filter(pk=series_id).exclude(raw_from__gte=until).update(raw_from=until)
         if until >= before:
             return total, True
+
+
+def _cold_before(series_id: int, before: datetime | None) -> int:
+    return 0 if before is None else cold_total([series_id], _FIRST, before)
 
 
 def _step_end(series_id: int, before: datetime) -> datetime:

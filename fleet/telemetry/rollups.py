@@ -9,7 +9,7 @@ Then all rows that rely on these notes are visible, and later rows bring notes o
 """
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import psycopg
 from django.db import OperationalError, connection, transaction
@@ -18,16 +18,19 @@ from django.db.models import F
 
 from fleet.core.audit import audit_write
 from fleet.core.locks import transaction_lock
-from fleet.telemetry.models import RetentionRule, Suspicion
+from fleet.telemetry.cold.reading import cold_load, cold_plan
+from fleet.telemetry.cold.rows import BOTH, HOT
+from fleet.telemetry.models import RetentionRule, RollUp, Suspicion
 
-#: Only one process rebuilds or removes at a time: of two, the slower would write what it saw before the other.
-LOCK = "telemetry.rollups"
+LOCK = RollUp.LOCK
 #: Seconds for which a worker relies on its own note.
 RELIED_S = 1_800
 #: Seconds after which nobody relies on a note; the margin is for batches that came a little late.
 SETTLED_S = RELIED_S + 600
-#: Hours of series that are rebuilt in one transaction.
+#: Hours of series that are rebuilt in one transaction, and of those whose cold rows must be read.
 HOURS_MOST = 4_000
+COLD_HOURS_MOST = 500
+_HOUR = timedelta(hours=1)
 _WAIT_S = 5.0
 
 #: The columns of a roll-up, computed from rows `r` of readings. Values are cut because a sum of the greatest floats
@@ -83,7 +86,9 @@ WHERE datname = current_database() AND age(backend_xid) > age(%s::xid8::xid)
 _CLAIM = """
 WITH gone AS (
     DELETE FROM telemetry_dirtyhour WHERE (series_id, hour, noted_at) IN (
-        SELECT series_id, hour, noted_at FROM telemetry_dirtyhour WHERE noted_at <= %s
+        SELECT series_id, hour, noted_at FROM telemetry_dirtyhour d WHERE noted_at <= %s AND %s = EXISTS (
+            SELECT 1 FROM telemetry_coldpart p WHERE p.series_id = d.series_id
+            AND p.first_at < d.hour + interval '1 hour' AND p.last_at >= d.hour)
         ORDER BY series_id, hour LIMIT %s)
     RETURNING series_id, hour
 )
@@ -114,7 +119,7 @@ JOIN telemetry_series s ON s.id = r.series_id JOIN stations_station o ON o.id = 
 _HOURS = f"""
 INSERT INTO telemetry_readinghour {_COLUMNS}
 SELECT c.series_id, c.hour, sums.* FROM claimed c, LATERAL (
-    SELECT {FROM_ROWS} FROM telemetry_reading r
+    SELECT {FROM_ROWS} FROM {{rows}} r
     WHERE r.series_id = c.series_id AND r.occurred_at >= c.hour AND r.occurred_at < c.hour + interval '1 hour'
 ) sums WHERE sums.count > 0 AND (c.raw_from IS NULL OR c.hour >= c.raw_from) {_REPLACE}
 """  # noqa: S608 - constants
@@ -133,15 +138,26 @@ def rollups_rebuild(*, seconds: float = 60.0, settled_s: float = SETTLED_S) -> i
 
     Returns the number of rebuilt hours. An aborted transaction leaves its notes in place; one that took too long,
     because a station may send a thousand readings a second, is tried again with fewer hours.
+
+    Hours that also have cold rows come last. Raises `Unavailable` if their files cannot be read; until they can,
+    queries cannot answer these hours either.
     """
-    until, rebuilt, most = time.monotonic() + seconds, 0, HOURS_MOST
+    until = time.monotonic() + seconds
     moment = _moment_settled(settled_s)
-    while moment is not None:
+    if moment is None:
+        return 0
+    rebuilt = _rebuild_all(moment, until, HOURS_MOST, is_cold=False)
+    return rebuilt + _rebuild_all(moment, until, COLD_HOURS_MOST, is_cold=True)
+
+
+def _rebuild_all(moment: datetime, until: float, most: int, *, is_cold: bool) -> int:
+    rebuilt = 0
+    while True:
         try:
             with transaction.atomic():
                 if not transaction_lock(LOCK):
                     break
-                done = _rebuild_some(moment, most)
+                done = _rebuild_some(moment, most, is_cold=is_cold)
         except OperationalError as error:
             if most == 1 or not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
                 raise
@@ -168,21 +184,24 @@ def _moment_settled(settled_s: float) -> datetime | None:
     return None
 
 
-def _rebuild_some(moment: datetime, most: int) -> int:
+def _rebuild_some(moment: datetime, most: int, *, is_cold: bool) -> int:
     """Take notes and rebuild their hours and days, in the current transaction; return the number of hours."""
+    rows = HOT
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TEMP TABLE claimed (series_id bigint, hour timestamptz, day timestamptz, raw_from timestamptz, "
             "hours_from timestamptz) ON COMMIT DROP"
         )
-        cursor.execute(_CLAIM, [moment, most])
+        cursor.execute(_CLAIM, [moment, is_cold, most])
         rebuilt = cursor.rowcount
+        if rebuilt and is_cold:
+            rows = _cold_load(cursor)
         if rebuilt:
             cursor.execute("ANALYZE claimed")
             cursor.execute(_LATE)
             _count_late(dict(cursor.fetchall()))
-            cursor.execute(_HOURS)
-            _remove_empty(cursor)
+            cursor.execute(_HOURS.format(rows=rows))
+            _remove_empty(cursor, rows)
             cursor.execute(_DAYS)
         cursor.execute("DROP TABLE claimed")
     return int(rebuilt)
@@ -200,11 +219,23 @@ def _count_late(removed: dict[int, int]) -> None:
             )  # fmt: skip
 
 
-def _remove_empty(cursor: CursorWrapper) -> None:
+def _cold_load(cursor: CursorWrapper) -> str:
+    """Load the cold rows of the claimed hours; return the source of rows. No month moves while the lock is held."""
+    cursor.execute("SELECT DISTINCT series_id, hour FROM claimed ORDER BY 1, 2")
+    found = cursor.fetchall()
+    hours = sorted({hour for _series, hour in found})
+    plan = cold_plan(sorted({series for series, _hour in found}), [(hour, hour + _HOUR) for hour in hours])
+    if not plan.files:
+        return HOT
+    cold_load(plan)
+    return BOTH
+
+
+def _remove_empty(cursor: CursorWrapper, rows: str) -> None:
     """Delete roll-ups of noted hours that have no rows, and of days without hours."""
     cursor.execute(
-        "DELETE FROM telemetry_readinghour h USING claimed c WHERE h.series_id = c.series_id AND h.start = c.hour "
-        "AND (c.raw_from IS NULL OR c.hour >= c.raw_from) AND NOT EXISTS (SELECT 1 FROM telemetry_reading r "
+        "DELETE FROM telemetry_readinghour h USING claimed c WHERE h.series_id = c.series_id AND h.start = c.hour "  # noqa: S608
+        f"AND (c.raw_from IS NULL OR c.hour >= c.raw_from) AND NOT EXISTS (SELECT 1 FROM {rows} r "
         "WHERE r.series_id = c.series_id AND r.occurred_at >= c.hour AND r.occurred_at < c.hour + interval '1 hour')"
     )
     cursor.execute(

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import connection
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Least
 from django.utils.translation import gettext as _
@@ -11,9 +12,10 @@ from django.utils.translation import gettext as _
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.stations.models import Station
 from fleet.telemetry.binned import buckets
+from fleet.telemetry.cold.reading import cold_plan, rows_read
 from fleet.telemetry.lateness import is_late
 from fleet.telemetry.ledger import Gap, LedgerSummary, Missing, StreamSummary, ledger_summary
-from fleet.telemetry.models import Detection, DetectionCount, Position, Reading, Series, StationEvent, Suspicion
+from fleet.telemetry.models import Detection, DetectionCount, Position, Series, StationEvent, Suspicion
 from message_queue.contracts.bursts import BURST_EVENT
 
 __all__ = [
@@ -42,6 +44,11 @@ _COUNTED = r"^port\d+/"
 #: Most points or rows in one answer.
 LIMIT_MOST = 5_000
 _EVERY_LEAST = timedelta(seconds=1)
+_SINGLE = """
+SELECT r.occurred_at, r.value, r.flags, r.received_at, r.sent_value, r.sent_unit FROM {rows} r
+WHERE r.series_id = %(series)s AND r.occurred_at >= %(start)s AND r.occurred_at < %(end)s
+ORDER BY r.occurred_at LIMIT %(limit)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +134,18 @@ def readings(
     range_check(start=start, end=end)
     if every is not None:
         return _readings_binned(series, start, end, every, limit)
-    rows = Reading.objects.filter(series=series, occurred_at__gte=start, occurred_at__lt=end)
-    if after is not None:
-        rows = rows.filter(occurred_at__gt=after)
-    columns = ("occurred_at", "value", "flags", "received_at", "sent_value", "sent_unit")
-    values = rows.order_by("occurred_at").values_list(*columns)[:limit]
-    return [Point(at, value, value, value, 1, flags, int(flags != 0), *rest) for at, value, flags, *rest in values]
+    first = start if after is None else max(start, after + timedelta(microseconds=1))
+    arguments: dict[str, int | datetime] = {"series": series.pk, "start": first, "end": end, "limit": limit}
+
+    def ask(rows: str) -> list[Point]:
+        with connection.cursor() as cursor:
+            cursor.execute(_SINGLE.format(rows=rows), arguments)
+            return [
+                Point(at, value, value, value, 1, flags, int(flags != 0), *rest)
+                for at, value, flags, *rest in cursor.fetchall()
+            ]
+
+    return rows_read(lambda: cold_plan([series.pk], [(first, end)]), ask, most=limit)
 
 
 def _readings_binned(series: Series, start: datetime, end: datetime, every: timedelta, limit: int) -> list[Point]:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from operations.bench.backlog import backlog_bench
+from operations.bench.cold import cold_bench
 from operations.bench.export import export_bench
 from operations.bench.files import files_bench
 from operations.bench.fleet import fleet_bench
@@ -205,6 +206,14 @@ def files(
         return files_bench(instance, megabytes=megabytes, rounds=rounds, lines=lines, files=stored, requests=requests)
 
     _run("files", bench, as_json=as_json)
+def cold(
+    *,
+    as_json: AsJson = False,
+    days: Annotated[int, typer.Option(min=40, max=365, help="Days with two series of a reading a minute.")] = 365,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds after one to warm up; the median is reported.")] = 5,
+) -> None:
+    """Bytes per reading in the table and in cold storage, and a year's plot from each."""
+    _run("cold", lambda _, instance: cold_bench(instance, days=days, rounds=rounds), as_json=as_json)
 
 
 def _run(name: str, bench: Callable[[Stack, Instance], list[dict[str, Any]]], *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from fleet.core.csv_file import csv_response
 from fleet.stations.selectors import station_get
+from fleet.telemetry.cold.reading import is_cold
 from fleet.telemetry.exports import READING_HEAD, reading_rows
 from fleet.telemetry.selectors import LIMIT_MOST, readings, series_get, series_list
 from rest_api.authentication import viewer_of
@@ -73,6 +74,9 @@ ReadingsOut = page_of(
     "A page of readings of one series, oldest first.",
     series=serializers.CharField(),
     unit=serializers.CharField(allow_blank=True),
+    is_cold=serializers.BooleanField(
+        help_text="Some readings of this range are in cold storage: the answer is the same, but takes longer."
+    ),
 )
 
 
@@ -104,7 +108,8 @@ class Readings(APIView):
         wanted = limit if every else limit + 1
         points = readings(series=series, start=start, end=end, every=every, limit=wanted, after=after)
         page = page_cut(points, limit, lambda last: next_address(request, cursor_encode(last.at), start=start, end=end))
-        return page.response(ReadingsOut, series=series.reference, unit=series.unit)
+        cold = is_cold([series.pk], start, end)
+        return page.response(ReadingsOut, series=series.reference, unit=series.unit, is_cold=cold)
 
 
 class ReadingsFile(APIView):

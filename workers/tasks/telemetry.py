@@ -7,6 +7,8 @@ from celery import shared_task
 from django.db import IntegrityError, OperationalError
 
 from fleet.alerts.administrators import administrators_tell
+from fleet.core.errors import Unavailable
+from fleet.telemetry.cold.services import cold_run
 from fleet.telemetry.heard.tag_hours import tag_hours_fill
 from fleet.telemetry.partitions import default_trouble, partitions_ensure, partitions_trouble
 from fleet.telemetry.retention import retention_run
@@ -35,7 +37,10 @@ def make_partitions(**_: Any) -> None:
 @shared_task(name="telemetry.rebuild_rollups")
 def rebuild_rollups(**_: Any) -> None:
     """Rebuild the hours and days that received data, and count tags of hours from before Roost did."""
-    rollups_rebuild()
+    try:
+        rollups_rebuild()
+    except Unavailable as error:
+        _log.warning("Hours of cold months were not rebuilt, the next run tries again: %s", error)
     tag_hours_fill()
 
 
@@ -43,3 +48,14 @@ def rebuild_rollups(**_: Any) -> None:
 def run_retention(**_: Any) -> None:
     """Delete data past its organization's retention period."""
     retention_run()
+
+
+@shared_task(name="telemetry.move_cold")
+def move_cold(**_: Any) -> None:
+    """Move readings of past months to cold storage, and merge late ones."""
+    for name, moved in cold_run().items():
+        if moved.failed:
+            trouble = (
+                f"Of {name}, {moved.failed} months were not moved to cold storage: the log of the task worker says why."
+            )
+            administrators_tell(about="cold", trouble=trouble)

@@ -147,15 +147,16 @@ class ObjectStorage(S3Storage):
     def parts_abort(self, *, before: datetime) -> int:
         """Forget what was sent of contents that were never completed; return how many."""
         count = 0
-        with _told():
-            # The bucket may hold other programs' uploads.
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self.bucket_name, Prefix=f"{self._normalize_name('store')}/"
-            )
-            for row in (row for page in pages for row in page.get("Uploads", ())):
-                if row["Initiated"] < before:
-                    self._abort(row["Key"], row["UploadId"])
-                    count += 1
+        # The bucket may hold other programs' uploads.
+        for folder in ("store", "cold"):
+            with _told():
+                pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                    Bucket=self.bucket_name, Prefix=f"{self._normalize_name(folder)}/"
+                )
+                for row in (row for page in pages for row in page.get("Uploads", ())):
+                    if row["Initiated"] < before:
+                        self._abort(row["Key"], row["UploadId"])
+                        count += 1
         return count
 
     def _put_parts(self, key: str, file: BinaryIO, octets: int, until: float) -> None:

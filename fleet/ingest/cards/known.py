@@ -1,11 +1,14 @@
 """Lines of a card that are in the database already, by the keys of their rows: whichever way they came."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 
+from fleet.core import clock
 from fleet.ingest.database import cursor, names, numbers
 from fleet.ingest.rows.tables import source_of
 from fleet.stations.models import Station
-from fleet.telemetry.models import Detection, TimeShift
+from fleet.telemetry.cold.reading import NEVER_COLD, ColdPlan, cold_plan, rows_read
+from fleet.telemetry.models import Detection, Series, TimeShift
 from formats.lines import Fix, Note, RowValues, TagLine
 from formats.sensorgnome.lines import Burst, PulseLine
 from formats.sensorgnome.messages import Numbered
@@ -31,7 +34,7 @@ WHERE EXISTS (SELECT FROM telemetry_stationevent e WHERE e.station_id = ANY(%s::
 _READINGS = f"""
 SELECT k.line FROM unnest(%s::bigint[], %s::text[], %s::float8[], %s::int[]) AS k(at, name, value, line)
 GROUP BY k.line HAVING bool_and(EXISTS (
-    SELECT FROM telemetry_series s JOIN telemetry_reading r ON r.series_id = s.id
+    SELECT FROM telemetry_series s JOIN {{rows}} r ON r.series_id = s.id
     WHERE s.station_id = ANY(%s::bigint[]) AND s.name = k.name
       AND r.occurred_at >= {_AT} AND r.occurred_at < {_AT} + interval '1 millisecond'
       AND (r.value = k.value OR r.sent_value = k.value)))
@@ -45,6 +48,8 @@ GROUP BY k.line HAVING bool_and(k.said IS NOT DISTINCT FROM (
       AND e.occurred_at < {_AT} + interval '1 millisecond' AND e.occurred_at > {_AT} - interval '31 days'
     ORDER BY e.occurred_at DESC LIMIT 1))
 """  # noqa: S608 - a constant
+_DAY_US = 86_400_000_000
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _IN_LEDGER = """
 SELECT k.seq FROM unnest(%s::bigint[]) AS k(seq)
 WHERE EXISTS (SELECT FROM telemetry_streamledger l
@@ -110,10 +115,11 @@ def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: Fil
     if events:
         at, named, line = zip(*events, strict=True)
         found |= {row[0] for row in cursor().execute(_EVENTS, [numbers(at), list(named), numbers(line), ids, source])}
-    return found | _health_known(ids, health)
+    return found | _health_known(station_ids, health)
 
 
-def _health_known(ids: object, rows: Sequence[tuple[int, int, RowValues]]) -> set[int]:
+def _health_known(station_ids: Sequence[int], rows: Sequence[tuple[int, int, RowValues]]) -> set[int]:
+    ids = numbers(station_ids)
     figures = [
         (at, one.name, one.value, line) for at, line, row in rows for one in row.figures if one.value is not None
     ]
@@ -128,12 +134,25 @@ def _health_known(ids: object, rows: Sequence[tuple[int, int, RowValues]]) -> se
     if figures:
         at, named, values, line = zip(*figures, strict=True)
         arguments = [numbers(at), list(named), list(values), numbers(line), ids]
-        found -= set(line) - {row[0] for row in cursor().execute(_READINGS, arguments)}
+        found -= set(line) - rows_read(
+            lambda: _cold_plan(station_ids, at),
+            lambda rows: {row[0] for row in cursor().execute(_READINGS.format(rows=rows).encode(), arguments)},
+        )
     if texts:
-        at, named, said, line = zip(*texts, strict=True)
-        arguments = [numbers(at), list(named), list(said), numbers(line), ids]
-        found -= set(line) - {row[0] for row in cursor().execute(_TEXTS, arguments)}
+        moments, named, said, line = zip(*texts, strict=True)
+        asked = [numbers(moments), list(named), list(said), numbers(line), ids]
+        found -= set(line) - {row[0] for row in cursor().execute(_TEXTS, asked)}
     return found
+
+
+def _cold_plan(station_ids: Sequence[int], at: Iterable[int]) -> ColdPlan:
+    """The cold files that may hold figures of these moments, in microseconds: by days, as a line's clock may be wrong."""
+    days = sorted({moment // _DAY_US for moment in at})
+    spans = [(_FIRST + timedelta(days=day), _FIRST + timedelta(days=day + 1, milliseconds=1)) for day in days]
+    if not spans or spans[0][0] >= clock.now() - NEVER_COLD:
+        return ColdPlan()
+    series = Series.objects.filter(station__in=station_ids).order_by("pk").values_list("pk", flat=True)
+    return cold_plan(list(series), spans)
 
 
 def offsets_of(station_ids: Sequence[int]) -> list[int]:

@@ -23,6 +23,7 @@ from fleet.ingest.batch import AHEAD_S, NOT_NEWEST
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.contact.hours import heard_later_sql
 from fleet.stations.models import Station
+from fleet.telemetry.cold.reading import cold_overlaps
 from fleet.telemetry.heard.tag_hours import tag_hours_recount
 from fleet.telemetry.models import Detection, Series, Suspicion, TimeShift
 
@@ -218,6 +219,7 @@ def time_shift_undo(*, actor: Viewer, shift: TimeShift) -> TimeShift:
     station = shift.station
     time_operator_require(actor=actor, station=station)
     _lock_contact(station)
+    _cold_check(station, shift.first_at, shift.last_at)
     if not TimeShift.objects.filter(pk=shift.pk, undone_at=None).update(
         undone_at=clock.now(), undone_by_name=actor.name[:150]
     ):
@@ -263,7 +265,7 @@ _APART = "((extract(epoch FROM d.received_at) - extract(epoch FROM d.occurred_at
 
 
 def _offset_check(station: Station, wrong: WrongRows, offset: timedelta) -> None:
-    """Refuse offsets that put rows after their receipt, before 2010, or where retention has removed readings."""
+    """Refuse offsets that put rows after their receipt, before 2010, or where readings are removed or cold."""
     if abs(offset) > _OFFSET_MOST:
         raise InvalidInput(_("No clock is off by that much."), field="offset_s")
     if offset > wrong.least + _AHEAD:
@@ -278,6 +280,19 @@ def _offset_check(station: Station, wrong: WrongRows, offset: timedelta) -> None
     if Series.objects.filter(station=station, raw_from__gt=first).exists():
         raise InvalidInput(
             _("Readings from that time are no longer kept, so the data cannot be moved there."), field="offset_s"
+        )
+    _cold_check(station, first, wrong.last_at + offset)
+
+
+def _cold_check(station: Station, first: datetime, last: datetime) -> None:
+    """Refuse to move rows to or from months that are cold: only rows of the table can be moved."""
+    if cold_overlaps(station_id=station.pk, first=first, last=last):
+        raise Conflict(
+            _(
+                "Readings of %(serial)s from that time are in cold storage. Ask an administrator to bring them back first: "
+                "./roost manage cold thaw %(serial)s"
+            )
+            % {"serial": station.serial}
         )
 
 

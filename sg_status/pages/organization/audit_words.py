@@ -22,6 +22,8 @@ ACTIONS: Final[dict[str, Promise]] = {
     "branch.believed": _("accepted the other machine's data"),
     "branch.discarded": _("discarded the other machine's data"),
     "card.send": _("sent a card of"),
+    "cold.run": _("moved readings to cold storage for"),
+    "cold.thaw": _("brought readings back from cold storage of"),
     "command.cancel": _("cancelled a command"),
     "command.issue": _("sent a command"),
     "deployment.antennas": _("changed antennas of"),

@@ -18,6 +18,7 @@ from fleet.core.csv_file import Cell, csv_response
 from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
+from fleet.telemetry.cold.reading import is_cold
 from fleet.telemetry.exports import READING_HEAD, reading_rows, readings_check
 from fleet.telemetry.models import Series
 from fleet.telemetry.quantities import series_label, series_place
@@ -67,6 +68,7 @@ def station_data(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRespo
             "figure": _figure(viewer, shown, traces, f"{drawing}?{query}"),
             "legend": series_rows(traces, shown.window, shown.moment),
             "pages": Paginator(rows, ROWS_A_PAGE).get_page(request.GET.get("page")),
+            "is_cold": is_cold([one.pk for one in shown.choice.series], shown.window.start, shown.window.end),
             "readings": sum(point.count for trace in traces.traces for point in trace.points),
             "offered": [(one, series_label(one)) for one in rest[:OFFERED]],
             "offered_more": [(one, series_label(one)) for one in rest[OFFERED:]],

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("files", "0007_objects_and_waiting_uploads"),
+        ("files", "0008_search_by_part_of_a_path"),
     ]
 
     operations = [

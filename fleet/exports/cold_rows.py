@@ -1,0 +1,58 @@
+"""Parts of a package whose readings are partly cold: loaded on the connection that then reads the part.
+
+A month may become cold between two statements. So which files are read, and what is read from the table, comes from one
+snapshot; the files themselves stay for days after they were replaced.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+
+from fleet.core import clock
+from fleet.exports.parts import PackagePart
+from fleet.telemetry.cold.reading import NEVER_COLD, ColdPlan, cold_load_into, cold_plan_of
+from fleet.telemetry.cold.rows import BOTH, cold_table_make
+
+#: Writes nothing but the temporary table.
+BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE"
+
+
+@dataclass(frozen=True, slots=True)
+class PartCold:
+    """The cold files of a part, and the name of the snapshot that the table is to be read with."""
+
+    plan: ColdPlan
+    snapshot: str
+
+
+@contextmanager
+def part_rows(reader: psycopg.Connection, kind: str, part: PackagePart) -> Iterator[str]:
+    """The source of a part's rows, for statements on this connection; empty if it is just their table."""
+    with part_cold(reader, kind, part) as found:
+        if found is None:
+            yield ""
+            return
+        with reader.cursor() as cursor:
+            cold_table_make(cursor)
+            cold_load_into(cursor, found.plan)
+        yield BOTH
+
+
+@contextmanager
+def part_cold(reader: psycopg.Connection, kind: str, part: PackagePart) -> Iterator[PartCold | None]:
+    """The cold files of a part in a snapshot, which other connections may use meanwhile; None if there are none."""
+    series = [number for number, _name, _unit in part.station.series]
+    if kind != "readings" or not series or part.start >= clock.now() - NEVER_COLD:
+        yield None
+        return
+    with reader.cursor() as cursor:
+        cursor.execute(BEGIN)
+        try:
+            plan = cold_plan_of(cursor.execute, cursor.fetchall, series, [(part.start, part.end)])
+            row = cursor.execute("SELECT pg_export_snapshot()").fetchone() if plan.files else None
+            yield PartCold(plan, row[0]) if row else None
+        finally:
+            cursor.execute("ROLLBACK")

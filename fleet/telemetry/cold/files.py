@@ -1,0 +1,212 @@
+"""Parquet files of cold storage: written, stored, fetched back, read in parts, and deleted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from django.conf import settings
+from django.core.files.storage import storages
+from django.core.files.storage.handler import InvalidStorageError
+from django.utils.translation import gettext as _
+
+from fleet.core.errors import Unavailable
+from fleet.telemetry.cold.rows import arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_DISK, _OBJECTS = "default", "objects"
+#: The folder of cold files in the storage.
+FOLDER: Final = "cold"
+#: Rows of a group in the file: who reads a day of one series unpacks one group.
+_GROUP_ROWS: Final = 100_000
+_PIECE: Final = 1_048_576
+#: Seconds for storing a file in the object store: these, and more for each byte.
+_SECONDS_LEAST, _BYTES_PER_S = 120.0, 4_000_000
+#: Times rise by nearly the same step and values repeat, so these take about a byte each; zstd does the rest.
+_ENCODINGS: Final = {"occurred_at": "DELTA_BINARY_PACKED", "received_at": "DELTA_BINARY_PACKED"}
+_DICTIONARIES: Final = ["series_id", "value", "flags", "sent_value", "sent_unit", "shift_id", "flags_before"]
+
+Span = tuple[datetime, datetime]
+
+
+class ColdUnreadable(Unavailable):
+    """A cold file is missing, cut, or has other bytes than were stored."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            _(
+                "Readings of this time are in cold storage, and their file cannot be read (%(name)s). None of them is shown as missing: try again later, or ask an administrator."
+            )
+            % {"name": name}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A Parquet file that was written: its size and SHA-256."""
+
+    octets: int
+    sha256: str
+
+
+def place_now() -> str:
+    """The storage to which new cold files go."""
+    return _OBJECTS if settings.ROOST_S3_BUCKET else _DISK
+
+
+def folder_name(organization_id: int) -> str:
+    """The folder of an organization's cold files, as tools that read partitioned Parquet expect it."""
+    return f"{FOLDER}/organization={organization_id}/"
+
+
+def file_name(*, organization_id: int, station_id: int, month: date, number: int) -> str:
+    """The name of a cold file in the storage; no two have the same."""
+    return f"{folder_name(organization_id)}month={month:%Y-%m}/station-{station_id}-{number}.parquet"
+
+
+def parquet_write(path: Path, batches: Iterator[pa.RecordBatch]) -> Written:
+    """Write rows, which are sorted by series and time."""
+    import pyarrow as pa  # noqa: PLC0415 - the site does not load Arrow
+    import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
+    schema = arrow_schema()
+    with pq.ParquetWriter(
+        path, schema, compression="zstd", column_encoding=_ENCODINGS, use_dictionary=_DICTIONARIES,
+        write_page_checksum=True, sorting_columns=pq.SortingColumn.from_ordering(schema, [("series_id", "ascending"), ("occurred_at", "ascending")]),
+    ) as writer:  # fmt: skip
+        waiting: list[pa.RecordBatch] = []
+        for batch in batches:
+            waiting.append(batch)
+            while sum(one.num_rows for one in waiting) >= _GROUP_ROWS:
+                table = pa.Table.from_batches(waiting, schema)
+                writer.write_table(table.slice(0, _GROUP_ROWS), row_group_size=_GROUP_ROWS)
+                waiting = table.slice(_GROUP_ROWS).to_batches()
+        if waiting:
+            writer.write_table(pa.Table.from_batches(waiting, schema), row_group_size=_GROUP_ROWS)
+    with path.open("rb") as file:
+        return Written(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def file_store(*, place: str, name: str, path: Path, written: Written) -> None:
+    """Store a file under its name; on the disk it is there whole or not at all. Raises `Unavailable` and `OSError`."""
+    storage = _storage(place)
+    if place == _OBJECTS:
+        until = time.monotonic() + _SECONDS_LEAST + written.octets / _BYTES_PER_S
+        storage.put(name, path, sha256=written.sha256, until=until)
+        return
+    kept = Path(storage.path(name))
+    kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    beside = kept.with_name(f"{kept.name}.part")
+    with path.open("rb") as source, beside.open("wb") as target:
+        beside.chmod(0o600)
+        shutil.copyfileobj(source, target, _PIECE)
+        target.flush()
+        os.fsync(target.fileno())
+    beside.rename(kept)
+    folder = os.open(kept.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def file_delete(*, place: str, name: str) -> None:
+    """Delete a file, if it is there. Raises `Unavailable`."""
+    storage = _storage(place)
+    storage.delete(name)
+    if place == _DISK:
+        kept = Path(storage.path(name))
+        kept.with_name(f"{kept.name}.part").unlink(missing_ok=True)
+
+
+@contextmanager
+def file_fetched(*, place: str, name: str, sha256: str) -> Iterator[Path]:
+    """A copy of what the storage holds, if its bytes are those that were stored. Raises `Unavailable`."""
+    with tempfile.NamedTemporaryFile(prefix="roost-cold-", suffix=".parquet") as copy:
+        digest = hashlib.sha256()
+        try:
+            with _open(place, name) as source:
+                while piece := source.read(_PIECE):
+                    digest.update(piece)
+                    copy.write(piece)
+        except OSError as error:
+            raise ColdUnreadable(name) from error
+        copy.flush()
+        if digest.hexdigest() != sha256:
+            raise ColdUnreadable(name)
+        yield Path(copy.name)
+
+
+def fetched_tables(path: Path) -> Iterator[pa.Table]:
+    """The rows of a fetched file, group by group."""
+    import pyarrow as pa  # noqa: PLC0415 - as above
+    import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, use_threads=False).cast(arrow_schema())
+    except (pa.ArrowException, OSError) as error:
+        raise ColdUnreadable(path.name) from error
+
+
+def rows_of(*, place: str, name: str, series: Sequence[tuple[int, datetime | None]], spans: Sequence[Span]) -> pa.Table:
+    """Rows of some series in these spans, by series and time. Raises `Unavailable`.
+
+    A series comes with the moment before which retention has removed its readings, or None.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - as above
+    import pyarrow.compute as pc  # noqa: PLC0415 - as above
+    import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
+    moment = arrow_schema().field("occurred_at").type
+    at, number = pc.field("occurred_at"), pc.field("series_id")
+
+    def scalar(when: datetime) -> Any:
+        return pa.scalar(when, moment)
+
+    among = number.isin([key for key, _from in series])
+    for key, kept_from in series:
+        if kept_from is not None:
+            among &= (number != key) | (at >= scalar(kept_from))
+    within = None
+    for start, end in spans:
+        one = (at >= scalar(start)) & (at < scalar(end))
+        within = one if within is None else within | one
+    try:
+        with _open(place, name) as source:
+            found: pa.Table = pq.read_table(
+                source, filters=among if within is None else among & within, use_threads=False,
+                page_checksum_verification=True,
+            )  # fmt: skip
+            return found.cast(arrow_schema())
+    except (pa.ArrowException, OSError) as error:
+        raise ColdUnreadable(name) from error
+
+
+def _open(place: str, name: str) -> BinaryIO:
+    storage = _storage(place)
+    if place == _DISK:
+        return Path(storage.path(name)).open("rb")
+    opened: BinaryIO = storage.open(name, "rb")
+    return opened
+
+
+def _storage(place: str) -> Any:
+    try:
+        return storages[place]
+    except InvalidStorageError as error:
+        raise Unavailable(
+            _("Readings of this time are in an object store, but the settings of this server name none.")
+        ) from error

@@ -1,0 +1,192 @@
+"""Reading rows that may be cold: the same statements, over the table and over what was loaded from cold files.
+
+Nobody may see a row twice or not at all while a month becomes cold beside him. So the plan, which files hold what is
+asked for, is made before the statement and again after it: if both are the same, no month moved in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from fleet.core import clock
+from fleet.core.errors import Unavailable
+from fleet.telemetry.cold.files import Span, rows_of
+from fleet.telemetry.cold.rows import BOTH, HOT, cold_table_make, rows_load
+
+if TYPE_CHECKING:
+    import psycopg
+    import pyarrow as pa
+
+#: No reading of the last two months is cold, whatever the setting; see `MONTHS_LEAST` in `fleet.telemetry.cold.due`.
+NEVER_COLD: Final = timedelta(days=60)
+#: More spans than these are read as one.
+_SPANS_MOST: Final = 24
+_TRIES: Final = 5
+
+R = TypeVar("R")
+
+_FILES: Final = """
+SELECT f.id, f.place, f.name, p.series_id, s.raw_from
+FROM telemetry_coldpart p JOIN telemetry_coldfile f ON f.id = p.file_id JOIN telemetry_series s ON s.id = p.series_id
+WHERE p.series_id = ANY(%(series)s) AND f.state = 'cold' AND p.first_at < %(end)s AND p.last_at >= %(start)s
+  AND (s.raw_from IS NULL OR p.last_at >= s.raw_from)
+ORDER BY f.month, f.id, p.series_id
+"""
+#: As many of the newest months as have the readings wanted; one that the moment cuts does not count.
+_NEWEST: Final = """
+SELECT min(n.first_at) FROM unnest(%(series)s::bigint[]) AS s(id), LATERAL (
+    SELECT p.first_at, coalesce(sum(p.rows) FILTER (WHERE p.last_at < %(before)s) OVER (
+        ORDER BY p.first_at DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS newer
+    FROM telemetry_coldpart p WHERE p.series_id = s.id AND p.first_at < %(before)s
+) AS n WHERE n.newer < %(most)s GROUP BY s.id
+"""
+_OVERLAPS: Final = """
+SELECT EXISTS (
+    SELECT 1 FROM telemetry_coldfile f JOIN telemetry_coldpart p ON p.file_id = f.id
+    WHERE f.station_id = %(station)s AND f.state = 'cold' AND p.first_at <= %(last)s AND p.last_at >= %(first)s)
+"""
+#: Parts that are counted whole, and the files of those that are cut by the period or by retention.
+_COUNTED: Final = """
+SELECT coalesce(sum(rows) FILTER (WHERE is_whole), 0)::bigint,
+    json_agg(json_build_array(place, name, series_id, raw_from)) FILTER (WHERE NOT is_whole)
+FROM (
+    SELECT p.rows, f.place, f.name, s.id AS series_id, s.raw_from, p.first_at >= %(start)s AND p.last_at < %(end)s
+        AND (s.raw_from IS NULL OR p.first_at >= s.raw_from) AS is_whole
+    FROM telemetry_coldpart p JOIN telemetry_coldfile f ON f.id = p.file_id JOIN telemetry_series s ON s.id = p.series_id
+    WHERE p.series_id = ANY(%(series)s) AND f.state = 'cold' AND p.first_at < %(end)s AND p.last_at >= %(start)s
+      AND (s.raw_from IS NULL OR p.last_at >= s.raw_from)
+) AS part
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ColdSource:
+    """A cold file that holds rows asked for: of which series, and from when on retention still keeps them."""
+
+    id: int
+    place: str
+    name: str
+    series: tuple[tuple[int, datetime | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ColdPlan:
+    """The cold files to read, and the spans of time; without files, everything asked for is in the table."""
+
+    files: tuple[ColdSource, ...] = ()
+    spans: tuple[Span, ...] = ()
+
+
+def cold_plan(series_ids: Sequence[int], spans: Sequence[Span]) -> ColdPlan:
+    """Find the cold files with rows of these series in these spans; at most one query."""
+    spans = [span for span in spans if span[0] < span[1]]
+    if not series_ids or not spans or min(start for start, _end in spans) >= clock.now() - NEVER_COLD:
+        return ColdPlan()
+    with connection.cursor() as cursor:
+        return cold_plan_of(cursor.execute, cursor.fetchall, series_ids, spans)
+
+
+def is_cold(series_ids: Sequence[int], start: datetime, end: datetime) -> bool:
+    """Whether some readings of these series in this period are cold: the answer is the same, and takes longer."""
+    return bool(cold_plan(series_ids, [(start, end)]).files)
+
+
+def cold_plan_of(
+    execute: Callable[[str, dict[str, Any]], Any],
+    fetch: Callable[[], Iterable[Any]],
+    series_ids: Sequence[int],
+    spans: Sequence[Span],
+) -> ColdPlan:
+    """The same, on any connection."""
+    start, end = min(span[0] for span in spans), max(span[1] for span in spans)
+    execute(_FILES, {"series": list(series_ids), "start": start, "end": end})
+    files: dict[int, ColdSource] = {}
+    for file_id, place, name, series_id, kept_from in fetch():
+        found = files.get(file_id) or ColdSource(file_id, place, name, ())
+        files[file_id] = replace(found, series=(*found.series, (series_id, kept_from)))
+    if not files:
+        return ColdPlan()
+    joined = tuple(spans) if len(spans) <= _SPANS_MOST else ((start, end),)
+    return ColdPlan(tuple(files.values()), joined)
+
+
+def cold_before(series_ids: Sequence[int], before: datetime, most: int) -> list[Span]:
+    """For each series with cold readings before a moment: a span up to it that has the newest `most` of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST, {"series": list(series_ids), "before": before, "most": most})
+        return [(first_at, before) for (first_at,) in cursor.fetchall()]
+
+
+def rows_read(plan: Callable[[], ColdPlan], ask: Callable[[str], R], *, most: int | None = None) -> R:
+    """Call `ask` with the source of rows, to be used as a table in a statement; return what it returns.
+
+    `plan` is called before and after. `most`: of one series, no more than the first rows are needed. Raises
+    `Unavailable` if a cold file cannot be read.
+    """
+    for _try in range(_TRIES):
+        planned = plan()
+        if planned.files:
+            with transaction.atomic():
+                cold_load(planned, most=most)
+                found = ask(BOTH)
+        else:
+            found = ask(HOT)
+        if planned == plan():
+            return found
+    raise Unavailable(_("These readings are being moved to cold storage or back just now. Try again."))
+
+
+def cold_load(plan: ColdPlan, *, most: int | None = None) -> None:
+    """Load the rows of a plan into the temporary table, for the current transaction."""
+    with connection.cursor() as cursor:
+        cold_table_make(cursor)
+        cold_load_into(cursor.cursor, plan, most=most)
+
+
+def cold_load_into(cursor: psycopg.Cursor[Any], plan: ColdPlan, *, most: int | None = None) -> None:
+    """The same, on any connection on which the table was made."""
+    if plan.files:
+        rows_load(cursor, cold_tables(plan, most))
+
+
+def cold_tables(plan: ColdPlan, most: int | None = None) -> Iterator[pa.Table]:
+    """The rows of a plan, file by file; with `most` no more than the first ones. Raises `Unavailable`."""
+    left = most
+    for file in plan.files:
+        table = rows_of(place=file.place, name=file.name, series=file.series, spans=plan.spans)
+        yield table if left is None else table.slice(0, left)
+        if left is not None:
+            left -= table.num_rows
+            if left <= 0:
+                return
+
+
+def cold_overlaps(*, station_id: int, first: datetime, last: datetime) -> bool:
+    """Whether a station has cold readings between two moments."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OVERLAPS, {"station": station_id, "first": first, "last": last})
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def cold_total(series_ids: Sequence[int], start: datetime, end: datetime, *, is_least: bool = False) -> int:
+    """Number of cold readings of series from `start` up to `end` that retention has not removed. Raises `Unavailable`.
+
+    With `is_least` at least so many: months that are cut are not counted, so that no file is read.
+    """
+    if not series_ids or start >= clock.now() - NEVER_COLD:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTED, {"series": list(series_ids), "start": start, "end": end})
+        whole, partly = cursor.fetchone() or (0, None)
+    count = int(whole)
+    for place, name, series_id, kept_from in () if is_least else partly or ():
+        kept = datetime.fromisoformat(kept_from) if kept_from else None
+        count += rows_of(place=place, name=name, series=[(series_id, kept)], spans=[(start, end)]).num_rows
+    return count

@@ -1,0 +1,84 @@
+"""Files of cold storage: which months of which stations are kept as Parquet beside the database."""
+
+from django.db import models
+from django.db.models import Q
+
+from fleet.stations.models import Station
+
+
+class ColdFile(models.Model):
+    """The readings of one station in one month, as a Parquet file on the disk or in the object store.
+
+        writing ──stored──▶ written ──read back──▶ verified ──its rows deleted, in this transaction──▶ cold
+           └──────────────────┴──────────────────────┴──not what it should be──▶ over ◀──replaced, or thawed──┘
+
+    Until a file is cold, nobody reads it and all rows are in the table. The transaction that makes it cold deletes the
+    rows and makes the file that it replaces over. A file that is over is deleted, first its bytes and then its row; see
+    `fleet.telemetry.cold.steps`.
+    """
+
+    class State(models.TextChoices):
+        """How far the file got."""
+
+        WRITING = "writing", "writing"
+        WRITTEN = "written", "written"
+        VERIFIED = "verified", "verified"
+        COLD = "cold", "cold"
+        OVER = "over", "over"
+
+    #: States of a file that is being made.
+    MADE = (State.WRITING, State.WRITTEN, State.VERIFIED)
+
+    id = models.BigAutoField(primary_key=True)
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="cold_files")
+    #: The first day of the month, by the station's clock in UTC.
+    month = models.DateField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WRITING)
+    #: Which of Django's storages has it, and its name there.
+    place = models.CharField(max_length=8)
+    name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64, blank=True)
+    octets = models.BigIntegerField(default=0)
+    rows = models.BigIntegerField(default=0)
+    #: Of its rows, those that come from the table and not from the file that it replaces.
+    rows_new = models.BigIntegerField(default=0)
+    #: Sum of the hashes of its rows, computed by the database (numeric, as text).
+    checksum = models.CharField(max_length=40, blank=True)
+    replaces = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
+    #: Late rows of this month: already in a cold file, moved by microseconds beside another value, without a place.
+    known = models.BigIntegerField(default=0)
+    moved = models.BigIntegerField(default=0)
+    left_out = models.BigIntegerField(default=0)
+    begun_at = models.DateTimeField()
+    cold_at = models.DateTimeField(null=True)
+    over_at = models.DateTimeField(null=True)
+    #: Why it is over, if it never became cold.
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        """At most one cold file and one in the making for a station's month."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["station", "month"], condition=Q(state="cold"), name="cold_once"),
+            models.UniqueConstraint(
+                fields=["station", "month"], condition=Q(state__in=["writing", "written", "verified"]), name="made_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["over_at"], condition=Q(state="over"), name="cold_over")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ColdPart(models.Model):
+    """The readings of one series in a cold file. Made when the file becomes cold, deleted when it is over."""
+
+    pk = models.CompositePrimaryKey("series", "file")
+    series = models.ForeignKey("telemetry.Series", on_delete=models.CASCADE, related_name="cold_parts")
+    file = models.ForeignKey(ColdFile, on_delete=models.CASCADE, related_name="parts")
+    rows = models.BigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.series_id} in {self.file_id}: {self.rows}"

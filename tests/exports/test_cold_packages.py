@@ -1,0 +1,57 @@
+"""A data package has the same rows, in the same order, whether readings are cold or not."""
+
+import zipfile
+from datetime import timedelta
+
+import pyarrow.parquet as pq
+import pytest
+from exports.conftest import JULY, MAY
+from telemetry.cold_months import late_store
+
+from fleet.exports.archive import archive_path
+from fleet.exports.making import packages_make
+from fleet.exports.models import DataPackage
+from fleet.exports.services import package_ask
+from fleet.telemetry.cold.services import cold_run
+from fleet.telemetry.models import Reading, Series
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def files_here(settings, tmp_path):
+    settings.MEDIA_ROOT, settings.ROOST_COLD_AFTER_MONTHS = tmp_path, 4
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+
+def rows_of(institute, viewer, kind, tmp_path, *, is_clean=False) -> object:
+    package = package_ask(
+        actor=viewer, organization=institute, start=MAY, end=JULY, wanted=kind, kinds=["readings"], is_clean=is_clean
+    )
+    packages_make()
+    package.refresh_from_db()
+    assert package.state == DataPackage.State.DONE, package.reason
+    with zipfile.ZipFile(archive_path(package.name)) as archive:
+        name = next(one for one in archive.namelist() if one.endswith(f"readings.{kind}"))
+        if kind == "parquet":
+            with archive.open(name) as file:
+                return pq.read_table(file).to_pylist()
+        return archive.read(name)
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "parquet"])
+def test_the_same_rows_hot_and_cold(station, institute, viewer, kind, tmp_path):
+    series = Series.objects.get(name="temp")
+    hot = rows_of(institute, viewer, kind, tmp_path)
+    clean = rows_of(institute, viewer, kind, tmp_path, is_clean=True)
+    assert cold_run()["Institute"].months == 2
+    assert not Reading.objects.filter(series__station=station).exists()
+    assert rows_of(institute, viewer, kind, tmp_path) == hot
+    assert rows_of(institute, viewer, kind, tmp_path, is_clean=True) == clean
+    # A repeat that arrives late is there once, another row in its place.
+    late_store(series, [(MAY, 0.0), (MAY + timedelta(minutes=1), 12.75)])
+    late = rows_of(institute, viewer, kind, tmp_path)
+    assert (
+        len(late if kind == "parquet" else late.splitlines()) == len(hot if kind == "parquet" else hot.splitlines()) + 1
+    )
+    assert "12.75" in str(late)
