@@ -42,7 +42,7 @@ LANES_MOST, RUN_S, ROWS_MOST, JOB_S = 8, 10.0, 20_000, 45.0
 CLAIM: Final = timedelta(seconds=120)
 #: The wait after a failure doubles from the first to the second, in seconds.
 _FIRST_S, _LONGEST_S = 15.0, 3_600.0
-#: After failing for so long it is paused: somebody has to look at the reason.
+#: It is paused after failing for this long: somebody has to look at the reason.
 GIVE_UP_AFTER: Final = timedelta(days=14)
 #: Refused rows that are set aside; with more it is paused.
 REFUSED_MOST: Final = 1_000

@@ -155,7 +155,7 @@ class GivenId(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     forwarder = models.ForeignKey(Forwarder, on_delete=models.CASCADE, related_name="given_ids")
-    #: What it stands for, such as `datastream:12`.
+    #: The thing that it stands for, such as `datastream:12`.
     key = models.CharField(max_length=200)
     there = models.CharField(max_length=200)
 

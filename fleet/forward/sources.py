@@ -1,4 +1,4 @@
-"""Where a lane's rows come from: refused rows to send again, then new rows, then a back-fill; each moves its own cursor."""
+"""Sources of a lane's rows: refused rows to send again, then new rows, then a back-fill; each moves its own cursor."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple

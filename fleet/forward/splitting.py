@@ -15,7 +15,7 @@ REFUSED_IN_A_ROW_MOST: Final = 20
 
 @dataclass(slots=True)
 class Sent:
-    """What became of the first `done` rows. `refused`: those that the receiver refuses, with its words."""
+    """The outcome of the first `done` rows. `refused`: those that the receiver refuses, with its words."""
 
     done: int = 0
     known: int = 0

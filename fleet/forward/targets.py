@@ -1,4 +1,4 @@
-"""Where a forwarder sends: its settings with the secret ones opened, and the ids that the receiver gave."""
+"""Targets of forwarders: their settings with the secret ones opened, and the ids that the receiver gave."""
 
 import json
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def secrets_of(forwarder: Forwarder) -> dict[str, str] | None:
 
 
 def target_of(forwarder: Forwarder, kind: Kind) -> Target:
-    """Where to send. Raises `ForwardError` if the secrets cannot be opened."""
+    """The target. Raises `ForwardError` if the secrets cannot be opened."""
     secrets = secrets_of(forwarder)
     if secrets is None:
         raise ForwardError(_("The stored secrets cannot be read with this server's key: enter them again."))

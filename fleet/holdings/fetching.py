@@ -154,11 +154,12 @@ def station_fetch(*, station: Station, moment: datetime) -> int:
 
 def _withdraw(station: Station, rule: FetchRule, until: datetime | None, moment: datetime) -> None:
     """Withdraw what was asked for otherwise than the policy says now. What has arrived of it is kept."""
+    key, seen = f"holdings.fetch.rule.{station.pk}", f"{rule} {until is None}"
+    if cache.get(key) == seen or not _asked_now(station, moment).exists():
+        return
     asked = list(
         states_add(station, rule, moment).filter(pk__in=_asked_now(station, moment).values("pk"), state="asked")
     )
-    if not asked:
-        return
     with_ids = {file.asked_with for file in asked}
     told = dict(Command.objects.filter(pk__in=with_ids).values_list("pk", "parameters"))
     networks = {pk: set(parameters.get("networks", ())) for pk, parameters in told.items()}
@@ -171,6 +172,8 @@ def _withdraw(station: Station, rule: FetchRule, until: datetime | None, moment:
         or networks.get(file.asked_with, set()) != set(rule.networks)
     ][:MAX_ASKED]
     if not unwanted:
+        # Until the policy or its hours change, this need not be looked at each minute.
+        cache.set(key, seen, _EMPTY_S)
         return
     command_issue(
         viewer=viewer_of_server("fetch policy"),

@@ -206,6 +206,8 @@ def files(
         return files_bench(instance, megabytes=megabytes, rounds=rounds, lines=lines, files=stored, requests=requests)
 
     _run("files", bench, as_json=as_json)
+
+
 def cold(
     *,
     as_json: AsJson = False,

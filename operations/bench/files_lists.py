@@ -132,8 +132,8 @@ def _hold(station: Station) -> None:
             'said_seq, listing, first_told_at, wanted_by_name, "end", end_reason, octets_sent, ended_at) '
             "SELECT %s, coalesce(s.path, 'held/' || n || '.txt'), 40000, "
             "coalesce(s.sha256, encode(sha256(('held ' || n)::bytea), 'hex')), '{\"pulse\": 7}', false, now(), 's', 1, "
-            "1, now(), '', CASE WHEN s.path IS NULL AND n %% 1000 = 0 THEN 'refused' ELSE '' END, '', 0, "
-            "CASE WHEN n %% 1000 = 0 THEN now() END FROM generate_series(1, %s) n LEFT JOIN (SELECT f.path, c.sha256, "
+            "1, now(), '', CASE WHEN s.path IS NULL AND n %% 1000 = 1 THEN 'refused' ELSE '' END, '', 0, "
+            "CASE WHEN n %% 1000 = 1 THEN now() END FROM generate_series(1, %s) n LEFT JOIN (SELECT f.path, c.sha256, "
             "row_number() OVER (ORDER BY f.id) * 2 AS place FROM files_storedfile f JOIN files_filerevision r "
             "ON r.file_id = f.id JOIN files_storedcontent c ON c.id = r.content_id WHERE f.station_id = %s) s "
             "ON s.place = n",

@@ -121,6 +121,8 @@ def termination_catch() -> None:
         raise Terminated
 
     signal.signal(signal.SIGTERM, told)
+    # A shell lets what it starts in the background ignore Ctrl-C, and pytest would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def interruptible_run(command: list[str], *, environment: Mapping[str, str]) -> int:

@@ -68,7 +68,7 @@ def close(folder, at, *, rows=7):
 
 
 def looked(station):
-    """What is told of the open file, once all folders are looked at again."""
+    """The station's words about the open file, once all folders are looked at again."""
     for seen in station.source._folder._scanned.copy():
         station.source._folder._scanned[seen] = (0.0, 0.0)
     station.poll()

@@ -1,4 +1,4 @@
-"""What a station uploads is bound to the order's networks, to its data folders, and to regular files."""
+"""A station's uploads are bound to the order's networks, to its data folders, and to regular files."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""What ends in cold storage ends there too: retention, erased stations and organizations, moves, and thawing."""
+"""Cold rows end as others do: retention, erased stations and organizations, moves, and thawing."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Whoever moves a month to cold storage may be killed at any moment: nothing is lost, and nothing is there twice."""
+"""A move to cold storage may be killed at any moment: nothing is lost, and nothing is there twice."""
 
 from datetime import timedelta
 

@@ -19,7 +19,7 @@ _SMALL_MOST = 20_000
 
 
 def search_check(search: str) -> str:
-    """What is searched for. Raises `InvalidInput` if it is too short for the index, which knows groups of three."""
+    """The text to search for. Raises `InvalidInput` if it is too short for the index, which knows groups of three."""
     search = search.replace("\x00", "").strip()
     if 0 < len(search) < SEARCH_LEAST:
         raise InvalidInput(_("Search for at least %(n)d characters.") % {"n": SEARCH_LEAST}, field="q")

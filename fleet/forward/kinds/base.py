@@ -68,7 +68,7 @@ class GivenIds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to send: the forwarder's settings with the secret ones, and the ids known there.
+    """The target: the forwarder's settings with the secret ones, and the ids known there.
 
     `organization` is the name that people know; `name` is unique on this server and stays.
     """

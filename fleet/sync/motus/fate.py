@@ -80,7 +80,9 @@ def _passed_over(upload: MotusUpload, words: str) -> None:
     row = MotusUpload.objects.filter(pk=upload.pk, state=State.SENT)
     row.update(attempts=failed)
     if failed >= _FAILED_OFTEN:
-        told = _("Roost asked about job %(job)d %(n)d times in vain, and asks about the others first. %(why)s")
+        told = _(
+            "Roost asked about job %(job)d %(n)d times without an answer, and asks about the others first. %(why)s"
+        )
         row.update(sentence=told % {"job": upload.job_id, "n": failed, "why": words})
 
 

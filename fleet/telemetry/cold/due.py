@@ -38,7 +38,7 @@ WHERE f.state = 'cold' AND NOT starts_with(f.name, '{FOLDER}/organization=' || t
 
 
 def months_due() -> list[Month]:
-    """What is to be moved, merged, or rewritten, in turns by station, the oldest months first.
+    """Months to move, merge, or rewrite, in turns by station, the oldest months first.
 
     A month of a station is due if a file of it was begun; if it is old enough and has rows in the table, as late rows
     are; if retention has removed rows that its file still has; and if its file is in another organization's folder.

@@ -139,7 +139,7 @@ def _binary(batch: pa.RecordBatch) -> Iterator[bytes]:
     """The rows of a batch in the format of binary COPY.
 
     Rows that have the same columns empty, and the same unit, are equally long: each of their bytes is written for all
-    of them at once, which is twenty times as fast as packing row after row.
+    of them at once.
     """
     import pyarrow as pa  # noqa: PLC0415 - as above
     import pyarrow.compute as pc  # noqa: PLC0415 - as above

@@ -35,7 +35,7 @@ _log = logging.getLogger("roost.cold")
 
 @dataclass(slots=True)
 class Moved:
-    """What a run did for one organization. Rows: into cold files, and of late ones: known already, moved, left out."""
+    """The results of a run for one organization. Rows: into cold files, and of late ones: known already, moved, left out."""
 
     months: int = 0
     rows: int = 0
@@ -49,7 +49,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class ColdHeld:
-    """What cold storage holds of one organization."""
+    """The contents of cold storage for one organization."""
 
     organization: str
     files: int
@@ -115,7 +115,7 @@ def cold_erase(*, station_id: int) -> bool:
 
 
 def cold_held() -> list[ColdHeld]:
-    """What is in cold storage, by organization."""
+    """The contents of cold storage, by organization."""
     cold = Q(stations__cold_files__state=State.COLD)
     found = Organization.objects.filter(cold).annotate(
         files=Count("stations__cold_files"),

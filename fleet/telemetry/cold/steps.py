@@ -78,7 +78,7 @@ _PARTS: Final = (
 
 
 class ColdChanged(Exception):
-    """What was read back is not what the database has now, so nothing may be deleted. The text says how they differ."""
+    """The rows read back differ from the database's, so nothing may be deleted. The text says how they differ."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from sg_status.pages.forwarders.list import TAB
 from sg_status.pages.organization.frame import organization_render
 
 PAGE_SIZE = 20
-#: What the buttons do, and what is said afterwards.
+#: The buttons' actions, and the sentences after them.
 ACTS: Final[Mapping[str, tuple[Callable[..., object], Promise]]] = {
     "pause": (forwarder_pause, gettext_lazy("Paused. What arrives waits for it.")),
     "resume": (forwarder_resume, gettext_lazy("It sends again.")),
