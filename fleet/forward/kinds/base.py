@@ -88,7 +88,9 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `make`: makes a secret where none is entered; it is shown once."""
+    """One setting. `choices`: values and their labels, if it is one of few. `make`: makes a secret where none is
+    entered; it is shown once.
+    """
 
     name: str
     label: str | Promise
@@ -96,6 +98,7 @@ class Setting:
     is_secret: bool = False
     is_required: bool = True
     initial: str = ""
+    choices: Sequence[tuple[str, str | Promise]] = ()
     make: Callable[[], str] | None = None
 
 

@@ -157,7 +157,7 @@ def _check(settings: Mapping[str, str]) -> None:
     if not (port.isascii() and port.isdigit() and 0 < int(port) <= _PORT_MOST):
         raise InvalidInput(_("Enter a port, such as 8883."), field="port")
     if settings["tls"] not in _TLS:
-        raise InvalidInput(_("Enter yes or no."), field="tls")
+        raise InvalidInput(_("Choose yes or no."), field="tls")
     if any(letter in settings["host"] for letter in "/:@ "):
         raise InvalidInput(_("Enter only the name of the broker's machine."), field="host")
     if any(letter in settings["prefix"] for letter in "+#$"):
@@ -170,7 +170,12 @@ KIND = Kind(
     settings=(
         Setting("host", gettext_lazy("Broker"), gettext_lazy("The name of its machine.")),
         Setting("port", gettext_lazy("Port"), initial="8883"),
-        Setting("tls", gettext_lazy("Encrypted (yes or no)"), initial="yes"),
+        Setting(
+            "tls",
+            gettext_lazy("Encrypted"),
+            initial="yes",
+            choices=(("yes", gettext_lazy("yes")), ("no", gettext_lazy("no"))),
+        ),
         Setting("user", gettext_lazy("User"), is_required=False),
         Setting("password", gettext_lazy("Password"), is_secret=True, is_required=False),
         Setting(

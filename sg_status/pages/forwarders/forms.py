@@ -63,14 +63,20 @@ class ForwarderForm(forms.Form):
     def of(cls, kind: Kind, forwarder: Forwarder | None = None, data: Any = None) -> "ForwarderForm":
         """The form for a kind, filled in with a forwarder. Secrets are never filled in."""
         form = cls(data, initial={"name": kind.label, "is_clean": True} if forwarder is None else _initial(forwarder))
-        own = {}
+        own: dict[str, forms.Field] = {}
         for one in kind.settings:
             is_kept = one.is_secret and forwarder is not None
+            initial = "" if one.is_secret else (forwarder.settings.get(one.name, "") if forwarder else one.initial)
+            if one.choices:
+                own[SETTING + one.name] = forms.ChoiceField(
+                    label=str(one.label), choices=one.choices, initial=initial, help_text=str(one.help)
+                )
+                continue
             own[SETTING + one.name] = forms.CharField(
                 label=str(one.label),
                 required=one.is_required and not is_kept,
                 max_length=1_000,
-                initial="" if one.is_secret else (forwarder.settings.get(one.name, "") if forwarder else one.initial),
+                initial=initial,
                 help_text=_("Leave empty to keep it. A new address needs it again.") if is_kept else str(one.help),
                 widget=forms.PasswordInput(attrs={"autocomplete": "off"}) if one.is_secret else forms.TextInput(),
             )
