@@ -129,13 +129,13 @@ def _parts(question: PackageQuestion, stations: Sequence[PartStation], rows: int
 def _place_take(reader: psycopg.Connection, *, asker: str, organization_id: int) -> None:
     """Take a place of each kind. They are locks of this connection, so they end with it, however that ends."""
     for name, most, words in (
-        (f"of.{asker}", OWN_MOST, _("You already read %(most)d such files: wait until one is done.")),
+        (f"of.{asker}", OWN_MOST, _("You are already downloading %(most)d such files: wait until one is done.")),
         (
             f"in.{organization_id}",
             ORGANIZATION_MOST,
-            _("%(most)d such files of this organization are being read: wait until one is done."),
+            _("%(most)d such files of this organization are being downloaded: wait until one is done."),
         ),
-        ("all", ALL_MOST, _("%(most)d such files are being read on this server: try again in a minute.")),
+        ("all", ALL_MOST, _("%(most)d such files are being downloaded from this server: try again in a minute.")),
     ):
         if not any(_is_taken(reader, f"roost.rows.{name}.{number}") for number in range(most)):
             raise TooMany(words % {"most": most})

@@ -252,7 +252,7 @@ def _stop_behind(ours: QuerySet[Forwarder], edge: tuple[int, int], moment: datet
         with translation.override(one.organization.language):
             why = _(
                 "It was too far behind. Rows that arrived since %(moment)s were not sent: start it again, and back-fill "
-                "from there."
+                "from the time at which the oldest of them was measured."
             ) % {"moment": stamp_words(since.get(one.pk, moment))}
         Forwarder.objects.filter(pk=one.pk).update(
             is_fed=False, paused_at=moment, paused_why=why, upto_xact=None, upto_id=None, row_series=None, row_at=None

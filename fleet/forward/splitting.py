@@ -52,7 +52,7 @@ def rows_send(kind: Kind, rows: Sequence[ForwardRow], target: Target, *, until: 
             if in_a_row >= REFUSED_IN_A_ROW_MOST:
                 # This one stays unsent. Each try sets some more aside, so rows that are all bad block it for hours only.
                 sent.error = ForwardError(
-                    _("It refuses every row, so its settings may be wrong. The last answer: %(answer)s")
+                    _("The receiver refuses every row, so the settings here may be wrong. The last answer: %(answer)s")
                     % {"answer": str(error)}
                 )
                 break

@@ -96,7 +96,7 @@ def _table_show(look: Look, table: LookTable, asked: Mapping[str, str]) -> None:
     if table.has_more:
         look.remarks.append(_("The file has more rows: download it to see them all."))
     if table.is_cut:
-        look.remarks.append(_("Long cells, and columns behind the 40th, are cut."))
+        look.remarks.append(_("Long cells are cut, and columns after the 40th are left out."))
 
 
 def _shortened(look: Look, text: str) -> str:

@@ -65,7 +65,7 @@ def _to_folder(path: Path, package: DataPackage) -> None:
     if path.exists():
         if _digest(path) == package.sha256:
             return
-        raise Conflict(_("In its place is another file, %(name)s: move that away.") % {"name": path.name})
+        raise Conflict(_("Another file, %(name)s, is already there: move it away.") % {"name": path.name})
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     begun = path.with_name(f".{path.name}.part")
     try:

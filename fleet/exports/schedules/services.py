@@ -134,7 +134,7 @@ def _choice_check(every: str, target: str, wanted: str) -> None:
             )
     if target not in targets_offered():
         raise InvalidInput(
-            _("This server has these places: %(known)s. Its administrators set up others.")
+            _("This server has these places: %(known)s. Its administrators can set up others.")
             % {"known": ", ".join(targets_offered())},
             field="target",
         )

@@ -44,7 +44,7 @@ def zip_plan(revisions: Iterable[FileRevision], *, has_stations: bool) -> ZipPla
             plan.left.append((path, _("A zip has at most %(most)d files.") % {"most": FILES_MOST}))
             continue
         if plan.octets + revision.content.octets > OCTETS_MOST:
-            most = _("A zip has at most %(most)d GB: download it by itself.") % {"most": OCTETS_MOST // 2**30}
+            most = _("A zip has at most %(most)d GB: download this file by itself.") % {"most": OCTETS_MOST // 2**30}
             plan.left.append((path, most))
             continue
         name = _name_apart(_name_safe(path), revision.number, used)

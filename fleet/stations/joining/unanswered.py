@@ -62,7 +62,7 @@ def _mail(organization: Organization, serials: list[str]) -> None:
             }
             subject = ngettext("A device waits to join %(name)s", "%(n)s devices wait to join %(name)s", len(serials))
             body = _(
-                "Nobody has answered yet: %(serials)s\n\nWithin three days they leave the queue, and the devices have to "
+                "Nobody has answered yet: %(serials)s\n\nWithin three days these devices leave the queue and have to "
                 "ask again. Accept or refuse them:\n%(page)s\n"
             )
             send_mail(one_line(subject % words), body % words, None, [email])

@@ -37,10 +37,10 @@ class _Left:
         """A sentence for each count above zero, with a blank before it."""
         told = (
             (self.rows, _("Rows without a number or serial, skipped: %(n)d.")),
-            (self.repeats, _("Further rows with a number that came before: %(n)d; the last one counts.")),
+            (self.repeats, _("Rows that repeat a number: %(n)d; the last one counts.")),
             (
                 self.antennas,
-                _("Antennas left out, as they have no port, the port of another, or come after forty: %(n)d."),
+                _("Antennas left out, because they have no port or another's, or come after the fortieth: %(n)d."),
             ),
             (self.figures, _("Figures and times that cannot be read: %(n)d; they are missing.")),
         )

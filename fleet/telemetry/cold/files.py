@@ -46,7 +46,7 @@ class ColdUnreadable(Unavailable):
     def __init__(self, name: str) -> None:
         super().__init__(
             _(
-                "Readings of this time are in cold storage, and their file cannot be read (%(name)s). None of them is shown as missing: try again later, or ask an administrator."
+                "Readings of this time are in cold storage, and their file cannot be read (%(name)s). Nothing is shown, so that none seems missing: try again later, or ask an administrator."
             )
             % {"name": name}
         )

@@ -120,7 +120,7 @@ class BackfillForm(forms.Form):
 
     start = MomentField(
         label=gettext_lazy("Send again what was measured from"),
-        help_text=gettext_lazy("By the stations' clocks. What the place has already, it may get twice."),
+        help_text=gettext_lazy("By the stations' clocks. The receiver may get again what it has already."),
     )
 
 
