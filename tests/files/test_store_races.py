@@ -62,7 +62,7 @@ def test_what_was_stored_again_while_it_was_scrubbed_is_not_called_rotten(tus, o
     # The scrub has read the old bytes, and the new ones are sound.
     assert scrub.contents_scrub(moment=later + scrub.ROUND + timedelta(hours=1)) == 1
     assert content().state == "kept"
-    with contents_storage("disk").open(content_name(content().sha256)) as opened:
+    with contents_storage(content().place).open(content_name(content().sha256)) as opened:
         assert opened.read() == CONTENT
 
 

@@ -62,7 +62,7 @@ def test_every_file_of_a_form_has_its_fate_and_they_add_up(station, desk):
     again = sent(desk, station, {"a.txt": CONTENT, "b.txt": b"bb"}, "2026-05-01/")
     assert [fate for _path, fate, _reason in again] == ["known", "stored"]
     answer = desk.post(page_of(station), {"files": [SimpleUploadedFile("b.txt", b"bb")], "folder": "2026-05-01"})
-    assert [number for _words, number in answer.context["counts"]] == [0, 1, 0, 0]
+    assert [number for _words, number in answer.context["counts"]] == [0, 1, 0, 0, 0]
     assert "What became of your files" in answer.content.decode()
     assert FileRevision.objects.get(file__path="2026-05-01/b.txt").grown == 1
 
@@ -80,7 +80,7 @@ def test_a_file_that_was_begun_in_pieces_is_finished_by_the_form(station, desk, 
     assert tus.client.get(begun["Location"]).json()["state"] == "stored"
 
 
-def test_a_full_quota_and_a_full_disk_refuse_with_their_reason_and_leave_nothing(station, desk, institute, monkeypatch):
+def test_a_full_quota_and_a_full_disk_refuse_with_their_reason_and_leave_nothing_open(station, desk, institute, monkeypatch):
     StoreAccount.objects.create(organization=institute, quota_octets=10)
     ((_path, fate, reason),) = sent(desk, station, {"a.txt": CONTENT})
     assert (fate, "10 bytes" in reason) == ("refused", True)
@@ -92,7 +92,9 @@ def test_a_full_quota_and_a_full_disk_refuse_with_their_reason_and_leave_nothing
     monkeypatch.setattr(parts.PartWriter, "write", no_room)
     ((_path, fate, reason),) = sent(desk, station, {"a.txt": CONTENT})
     assert (fate, "No space left" in reason) == ("refused", True)
-    assert not Upload.objects.exists()
+    # The refused file stays listed with its reason, and nothing waits for more bytes.
+    ((state, words),) = Upload.objects.values_list("state", "reason")
+    assert (state, "10 bytes" in words) == ("refused", True)
     assert stored_of(station) == {}
 
 

@@ -37,7 +37,7 @@ def test_an_owner_adds_one_and_sees_its_secret_once(owner, receiver, station, ar
     assert "There are no forwarders yet" in page
     assert f"{PLACE}add/influxdb/" in page
     told = {
-        "name": "Archive", "setting_url": f"{receiver.url}/hook?key=hidden", "reach": "stations",
+        "name": "Archive", "setting_url": f"{receiver.url}/hook?key=of-the-hook", "reach": "stations",
         "stations": station.serial, "names": "temp = air, K\n\nhum = , %", "is_clean": "on",
     }  # fmt: skip
     page = client.post(f"{PLACE}add/webhook/", told).text
@@ -51,9 +51,9 @@ def test_an_owner_adds_one_and_sees_its_secret_once(owner, receiver, station, ar
         page = client.get(address).text
         assert "Archive" in page
         assert secret not in page
-    assert "hidden" not in client.get(PLACE).text
+    assert "of-the-hook" not in client.get(PLACE).text
     assert AuditEntry.objects.get(action="forwarder.add").subject == "Archive"
-    assert "hidden" not in str(AuditEntry.objects.get(action="forwarder.add").detail)
+    assert "of-the-hook" not in str(AuditEntry.objects.get(action="forwarder.add").detail)
 
 
 @pytest.mark.parametrize(

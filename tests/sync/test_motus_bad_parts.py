@@ -229,7 +229,7 @@ def test_a_job_about_which_questions_always_fail_ends_the_run_of_others_only_onc
     run(institute, is_searching=False)
     bad.refresh_from_db()
     assert bad.sentence == (
-        f"Roost asked about job {bad.job_id} 3 times in vain, and asks about the others first. "
+        f"Roost asked about job {bad.job_id} 3 times without an answer, and asks about the others first. "
         "Motus' job server did not answer in time. Roost asks again."
     )
     monkeypatch.undo()

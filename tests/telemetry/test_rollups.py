@@ -286,13 +286,15 @@ def test_hours_with_too_many_rows_for_one_statement_are_rebuilt_fewer_at_a_time(
     readings_store(series, [(NOON - n * HOUR, 1.0) for n in range(100)])
     rebuild, tried = rollups._rebuild_some, []
 
-    def slow(moment, most):
+    def slow(moment, most, *, is_cold):
+        if is_cold:
+            return rebuild(moment, most, is_cold=True)
         tried.append(most)
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 100")
             cursor.execute("SELECT pg_sleep(%s)", [0.0 if most < 100 else 5.0])
             cursor.execute("SET LOCAL statement_timeout = 0")
-        return rebuild(moment, most)
+        return rebuild(moment, most, is_cold=False)
 
     monkeypatch.setattr(rollups, "_rebuild_some", slow)
     assert rollups_rebuild(settled_s=0) == 100

@@ -148,10 +148,10 @@ def upload_terminate(upload: Upload) -> None:
 def uploads_expire(*, moment: datetime) -> int:
     """Delete uploads that rested too long, but none that waits for the store; return how many."""
     rested = Upload.objects.filter(expires_at__lte=moment, waiting_since=None)
-    expired = list(rested.order_by("expires_at")[:10_000])
-    for upload in expired:
-        upload.delete()
-        part_remove(upload.id)
+    expired = list(rested.order_by("expires_at").values_list("pk", flat=True)[:10_000])
+    for upload_id in expired:
+        Upload.objects.filter(pk=upload_id).delete()
+        part_remove(upload_id)
     return len(expired)
 
 
