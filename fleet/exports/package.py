@@ -62,7 +62,7 @@ class PackageWritten:
         return sum(one.left_out for one in self.files)
 
 
-class Writer(Protocol):
+class RowsWriter(Protocol):
     """Writes the parts of one kind into one file."""
 
     def part_write(self, part: PackagePart, *, is_clean: bool) -> int:
@@ -135,7 +135,7 @@ def _kind_write(
         made.files.append(Written(kind, path, words, file.bytes, file.sha256, rows, left_out, columns))
 
 
-def writer_of(wanted: Format, file: Counted, kind: str, reader: psycopg.Connection, *, is_local: bool) -> Writer:
+def writer_of(wanted: Format, file: Counted, kind: str, reader: psycopg.Connection, *, is_local: bool) -> RowsWriter:
     """The writer of a format; `reader` is for text, Arrow has a connection of its own."""
     columns = columns_of(kind, is_local=is_local)
     if wanted == Format.PARQUET:

@@ -67,7 +67,7 @@ class StoredRow(NamedTuple):
     flags: int
 
 
-class Chunk(NamedTuple):
+class FeedChunk(NamedTuple):
     """Some notes: where they end, their hours of series in order, and the moments of receipt of their rows."""
 
     upto: tuple[int, int]
@@ -81,7 +81,7 @@ def feed_start() -> int:
         return _settled(cursor)
 
 
-def chunk_next(forwarder: Forwarder) -> Chunk | None:
+def chunk_next(forwarder: Forwarder) -> FeedChunk | None:
     """The notes that are being sent, or the next ones; None if nothing more is certain to be complete."""
     after = (forwarder.after_xact, forwarder.after_id)
     if forwarder.upto_xact is not None and forwarder.upto_id is not None:
@@ -105,7 +105,7 @@ def chunk_next(forwarder: Forwarder) -> Chunk | None:
     return _chunk(forwarder, after, upto)
 
 
-def chunk_rows(chunk: Chunk, *, series: int | None, moment: datetime | None, most: int) -> list[StoredRow]:
+def chunk_rows(chunk: FeedChunk, *, series: int | None, moment: datetime | None, most: int) -> list[StoredRow]:
     """At most so many rows of a chunk, those after a row of it, in order of series and time."""
     found: list[StoredRow] = []
     since = (series or 0, moment or _EARLIEST)
@@ -211,7 +211,7 @@ def feed_prune(*, moment: datetime | None = None) -> int:
     return gone
 
 
-def _chunk(forwarder: Forwarder, after: tuple[int, int], upto: tuple[int, int]) -> Chunk:
+def _chunk(forwarder: Forwarder, after: tuple[int, int], upto: tuple[int, int]) -> FeedChunk:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT received_at, series_ids, hours FROM forward_forwardnote WHERE organization_id = %s "
@@ -222,7 +222,7 @@ def _chunk(forwarder: Forwarder, after: tuple[int, int], upto: tuple[int, int]) 
     hours = {pair for _received, series, at in notes for pair in zip(series, at, strict=True)}
     # A row whose moment was taken moves by microseconds, perhaps into the next hour.
     hours |= {(series, hour + 1) for series, hour in hours}
-    return Chunk(upto, sorted(hours), sorted({note[0] for note in notes}))
+    return FeedChunk(upto, sorted(hours), sorted({note[0] for note in notes}))
 
 
 def _edge(organization_id: int, moment: datetime) -> tuple[int, int] | None:

@@ -28,7 +28,7 @@ from fleet.core.locks import session_lock
 from fleet.core.spoken import count_words
 from fleet.forward.feed import feed_renumber, waiting_since
 from fleet.forward.kinds import kinds
-from fleet.forward.kinds.base import ForwardError, ForwardRow, Kind
+from fleet.forward.kinds.base import ForwarderKind, ForwardError, ForwardRow
 from fleet.forward.leaving import Leaving
 from fleet.forward.models import Forwarder, RefusedRow
 from fleet.forward.sources import Page, page_next
@@ -140,7 +140,7 @@ def _send_pages(forwarder: Forwarder) -> None:
         rows += len(page.rows)
 
 
-def _send_page(forwarder: Forwarder, kind: Kind, page: Page, until: float) -> bool:
+def _send_page(forwarder: Forwarder, kind: ForwarderKind, page: Page, until: float) -> bool:
     """Send a page and write what became of it; return whether to go on."""
     leaving = list(Leaving(forwarder, page.rows, clock.now()).rows(page.rows))
     going = [row for row in leaving if row is not None]

@@ -16,7 +16,7 @@ from fleet.core.errors import Conflict, InvalidInput, NotFound, TooMany
 from fleet.core.outbox import job_ask
 from fleet.forward.feed import feed_start
 from fleet.forward.kinds import kinds
-from fleet.forward.kinds.base import Kind
+from fleet.forward.kinds.base import ForwarderKind
 from fleet.forward.lanes import RUN_JOB
 from fleet.forward.models import Forwarder, RefusedRow
 from fleet.forward.targets import secrets_of, secrets_seal
@@ -33,7 +33,7 @@ _WILD = frozenset("*?")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RowChoice:
     """Which rows a forwarder sends, and under which names; see `Forwarder`. `names`: (pattern, name, unit)."""
 
     reach: str = Forwarder.Reach.ALL
@@ -45,7 +45,7 @@ class Choice:
 
 @transaction.atomic
 def forwarder_add(
-    *, actor: Viewer, organization: Organization, kind: str, name: str, settings: Mapping[str, str], choice: Choice
+    *, actor: Viewer, organization: Organization, kind: str, name: str, settings: Mapping[str, str], choice: RowChoice
 ) -> tuple[Forwarder, dict[str, str]]:
     """Add a forwarder, which sends what arrives from now on. Returns the secrets that Roost made, to be shown once.
 
@@ -76,7 +76,7 @@ def forwarder_add(
 
 @transaction.atomic
 def forwarder_change(
-    *, actor: Viewer, forwarder: Forwarder, name: str, settings: Mapping[str, str], choice: Choice
+    *, actor: Viewer, forwarder: Forwarder, name: str, settings: Mapping[str, str], choice: RowChoice
 ) -> Forwarder:
     """Change settings and choice; the place in the data stays. An empty secret keeps the stored one. Raises as adding.
 
@@ -91,8 +91,6 @@ def forwarder_change(
     plain = {key: value.strip() for key, value in settings.items() if key not in kind.secret_names}
     is_same = all(forwarder.settings.get(key, "") == value for key, value in plain.items())
     told = _settings_of(kind, settings, kept=(secrets_of(forwarder) or {}) if is_same else {})
-    if not is_same:
-        forwarder.given_ids.all().delete()
     fields = {
         "name": name.strip(),
         "settings": {key: value for key, value in told.items() if key not in kind.secret_names},
@@ -100,6 +98,8 @@ def forwarder_change(
         **_choice_fields(organization, choice),
         **_TRY_NOW,
     }
+    if not is_same:
+        forwarder.given_ids.all().delete()
     Forwarder.objects.filter(pk=forwarder.pk).update(**fields)
     forwarder.refresh_from_db()
     audit(actor, forwarder, "forwarder.change", address=kind.shown(told), reach=forwarder.reach)
@@ -174,7 +174,7 @@ def forwarder_remove(*, actor: Viewer, forwarder: Forwarder) -> None:
     Forwarder.objects.filter(pk=forwarder.pk).delete()
 
 
-def kind_get(name: str) -> Kind:
+def kind_get(name: str) -> ForwarderKind:
     """The kind of that name. Raises `NotFound`, whose text lists the known ones."""
     found = kinds().get(name)
     if found is None:
@@ -214,7 +214,7 @@ def _name_check(organization: Organization, name: str, pk: int | None) -> None:
         raise InvalidInput(_("There is a forwarder of this name already."), field="name")
 
 
-def _settings_of(kind: Kind, told: Mapping[str, str], *, kept: Mapping[str, str]) -> dict[str, str]:
+def _settings_of(kind: ForwarderKind, told: Mapping[str, str], *, kept: Mapping[str, str]) -> dict[str, str]:
     """The kind's settings, checked. Empty secrets are taken from `kept`."""
     found: dict[str, str] = {}
     for one in kind.settings:
@@ -228,7 +228,7 @@ def _settings_of(kind: Kind, told: Mapping[str, str], *, kept: Mapping[str, str]
     return found
 
 
-def _choice_fields(organization: Organization, choice: Choice) -> dict[str, Any]:
+def _choice_fields(organization: Organization, choice: RowChoice) -> dict[str, Any]:
     if choice.reach not in Forwarder.Reach.values:
         raise InvalidInput(_("Choose all stations, some, or public deployments."), field="reach")
     return {

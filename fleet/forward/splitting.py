@@ -7,7 +7,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from fleet.forward.kinds.base import ForwardError, ForwardRow, Kind, Target
+from fleet.forward.kinds.base import ForwarderKind, ForwardError, ForwardRow, ForwardTarget
 
 #: After so many refused rows without a taken one, the fault is not in the rows.
 REFUSED_IN_A_ROW_MOST: Final = 20
@@ -29,7 +29,7 @@ class Sent:
         return self.done - self.known - len(self.refused)
 
 
-def rows_send(kind: Kind, rows: Sequence[ForwardRow], target: Target, *, until: float) -> Sent:
+def rows_send(kind: ForwarderKind, rows: Sequence[ForwardRow], target: ForwardTarget, *, until: float) -> Sent:
     """Send rows in order, until the monotonic clock says `until`. Raises nothing that a receiver can cause."""
     sent, in_a_row = Sent(), 0
     parts = [rows] if rows else []

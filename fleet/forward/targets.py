@@ -7,7 +7,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from fleet.core.sealing import seal, unseal
-from fleet.forward.kinds.base import ForwardError, Kind, Target
+from fleet.forward.kinds.base import ForwarderKind, ForwardError, ForwardTarget
 from fleet.forward.models import Forwarder, GivenId
 
 _PURPOSE: Final = "forwarder"
@@ -39,13 +39,13 @@ def secrets_of(forwarder: Forwarder) -> dict[str, str] | None:
     return None if opened is None else json.loads(opened)
 
 
-def target_of(forwarder: Forwarder, kind: Kind) -> Target:
+def target_of(forwarder: Forwarder, kind: ForwarderKind) -> ForwardTarget:
     """The target. Raises `ForwardError` if the secrets cannot be opened."""
     secrets = secrets_of(forwarder)
     if secrets is None:
         raise ForwardError(_("The stored secrets cannot be read with this server's key: enter them again."))
     settings = {one.name: one.initial for one in kind.settings} | forwarder.settings | secrets
-    return Target(
+    return ForwardTarget(
         name=f"forwarder-{forwarder.pk}",
         organization=forwarder.organization.slug,
         settings=settings,

@@ -176,7 +176,9 @@ def _file_replaced(data: Data) -> str:
     }
     if unread:
         return (
-            _("Another file took the name %(file)s. %(lines)s lines of the old one had been sent; its last %(unread)s had not been read.")
+            _(
+                "Another file took the name %(file)s. %(lines)s lines of the old one had been sent; its last %(unread)s had not been read."
+            )
             % words
         )
     return _("Another file took the name %(file)s. %(lines)s lines of the old one had been sent.") % words

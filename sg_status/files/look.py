@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from fleet.core.errors import DomainError
-from fleet.files.looking.beginning import LOOK_MOST, Beginning, Kind, beginning_read, kind_of, text_of
+from fleet.files.looking.beginning import LOOK_MOST, Beginning, FileKind, beginning_read, kind_of, text_of
 from fleet.files.looking.markdown import markdown_html
 from fleet.files.looking.sheets import sheet_read
 from fleet.files.looking.tables import ColumnStatistics, LookTable, rows_sorted, statistics_of, table_read
@@ -25,7 +25,7 @@ ROWS_SHOWN, TEXT_SHOWN = 100, 60_000
 class Look:
     """The parts of a file that its page shows. `remarks`: what it does not show, and why."""
 
-    kind: Kind
+    kind: FileKind
     remarks: list[str] = field(default_factory=list)
     headings: list[Heading] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
@@ -41,12 +41,12 @@ def look_of(revision: FileRevision, asked: Mapping[str, str]) -> Look:
     kind, path = kind_of(revision.file.path), revision.file.path
     look = Look(kind)
     try:
-        if kind is Kind.SHEET:
+        if kind is FileKind.SHEET:
             table, sheets = sheet_read(revision.content)
             if len(sheets) > 1:
                 look.remarks.append(_("The first sheet of these: %(names)s.") % {"names": ", ".join(sheets)})
             _table_show(look, table, asked)
-        elif kind in (Kind.TABLE, Kind.TEXT, Kind.MARKDOWN):
+        elif kind in (FileKind.TABLE, FileKind.TEXT, FileKind.MARKDOWN):
             _beginning_show(look, beginning_read(revision.content, path), path, asked)
     except FileNotFoundError:
         look.remarks.append(_("The bytes of this file are missing on the server: upload it again."))
@@ -61,23 +61,23 @@ def _beginning_show(look: Look, beginning: Beginning, path: str, asked: Mapping[
     elif not beginning.is_whole:
         most = bytes_words(LOOK_MOST)
         look.remarks.append(_("The file is long: this is from its first %(most)s.") % {"most": most})
-    if look.kind is Kind.MARKDOWN:
+    if look.kind is FileKind.MARKDOWN:
         look.html = markdown_html(_shortened(look, text_of(beginning.octets)))
         return
     name = path.rpartition("/")[2]
     # Commas make no table of a text; a receiver's file is one by its name.
-    has_rows = look.kind is Kind.TABLE or file_name_parse(name) is not None
+    has_rows = look.kind is FileKind.TABLE or file_name_parse(name) is not None
     table = table_read(beginning, name) if has_rows else None
     if table is not None:
-        look.kind = Kind.TABLE
+        look.kind = FileKind.TABLE
         _table_show(look, table, asked)
         return
-    look.kind = Kind.TEXT
+    look.kind = FileKind.TEXT
     look.text = _shortened(look, text_of(beginning.octets))
 
 
 def _table_show(look: Look, table: LookTable, asked: Mapping[str, str]) -> None:
-    look.kind = Kind.TABLE
+    look.kind = FileKind.TABLE
     look.figures = statistics_of(table)
     numeric = {one.column for one in look.figures}
     columns = [(str(place), name, name in numeric) for place, name in enumerate(table.columns)]

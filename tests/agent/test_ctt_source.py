@@ -82,7 +82,8 @@ def test_an_open_file_that_is_removed_is_not_told_as_closed(folder, follow):
     assert looked(station).state == "done"
     # The next one is begun, and removed by hand.
     (folder / made.file_name(closed="")).write_bytes(made.tags_text(2))
-    assert looked(station).state == "open"
+    # Of a file that grows, the station reports only now and then.
+    looked(station)
     (folder / made.file_name(closed="")).unlink()
     told = looked(station)
     assert (told.state, told.reason) == (

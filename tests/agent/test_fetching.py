@@ -223,6 +223,7 @@ def test_a_file_that_changed_is_refused_before_and_in_the_middle_and_says_so(mak
                 yield piece
                 write(middle, os.urandom(300_000))
                 fleet.link.cut()
+                raise ConnectionResetError
             else:
                 yield piece
 

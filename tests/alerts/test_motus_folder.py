@@ -1,10 +1,12 @@
 """Names in the folder for Motus that no station has are reported to the administrators, once, until they are gone."""
 
 import pytest
-from people import station_of
+from people import institute, station_of
 
 from fleet.alerts.models import Trouble
 from fleet.alerts.motus_folder import motus_folder_judge
+
+__all__ = ["institute"]
 
 pytestmark = pytest.mark.django_db
 

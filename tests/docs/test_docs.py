@@ -111,7 +111,7 @@ def described():
             options = [
                 next(o for o in p.opts if o.startswith("--")) for p in command.params if p.opts[0].startswith("-")
             ]
-            short = {"--lines": "-n", "--follow": "-f"}
+            short = {"--lines": "-n", "--follow": "-f"} if word == "logs" else {}
             yield f"{program} {word}", [short.get(option, option) for option in options if option != "--help"]
     for command in WORDS:
         for word, options in words_of(command).items():

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fleet.core.errors import InvalidInput
 from fleet.files.looking import beginning, previews, sheets, tables
-from fleet.files.looking.beginning import Beginning, Kind, beginning_read, kind_of, text_of
+from fleet.files.looking.beginning import Beginning, FileKind, beginning_read, kind_of, text_of
 from fleet.files.looking.markdown import markdown_html
 from fleet.files.store.contents import content_remove
 from fleet.files.store.models import StoredContent, StoredFile
@@ -38,8 +38,8 @@ def table(text: str, name: str = "a.csv") -> tables.LookTable | None:
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("a/b.CSV.gz", Kind.TABLE), ("a.JPG", Kind.PICTURE), ("x.ods", Kind.SHEET), ("x.md", Kind.MARKDOWN), ("csv", Kind.NONE),
-     ("a.txt.gz", Kind.TEXT), ("a.bin", Kind.NONE)],
+    [("a/b.CSV.gz", FileKind.TABLE), ("a.JPG", FileKind.PICTURE), ("x.ods", FileKind.SHEET), ("x.md", FileKind.MARKDOWN), ("csv", FileKind.NONE),
+     ("a.txt.gz", FileKind.TEXT), ("a.bin", FileKind.NONE)],
 )  # fmt: skip
 def test_a_kind_is_that_of_the_name(path, kind):
     assert kind_of(path) is kind

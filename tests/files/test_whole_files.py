@@ -80,7 +80,9 @@ def test_a_file_that_was_begun_in_pieces_is_finished_by_the_form(station, desk, 
     assert tus.client.get(begun["Location"]).json()["state"] == "stored"
 
 
-def test_a_full_quota_and_a_full_disk_refuse_with_their_reason_and_leave_nothing_open(station, desk, institute, monkeypatch):
+def test_a_full_quota_and_a_full_disk_refuse_with_their_reason_and_leave_nothing_open(
+    station, desk, institute, monkeypatch
+):
     StoreAccount.objects.create(organization=institute, quota_octets=10)
     ((_path, fate, reason),) = sent(desk, station, {"a.txt": CONTENT})
     assert (fate, "10 bytes" in reason) == ("refused", True)

@@ -13,7 +13,7 @@ from people import elsewhere, english, institute, no_counters, operator, owner, 
 from fleet.core import clock
 from fleet.forward.lanes import lane_run
 from fleet.forward.models import Forwarder
-from fleet.forward.services import Choice, forwarder_add
+from fleet.forward.services import RowChoice, forwarder_add
 from fleet.ingest import pipeline as pipelines
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.pipeline import Pipeline
@@ -138,7 +138,7 @@ def add(owner, institute):
             kind=kind,
             name=name,
             settings=settings,
-            choice=choice or Choice(is_clean=False),
+            choice=choice or RowChoice(is_clean=False),
         )[0]
 
     return make

@@ -18,11 +18,11 @@ from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.forward.kinds import kinds
 from fleet.forward.models import GivenId
-from fleet.forward.services import Choice
+from fleet.forward.services import RowChoice
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-NAMED = Choice(names=[("temp", "air temperature", "K"), ("hum", "", "%")], is_clean=False)
+NAMED = RowChoice(names=[("temp", "air temperature", "K"), ("hum", "", "%")], is_clean=False)
 
 
 # InfluxDB

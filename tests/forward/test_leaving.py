@@ -10,7 +10,7 @@ from people import station_of
 from fleet.core import clock
 from fleet.core.errors import Forbidden, InvalidInput
 from fleet.deployments.models import Deployment, Site
-from fleet.forward.services import Choice, forwarder_change
+from fleet.forward.services import RowChoice, forwarder_change
 from fleet.forward.targets import secrets_of
 from fleet.stations.models import Station
 
@@ -32,7 +32,7 @@ def test_only_chosen_stations_and_series(add, receiver, arrive, station, institu
     other = station_of(institute)
     hook = add(
         url=receiver.url,
-        choice=Choice(reach="stations", serials=[other.serial.lower()], series=["temp", "health/*"], is_clean=False),
+        choice=RowChoice(reach="stations", serials=[other.serial.lower()], series=["temp", "health/*"], is_clean=False),
     )
     arrive(1.0)
     arrive(2.0, of=other)
@@ -45,7 +45,7 @@ def test_only_chosen_stations_and_series(add, receiver, arrive, station, institu
 
 
 def test_doubtful_rows_are_kept_back_or_say_why(add, receiver, arrive):
-    clean = add(url=receiver.url, choice=Choice())
+    clean = add(url=receiver.url, choice=RowChoice())
     arrive(1.0, since=10.0**9)
     run(clean)
     assert counts(clean) == (0, 0, 1, 0)
@@ -71,7 +71,7 @@ def test_only_public_deployments_with_blur_and_without_the_serial(add, receiver,
     private = station_of(institute)
     deploy(private)
     placed = deploy(station, is_public=True, location="blurred", blur_radius_m=20_000.0)
-    hook = add(url=receiver.url, choice=Choice(reach="public", is_clean=False))
+    hook = add(url=receiver.url, choice=RowChoice(reach="public", is_clean=False))
     arrive(1.0)
     arrive(2.0, of=private)
     arrive(3.0, since=ago(days=60).timestamp())
@@ -93,7 +93,7 @@ def test_a_withheld_place_sends_nothing_until_its_day(add, receiver, arrive, sta
         withheld_until=clock.now() + timedelta(days=9),
         is_serial_public=True,
     )
-    hook = add(url=receiver.url, choice=Choice(reach="public", is_clean=False))
+    hook = add(url=receiver.url, choice=RowChoice(reach="public", is_clean=False))
     arrive(1.0)
     run(hook)
     assert receiver.seen == []
@@ -114,7 +114,7 @@ def test_a_station_that_left_the_organization_is_no_longer_sent(hook, receiver, 
 
 
 def test_names_and_units_there(add, receiver, arrive):
-    choice = Choice(names=[("temp", "t_air", "K"), ("volt*", "", "mV"), ("x", "y", "widgets")], is_clean=False)
+    choice = RowChoice(names=[("temp", "t_air", "K"), ("volt*", "", "mV"), ("x", "y", "widgets")], is_clean=False)
     hook = add(url=receiver.url, choice=choice)
     arrive(0.0)
     arrive(1.5, name="voltage", unit="V")
@@ -129,11 +129,11 @@ def test_a_new_address_needs_the_secrets_again(add, receiver, owner, operator):
     influx = add("influxdb", url=receiver.url, bucket="b", org="", measurement="", token="t0ken")
     kept = {"url": receiver.url, "bucket": "b", "org": "", "measurement": ""}
     with pytest.raises(Forbidden):
-        forwarder_change(actor=operator, forwarder=influx, name="There", settings=kept, choice=Choice())
-    same = forwarder_change(actor=owner, forwarder=influx, name="New name", settings=kept, choice=Choice())
+        forwarder_change(actor=operator, forwarder=influx, name="There", settings=kept, choice=RowChoice())
+    same = forwarder_change(actor=owner, forwarder=influx, name="New name", settings=kept, choice=RowChoice())
     assert secrets_of(same) == {"token": "t0ken"}
     away = forwarder_change(
-        actor=owner, forwarder=same, name="Away", settings={**kept, "url": "https://example.org"}, choice=Choice()
+        actor=owner, forwarder=same, name="Away", settings={**kept, "url": "https://example.org"}, choice=RowChoice()
     )
     assert secrets_of(away) == {"token": ""}
 
@@ -141,10 +141,10 @@ def test_a_new_address_needs_the_secrets_again(add, receiver, owner, operator):
 @pytest.mark.parametrize(
     ("choice", "field"),
     [
-        (Choice(reach="stations", serials=["SG-NOBODY"]), "stations"),
-        (Choice(reach="stations"), "stations"),
-        (Choice(reach="everything"), "reach"),
-        (Choice(names=[("temp*", "t", "")]), "names"),
+        (RowChoice(reach="stations", serials=["SG-NOBODY"]), "stations"),
+        (RowChoice(reach="stations"), "stations"),
+        (RowChoice(reach="everything"), "reach"),
+        (RowChoice(names=[("temp*", "t", "")]), "names"),
     ],
 )
 def test_a_choice_that_cannot_be_is_refused(add, receiver, choice, field):

@@ -10,7 +10,7 @@ from fleet.forward.kinds import ENTRY_POINTS, kinds
 
 PACKAGE = '''"""A sample package: keeps what it is given."""
 
-from fleet.forward.kinds.base import Kind, Receipt, Setting
+from fleet.forward.kinds.base import ForwarderKind, Receipt, Setting
 
 GIVEN = []
 
@@ -20,7 +20,7 @@ def send(rows, target):
     return Receipt()
 
 
-KIND = Kind(
+KIND = ForwarderKind(
     name="{name}",
     label="Sample",
     settings=(Setting("place", "Place"),),

@@ -70,8 +70,8 @@ def test_each_row_stays_once_and_the_move_says_how_many_came_again(card, station
 def test_other_values_and_other_times_stay(card, station):
     card("first")
     time_shift(actor=SERVER, station=station, side="behind")
-    card("other times", late=0.25)
-    card("other values", value=8.0)
+    card("other-times", late=0.25)
+    card("other-values", value=8.0)
     assert counts() == [15, 15, 15, 15]
     # The second batch has the tags, positions and events of the first: only its readings are others.
     assert moved_again_remove() == 15

@@ -233,7 +233,8 @@ def test_a_year_costs_as_many_queries_as_a_day(ask, powered, browse, viewer, que
         for n in range(24 * 60)
     )  # fmt: skip
     # One more for each line, whose readings are now combined, and one fewer, because their rhythm is plain.
-    assert queries_of(client, f"{base}&span=365d") <= few + 3
+    # Two for each of four looks at what is cold, before and after: at each line, and at whether there is a hint.
+    assert queries_of(client, f"{base}&span=365d") <= few + 3 + 2 * 4
 
 
 def test_a_stranger_gets_no_drawing(browse, stranger, powered):

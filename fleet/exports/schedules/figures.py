@@ -34,7 +34,7 @@ _UNSETTLED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class SchedulePeriod:
     """Rows of these stations between two midnights of UTC; `series`: names of readings, empty for all."""
 
     station_ids: tuple[int, ...]

@@ -17,7 +17,7 @@ from fleet.core.locks import session_lock
 from fleet.exports.letters import schedule_letter
 from fleet.exports.models import DataPackage, PackageSchedule, ScheduledPart
 from fleet.exports.schedules.delivery import failure_words, package_deliver
-from fleet.exports.schedules.figures import Period
+from fleet.exports.schedules.figures import SchedulePeriod
 from fleet.exports.schedules.periods import period_end
 from fleet.exports.services import package_queue
 from fleet.stations.models import Station
@@ -164,13 +164,13 @@ def _look_again(part: ScheduledPart, moment: datetime) -> None:
         _recover(part.schedule)
 
 
-def _period(part: ScheduledPart) -> Period:
+def _period(part: ScheduledPart) -> SchedulePeriod:
     schedule = part.schedule
     ours = Station.objects.filter(organization=schedule.organization, deleted_at=None)
     if schedule.station_ids:
         ours = ours.filter(pk__in=schedule.station_ids)
     ids = tuple(ours.order_by("pk").values_list("pk", flat=True))
-    return Period(station_ids=ids, series=tuple(schedule.series), start=part.start_at, end=part.end_at)
+    return SchedulePeriod(station_ids=ids, series=tuple(schedule.series), start=part.start_at, end=part.end_at)
 
 
 def _fail(part: ScheduledPart, reason: str, moment: datetime) -> None:

@@ -14,7 +14,7 @@ from fleet.files.store.parts import PIECE
 LOOK_MOST, SHA1_MOST = 2 * 2**20, 50 * 2**20
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """How a file is shown."""
 
     PICTURE = "picture"
@@ -26,12 +26,12 @@ class Kind(StrEnum):
 
 
 _KINDS = {
-    **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp"), Kind.PICTURE),
-    **dict.fromkeys((".xls", ".xlsx", ".ods"), Kind.SHEET),
-    **dict.fromkeys((".csv", ".tsv"), Kind.TABLE),
-    **dict.fromkeys((".md", ".markdown"), Kind.MARKDOWN),
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp"), FileKind.PICTURE),
+    **dict.fromkeys((".xls", ".xlsx", ".ods"), FileKind.SHEET),
+    **dict.fromkeys((".csv", ".tsv"), FileKind.TABLE),
+    **dict.fromkeys((".md", ".markdown"), FileKind.MARKDOWN),
     **dict.fromkeys(
-        (".txt", ".log", ".json", ".geojson", ".toml", ".ini", ".conf", ".xml", ".yaml", ".yml"), Kind.TEXT
+        (".txt", ".log", ".json", ".geojson", ".toml", ".ini", ".conf", ".xml", ".yaml", ".yml"), FileKind.TEXT
     ),
 }
 
@@ -44,10 +44,10 @@ class Beginning(NamedTuple):
     is_damaged: bool = False
 
 
-def kind_of(path: str) -> Kind:
+def kind_of(path: str) -> FileKind:
     """How a file of this name is shown; a gzip as what is in it."""
     name = PurePosixPath(path.lower().removesuffix(".gz"))
-    return _KINDS.get(name.suffix, Kind.NONE)
+    return _KINDS.get(name.suffix, FileKind.NONE)
 
 
 def beginning_read(content: StoredContent, path: str) -> Beginning:

@@ -64,7 +64,9 @@ def stray_get(*, digits: str) -> StoredContent:
     found = list(stray_list().filter(sha256__startswith=begins)[:2]) if len(begins) >= _DIGITS_LEAST else []
     if len(found) != 1:
         raise NotFound(
-            _("No stray, or more than one, has a SHA-256 that begins with %(digits)s: give at least %(least)d digits, or more.")
+            _(
+                "No stray, or more than one, has a SHA-256 that begins with %(digits)s: give at least %(least)d digits, or more."
+            )
             % {"digits": digits, "least": _DIGITS_LEAST}
         )
     return found[0]

@@ -67,7 +67,7 @@ class GivenIds(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ForwardTarget:
     """The target: the forwarder's settings with the secret ones, and the ids known there.
 
     `organization` is the name that people know; `name` is unique on this server and stays.
@@ -88,8 +88,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `choices`: values and their labels, if it is one of few. `make`: makes a secret where none is
-    entered; it is shown once.
+    """One setting.
+
+    `choices`: values and their labels, if it is one of few. `make`: makes a secret where none is entered; it is shown
+    once.
     """
 
     name: str
@@ -103,7 +105,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ForwarderKind:
     """One kind of receiver.
 
     `check` raises `InvalidInput` with the setting's name for settings that cannot work. `shown` is the address without
@@ -113,7 +115,7 @@ class Kind:
     name: str
     label: str | Promise
     settings: Sequence[Setting]
-    send: Callable[[Sequence[ForwardRow], Target], Receipt]
+    send: Callable[[Sequence[ForwardRow], ForwardTarget], Receipt]
     check: Callable[[Mapping[str, str]], None]
     shown: Callable[[Mapping[str, str]], str]
     repeats: str | Promise

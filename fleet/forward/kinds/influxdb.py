@@ -13,14 +13,14 @@ from django.utils.translation import gettext_lazy
 
 from fleet.core.errors import InvalidInput
 from fleet.core.sending.public_post import url_shown
-from fleet.forward.kinds.base import ForwardRow, Kind, Receipt, Setting, Target
+from fleet.forward.kinds.base import ForwarderKind, ForwardRow, ForwardTarget, Receipt, Setting
 from fleet.forward.kinds.clients.http import http_check, http_send
 
 _TAG: Final = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\ ", "\r": r"\ "})
 _MEASUREMENT: Final = str.maketrans({",": r"\,", " ": r"\ ", "\n": r"\ ", "\r": r"\ "})
 
 
-def send(rows: Sequence[ForwardRow], target: Target) -> Receipt:
+def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
     """Write the rows in one request."""
     settings = target.settings
     query = {"org": settings["org"], "bucket": settings["bucket"], "precision": "us"}
@@ -63,7 +63,7 @@ def _check(settings: Mapping[str, str]) -> None:
         raise InvalidInput(_("A measurement cannot begin with #."), field="measurement")
 
 
-KIND = Kind(
+KIND = ForwarderKind(
     name="influxdb",
     label=gettext_lazy("InfluxDB"),
     settings=(

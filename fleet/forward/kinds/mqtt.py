@@ -17,7 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from fleet.core.errors import InvalidInput
 from fleet.core.sending.public_post import PostRefused, PostUnsent, public_addresses
-from fleet.forward.kinds.base import ForwardError, ForwardRow, Kind, Receipt, Setting, Target
+from fleet.forward.kinds.base import ForwarderKind, ForwardError, ForwardRow, ForwardTarget, Receipt, Setting
 
 #: Seconds for a connection to one address, for the broker's welcome, and for all confirmations.
 _CONNECT_S, _WELCOME_S, _CONFIRM_S = 4.0, 6.0, 8.0
@@ -26,7 +26,7 @@ _PORT_MOST = 65_535
 _TLS = frozenset({"yes", "no"})
 
 
-def send(rows: Sequence[ForwardRow], target: Target) -> Receipt:
+def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
     """Publish the rows in order, and wait until the broker has confirmed them."""
     client = _Connection(target)
     try:
@@ -54,7 +54,7 @@ class _CheckedClient(Client):
 class _Connection:
     """One connection for one call, with its answers."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: ForwardTarget) -> None:
         settings = self._settings = target.settings
         self._welcome, self._refusal = threading.Event(), ""
         self._confirmed: set[int] = set()
@@ -164,7 +164,7 @@ def _check(settings: Mapping[str, str]) -> None:
         raise InvalidInput(_("A topic cannot have +, # or $."), field="prefix")
 
 
-KIND = Kind(
+KIND = ForwarderKind(
     name="mqtt",
     label=gettext_lazy("MQTT broker"),
     settings=(

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from fleet.core.errors import InvalidInput
 from fleet.core.sending.public_post import PublicAnswer, url_shown
-from fleet.forward.kinds.base import ForwardError, ForwardRow, Kind, Receipt, Setting, Target
+from fleet.forward.kinds.base import ForwarderKind, ForwardError, ForwardRow, ForwardTarget, Receipt, Setting
 from fleet.forward.kinds.clients.http import http_check, http_send, json_of
 
 _MEASUREMENT: Final = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"
@@ -25,7 +25,7 @@ _GEOJSON: Final = "application/geo+json"
 _NAME_MOST = 250
 
 
-def send(rows: Sequence[ForwardRow], target: Target) -> Receipt:
+def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
     """Create what is not there yet, series by series. The rows are in order of their series."""
     done = known = 0
     for _key, group in groupby(rows, key=lambda row: (row.station_key, row.series_id)):
@@ -46,7 +46,7 @@ def send(rows: Sequence[ForwardRow], target: Target) -> Receipt:
 class _Service:
     """The receiver's API, with how much is done so far, which goes into errors."""
 
-    def __init__(self, target: Target, done: int, known: int) -> None:
+    def __init__(self, target: ForwardTarget, done: int, known: int) -> None:
         self._target, self.done, self.known = target, done, known
         self._url = target.settings["url"].rstrip("/")
         self._headers = {"Accept": "application/json"}
@@ -191,7 +191,7 @@ def _check(settings: Mapping[str, str]) -> None:
         raise InvalidInput(_("A user name has no colon."), field="user")
 
 
-KIND = Kind(
+KIND = ForwarderKind(
     name="sensorthings",
     label=gettext_lazy("SensorThings API"),
     settings=(

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from fleet.core.errors import InvalidInput
 from fleet.core.sending.public_post import url_shown
-from fleet.forward.kinds.base import ForwardError, ForwardRow, Kind, Receipt, Setting, Target
+from fleet.forward.kinds.base import ForwarderKind, ForwardError, ForwardRow, ForwardTarget, Receipt, Setting
 from fleet.forward.kinds.clients.http import http_check, http_send, json_of
 
 #: Characters of a sensor's name there.
@@ -23,7 +23,7 @@ _NAME_MOST: Final = 49
 _JSON: Final = {"Content-Type": "application/json"}
 
 
-def send(rows: Sequence[ForwardRow], target: Target) -> Receipt:
+def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
     """Send the records series by series. The rows are in order of their series."""
     done = 0
     for _key, group in groupby(rows, key=lambda row: (row.station_key, row.series_id)):
@@ -41,7 +41,7 @@ def send(rows: Sequence[ForwardRow], target: Target) -> Receipt:
     return Receipt()
 
 
-def _sensor(row: ForwardRow, target: Target, done: int) -> str:
+def _sensor(row: ForwardRow, target: ForwardTarget, done: int) -> str:
     """The id of the series' sensor: remembered, found there by its name, or registered."""
     key = f"sensor:{row.station_key}:{row.series_id}"
     kept = target.ids.get(key)
@@ -58,7 +58,7 @@ def _sensor(row: ForwardRow, target: Target, done: int) -> str:
     return there
 
 
-def _register(row: ForwardRow, target: Target) -> str:
+def _register(row: ForwardRow, target: ForwardTarget) -> str:
     settings = target.settings
     signed = _sign_in(settings)
     user = signed.get("user") if isinstance(signed, dict) else None
@@ -129,7 +129,7 @@ def _check(settings: Mapping[str, str]) -> None:
         raise InvalidInput(_("Enter the number of a category there."), field="category")
 
 
-KIND = Kind(
+KIND = ForwarderKind(
     name="stadtpuls",
     label=gettext_lazy("Stadtpuls"),
     settings=(

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.core.sending.public_post import url_shown
-from fleet.forward.kinds.base import ForwardRow, Kind, Receipt, Setting, Target
+from fleet.forward.kinds.base import ForwarderKind, ForwardRow, ForwardTarget, Receipt, Setting
 from fleet.forward.kinds.clients.http import http_check, http_send
 
 _PREFIX: Final = "whsec_"
@@ -25,7 +25,7 @@ _PREFIX: Final = "whsec_"
 _SECRET_LEAST, _SECRET_MOST = 24, 64
 
 
-def send(rows: Sequence[ForwardRow], target: Target) -> Receipt:
+def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
     """Post the rows in one message; any 2xx status means that the receiver has them."""
     body = json.dumps(
         {
@@ -47,7 +47,7 @@ def send(rows: Sequence[ForwardRow], target: Target) -> Receipt:
     return Receipt()
 
 
-def message_id_of(rows: Sequence[ForwardRow], target: Target) -> str:
+def message_id_of(rows: Sequence[ForwardRow], target: ForwardTarget) -> str:
     """The same for the same rows, so that a receiver drops a message whose answer was lost."""
     digest = hashlib.sha256("\n".join([target.name, *(row.id for row in rows)]).encode()).hexdigest()
     return f"msg_{digest[:32]}"
@@ -95,7 +95,7 @@ def _secret_make() -> str:
     return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-KIND = Kind(
+KIND = ForwarderKind(
     name="webhook",
     label=gettext_lazy("Webhook"),
     settings=(

@@ -53,7 +53,7 @@ class ColdUnreadable(Unavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ColdWritten:
     """A Parquet file that was written: its size and SHA-256."""
 
     octets: int
@@ -75,7 +75,7 @@ def file_name(*, organization_id: int, station_id: int, month: date, number: int
     return f"{folder_name(organization_id)}month={month:%Y-%m}/station-{station_id}-{number}.parquet"
 
 
-def parquet_write(path: Path, batches: Iterator[pa.RecordBatch]) -> Written:
+def parquet_write(path: Path, batches: Iterator[pa.RecordBatch]) -> ColdWritten:
     """Write rows, which are sorted by series and time."""
     import pyarrow as pa  # noqa: PLC0415 - the site does not load Arrow
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
@@ -95,10 +95,10 @@ def parquet_write(path: Path, batches: Iterator[pa.RecordBatch]) -> Written:
         if waiting:
             writer.write_table(pa.Table.from_batches(waiting, schema), row_group_size=_GROUP_ROWS)
     with path.open("rb") as file:
-        return Written(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+        return ColdWritten(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def file_store(*, place: str, name: str, path: Path, written: Written) -> None:
+def file_store(*, place: str, name: str, path: Path, written: ColdWritten) -> None:
     """Store a file under its name; on the disk it is there whole or not at all. Raises `Unavailable` and `OSError`."""
     storage = _storage(place)
     if place == _OBJECTS:

@@ -30,7 +30,7 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find
 from sg_status.access import act, page, refusal_show
-from sg_status.pages.forwarders.forms import SETTING, BackfillForm, ForwarderForm
+from sg_status.pages.forwarders.forms import SETTING, ForwarderBackfillForm, ForwarderForm
 from sg_status.pages.forwarders.list import TAB
 from sg_status.pages.organization.frame import organization_render
 
@@ -55,7 +55,7 @@ def forwarder(request: HttpRequest, viewer: Viewer, slug: str, forwarder_id: int
         if action is not None:
             act(request, lambda: action(actor=viewer, forwarder=one), done=str(done))
         return redirect("organization-forwarder", found.slug, one.pk)
-    return _render(request, viewer, found, one, BackfillForm())
+    return _render(request, viewer, found, one, ForwarderBackfillForm())
 
 
 @page
@@ -64,7 +64,7 @@ def backfill(request: HttpRequest, viewer: Viewer, slug: str, forwarder_id: int)
     """Start a back-fill from a moment."""
     found, one = _find(viewer, slug, forwarder_id)
     viewer.require(Role.OPERATOR, organization=found, to=_("steer the forwarders of %(name)s"))
-    form = BackfillForm(request.POST)
+    form = ForwarderBackfillForm(request.POST)
     if form.is_valid():
         try:
             forwarder_backfill(actor=viewer, forwarder=one, start=form.cleaned_data["start"])
@@ -133,7 +133,7 @@ def _change(viewer: Viewer, one: Forwarder, form: ForwarderForm) -> bool:
 
 
 def _render(
-    request: HttpRequest, viewer: Viewer, found: Organization, one: Forwarder, form: BackfillForm
+    request: HttpRequest, viewer: Viewer, found: Organization, one: Forwarder, form: ForwarderBackfillForm
 ) -> HttpResponse:
     pages = Paginator(refused_list(forwarder=one), PAGE_SIZE).get_page(request.GET.get("page"))
     kind = kinds().get(one.kind)

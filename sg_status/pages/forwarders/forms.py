@@ -7,9 +7,9 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from fleet.forward.kinds.base import Kind
+from fleet.forward.kinds.base import ForwarderKind
 from fleet.forward.models import Forwarder
-from fleet.forward.services import Choice
+from fleet.forward.services import RowChoice
 from fleet.stations.models import Station
 from sg_status.time_fields import MomentField
 
@@ -60,7 +60,7 @@ class ForwarderForm(forms.Form):
     )
 
     @classmethod
-    def of(cls, kind: Kind, forwarder: Forwarder | None = None, data: Any = None) -> "ForwarderForm":
+    def of(cls, kind: ForwarderKind, forwarder: Forwarder | None = None, data: Any = None) -> "ForwarderForm":
         """The form for a kind, filled in with a forwarder. Secrets are never filled in."""
         form = cls(data, initial={"name": kind.label, "is_clean": True} if forwarder is None else _initial(forwarder))
         own: dict[str, forms.Field] = {}
@@ -103,10 +103,10 @@ class ForwarderForm(forms.Form):
             name.removeprefix(SETTING): value for name, value in self.cleaned_data.items() if name.startswith(SETTING)
         }
 
-    def choice(self) -> Choice:
+    def choice(self) -> RowChoice:
         """Which rows."""
         told = self.cleaned_data
-        return Choice(
+        return RowChoice(
             reach=told["reach"],
             serials=told["stations"].split(),
             series=told["series"].splitlines(),
@@ -115,7 +115,7 @@ class ForwarderForm(forms.Form):
         )
 
 
-class BackfillForm(forms.Form):
+class ForwarderBackfillForm(forms.Form):
     """The beginning of a back-fill."""
 
     start = MomentField(

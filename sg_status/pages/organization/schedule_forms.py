@@ -36,7 +36,9 @@ class ScheduleForm(forms.Form):
     )
     target = forms.ChoiceField(label=_("Where to"))
     since = DayField(
-        label=_("Also for periods since"), required=False, help_text=_("Leave empty to begin with the current day, week or month.")
+        label=_("Also for periods since"),
+        required=False,
+        help_text=_("Leave empty to begin with the current day, week or month."),
     )
     stations = forms.CharField(label=_("Stations"))
     kinds = forms.MultipleChoiceField(

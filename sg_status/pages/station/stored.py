@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from django.contrib import messages
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -12,7 +13,8 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from fleet.files.looking.beginning import Kind, kind_of
+from fleet.core.spoken import count_words
+from fleet.files.looking.beginning import FileKind, kind_of
 from fleet.files.store.contents import content_length, content_open
 from fleet.files.store.models import StoredContent, Upload
 from fleet.files.store.selectors import revision_find, revision_list, revisions_chosen, upload_list
@@ -50,21 +52,31 @@ def station_stored(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRes
     found = keyset_page(rows, keys=("file__path", "number"), after=request.GET.get("after", ""), size=PAGE_SIZE)
     context = {
         "page": found,
-        "tiles": [(one, kind_of(one.file.path) is Kind.PICTURE) for one in found.rows],
+        "tiles": [(one, kind_of(one.file.path) is FileKind.PICTURE) for one in found.rows],
         "has_tiles": isinstance(request.user, User) and person_has_tiles(user=request.user),
         "count": counted(rows),
         "search": search,
         "limits": LIMITS,
         "uploads": [(upload, upload_offset(upload)) for upload in arriving[:UPLOADS_SHOWN]],
         "arriving": arriving.count(),
-        "refused": refused[:REFUSED_SHOWN],
-        "refused_in_all": refused.count(),
+        **_refused_list(refused),
         "may_upload": viewer.may_station(Role.OPERATOR, station),
         "upload_words": upload_words(),
         "fates": [(one, fate_words()[one.fate]) for one in fates],
         "counts": [(words, Counter(one.fate for one in fates)[fate]) for fate, words in fate_words().items()],
     }
     return station_render(request, viewer, station, "sg_status/station/stored.html", context, tab="station-files")
+
+
+def _refused_list(refused: QuerySet[Upload]) -> dict[str, object]:
+    """The newest refused uploads, and how many there are, in words too."""
+    shown, in_all = list(refused[:REFUSED_SHOWN]), refused.count()
+    return {
+        "refused": shown,
+        "refused_in_all": in_all,
+        "refused_words": count_words(in_all),
+        "refused_shown": count_words(len(shown)),
+    }
 
 
 @page

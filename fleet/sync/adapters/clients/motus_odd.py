@@ -42,9 +42,7 @@ def odd_answer(status: int, body: bytes, *, who: str, setting: str) -> SyncError
 
 def odd_column(column: str, *, who: str) -> SyncError:
     """Say which column of an answer is missing, or has something that cannot be read."""
-    words = _(
-        "Column %(column)s in the answer of %(who)s is missing or cannot be read, so nothing was taken from it."
-    )
+    words = _("Column %(column)s in the answer of %(who)s is missing or cannot be read, so nothing was taken from it.")
     return SyncError(words % {"who": who, "column": column})
 
 
