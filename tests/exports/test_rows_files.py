@@ -131,7 +131,7 @@ def test_rows_count_as_requests_of_the_key(station, key, monkeypatch, settings):
 def test_a_key_reads_two_at_once_and_its_places_end_with_them(station, key, institute):
     running_ones = [key.get(place(station, "readings.csv"), SPAN) for _ in range(2)]
     refused = key.get(place(station, "readings.csv"), SPAN)
-    assert (refused.status_code, "already read 2 such files" in refused.json()["detail"]) == (429, True)
+    assert (refused.status_code, "already downloading 2 such files" in refused.json()["detail"]) == (429, True)
     others = [client_of(key_of(institute)) for _ in range(2)]
     running_ones += [one.get(place(station, "events.csv"), SPAN) for one in others]
     refused = others[0].get(place(station, "events.csv"), SPAN)

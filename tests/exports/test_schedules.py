@@ -192,7 +192,7 @@ def test_another_file_in_its_place_is_never_overwritten(rolled, institute, opera
     place.parent.mkdir(parents=True)
     place.write_text("mine")
     worked(LATER)
-    assert "In its place is another file" in ScheduledPart.objects.get().reason
+    assert "is already there: move it away" in ScheduledPart.objects.get().reason
     assert place.read_text() == "mine"
 
 

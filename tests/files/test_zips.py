@@ -170,7 +170,7 @@ def test_what_is_beyond_the_limits_is_named_in_it(station, tus, monkeypatch):
     monkeypatch.setattr(zips, "OCTETS_MOST", 25)
     found = zip_made(revision_list(station=station))
     assert set(found) == {"3.txt", "2.txt", zips.MISSING}
-    assert found[zips.MISSING].decode().count("download it by itself") == 2
+    assert found[zips.MISSING].decode().count("download this file by itself") == 2
     monkeypatch.setattr(zips, "FILES_MOST", 1)
     assert zip_made(revision_list(station=station))[zips.MISSING].decode().count("at most 1 files") == 3
 

@@ -168,7 +168,7 @@ def test_a_column_that_cannot_be_read_is_named_and_is_no_day_without_files(
         return answer
 
     monkeypatch.setattr(MotusJobs, "_ask_with_token", odd)
-    assert f"a column {column} that is missing or cannot be read" in weekly(institute, noon).answer
+    assert f"Column {column} in the answer of" in weekly(institute, noon).answer
     assert [(one.theirs, one.lacking_since) for one in MotusDay.objects.all()] == [(1, None)] * 2
 
 
@@ -195,7 +195,7 @@ def test_other_columns_too(monkeypatch, entry, change, column):
     }
     with (
         MotusJobs(data_url="https://motus.example", status_url="https://motus.example", login="", password="") as jobs,
-        pytest.raises(SyncError, match=f"column {column} that is missing"),
+        pytest.raises(SyncError, match=f"Column {column} in the answer of"),
     ):
         asked.get(entry, lambda one: one.batches(serial=SERIAL))(jobs)
 
