@@ -101,6 +101,8 @@ def test_the_palette_finds_a_station_by_keyboard_and_the_page_does_without_scrip
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
+    # A key belongs to the palette until that has given the focus back.
+    page.wait_for_function("!document.activeElement.closest('dialog')")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
     assert watched.complaints == []

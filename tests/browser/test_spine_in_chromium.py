@@ -30,6 +30,8 @@ def test_a_tap_tells_and_a_second_one_opens(browser, processes, person, station)
     watched = Watched(browser, viewport={"width": 390, "height": 844}, has_touch=True)
     page = watched.log_in(processes, person)
     page.goto(f"{processes.site}/stations/{station.serial}/")
+    # Until the page listens, it may put new marks in the place of the old ones.
+    expect(page.locator("#live-line")).to_have_text("Live")
     mark = page.locator('.spine a[href*="/commands/#c-"]')
     box = mark.bounding_box()
     assert box["width"] >= 44

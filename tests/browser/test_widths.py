@@ -111,7 +111,7 @@ def awkward(tenant) -> None:
     StationContact.objects.filter(station=station).update(backlog_messages=10**9, backlog_bytes=10**15)
     hour = clock.now().replace(minute=0, second=0, microsecond=0)
     # Two lines in a plot, so that the table under it has a column more.
-    (first,) = Series.objects.filter(station=station)
+    first = Series.objects.filter(station=station, last_at__isnull=False).earliest("pk")
     moment = first.last_at
     second = Series.objects.create(
         station=station, name="board_temperature_of_the_receiver", unit="Cel", created_at=moment, last_at=moment,
