@@ -1,4 +1,4 @@
-"""The folder with files for Motus: its administrators are told of what in it belongs to no station."""
+"""The folder with files for Motus: names in it that belong to no station are reported to the administrators."""
 
 from pathlib import Path
 
