@@ -116,8 +116,8 @@ def test_the_command_lists_copies_gives_and_removes(restored, station, tmp_path)
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("give", "12345678", "SERIAL", "a.txt"), "No single stray"),
-        (("give", HASHES[0][:7], "SERIAL", "a.txt"), "at least 8 of its digits"),
+        (("give", "12345678", "SERIAL", "a.txt"), "or more than one"),
+        (("give", HASHES[0][:7], "SERIAL", "a.txt"), "at least 8 digits"),
         (("give", HASHES[0], "SERIAL", "../a.txt"), "without `..`"),
         (("copy", HASHES[0], "/"), "cannot be copied"),
         (("give", HASHES[2], "SERIAL", "a.txt"), "no longer what was stored"),
