@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 from django.db.models.functions import Upper
 from django.utils.translation import gettext as _
 
@@ -24,6 +24,7 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.members import organization_lock
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
+from fleet.telemetry.cold_files import ColdFile, ColdPart
 
 #: Bounds of one organization and one forwarder.
 FORWARDERS_MOST: Final = 20
@@ -139,6 +140,7 @@ def forwarder_backfill(*, actor: Viewer, forwarder: Forwarder, start: datetime) 
     moment = clock.now()
     if start >= moment:
         raise InvalidInput(_("Choose a moment in the past."), field="start")
+    _cold_check(forwarder, start)
     Forwarder.objects.filter(pk=forwarder.pk).update(
         backfill_from=start, backfill_until=moment, backfill_series=None, backfill_at=None, **_TRY_NOW
     )
@@ -226,6 +228,24 @@ def _settings_of(kind: ForwarderKind, told: Mapping[str, str], *, kept: Mapping[
         found[one.name] = value
     kind.check(found)
     return found
+
+
+def _cold_check(forwarder: Forwarder, start: datetime) -> None:
+    """Refuse a back-fill over readings in cold storage: it reads the database's table, and would pass over them."""
+    cold = ColdPart.objects.filter(
+        series__station__organization=forwarder.organization_id, file__state=ColdFile.State.COLD, last_at__gte=start
+    )
+    if forwarder.station_ids:
+        cold = cold.filter(series__station__in=forwarder.station_ids)
+    if last := cold.aggregate(last=Max("last_at"))["last"]:
+        raise InvalidInput(
+            _(
+                "Readings up to %(day)s are in cold storage, which a back-fill does not read: choose a later day, or ask "
+                "an administrator of this server to bring them back."
+            )
+            % {"day": f"{last:%Y-%m-%d}"},
+            field="start",
+        )
 
 
 def _choice_fields(organization: Organization, choice: RowChoice) -> dict[str, Any]:
