@@ -125,7 +125,7 @@ def decoded_of(envelope: Envelope, contract: Contract, body: Any, plain: bytes, 
     """Build the message after checking its sender. Clients that cannot set headers number it in the body."""
     sender = contract.sender(body, plain)
     # Serials are case-insensitive. The name has no other use.
-    if others := [name for name in sender.stations if name.lower() != serial.lower()]:
+    if sender.stations and (others := [name for name in sender.stations if name.lower() != serial.lower()]):
         raise MessageRefused("wrong-sender", f"The body claims to be from station {min(others)!r}.")
     if envelope.stream is None and sender.stream is not None and sender.seq is not None:
         envelope = msgspec.structs.replace(envelope, stream=_stream_check(sender.stream), seq=sender.seq)

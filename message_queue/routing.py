@@ -5,6 +5,7 @@ could match another station's names.
 """
 
 import re
+from functools import lru_cache
 
 from message_queue.errors import SerialNotAllowed
 
@@ -67,6 +68,7 @@ def kind_of_key(key: str) -> str:
     return key.removesuffix(LATE)
 
 
+@lru_cache(maxsize=16_384)
 def serial_of_exchange(exchange: str) -> str | None:
     """The serial of a station's or desk computer's exchange; None for any other exchange."""
     match = _STATION_EXCHANGE.match(exchange)

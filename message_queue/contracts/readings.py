@@ -141,6 +141,10 @@ class Stretch(NamedTuple):
 
 def stretches(pack: list[PlainRecord]) -> list[Stretch]:
     """Divide a plain pack where its base values change. Records that only set base values are left out."""
+    if len(pack) == 1 and not pack[0].bn and pack[0].n is not None:
+        # Most packs of a small station.
+        first = pack[0]
+        return [Stretch("", first.bt or 0.0, first.bu or "", pack)]
     changes = [i for i, r in enumerate(pack) if r.bn is not None or r.bt is not None or r.bu is not None]
     found = [] if changes and changes[0] == 0 else [Stretch("", 0.0, "", pack[: changes[0] if changes else None])]
     base = _Base()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from fleet.core import clock
 from fleet.ingest.database import cursor, names, numbers
@@ -15,22 +16,38 @@ from formats.sensorgnome.messages import Numbered
 from formats.sensorgnome.names import FileName
 from message_queue.contracts.bursts import BURST_EVENT
 
-_AT = "timestamptz '1970-01-01 00:00:00+00' + k.at * interval '1 microsecond'"
-_DETECTIONS = f"""
-SELECT k.line FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::int[]) AS k(at, port, kind, line)
-WHERE EXISTS (SELECT FROM telemetry_detection d WHERE d.station_id = ANY(%s::bigint[]) AND d.occurred_at = {_AT}
-              AND d.port = k.port AND d.kind = k.kind AND d.line = k.line)
-"""  # noqa: S608 - a constant
-_POSITIONS = f"""
-SELECT k.line FROM unnest(%s::bigint[], %s::int[]) AS k(at, line)
-WHERE EXISTS (SELECT FROM telemetry_position p WHERE p.station_id = ANY(%s::bigint[]) AND p.occurred_at = {_AT}
-              AND p.line = k.line AND p.source = %s)
-"""  # noqa: S608 - a constant
-_EVENTS = f"""
-SELECT k.line FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS k(at, name, line)
-WHERE EXISTS (SELECT FROM telemetry_stationevent e WHERE e.station_id = ANY(%s::bigint[]) AND e.occurred_at = {_AT}
-              AND e.name = k.name AND e.line = k.line AND e.source = %s)
-"""  # noqa: S608 - a constant
+_MOMENT = "timestamptz '1970-01-01 00:00:00+00' + %s * interval '1 microsecond'"
+_AT = _MOMENT % "k.at"
+#: Lines whose rows lie near each other in time, which is nearly all of a chunk: the index is read once over that time.
+_NEAR = f"""
+SELECT k.line FROM unnest({{columns}}) AS k({{names}})
+WHERE EXISTS (SELECT FROM {{table}} r WHERE r.station_id = ANY(%s::bigint[]) AND r.occurred_at = {_AT} AND {{same}}
+              AND r.occurred_at BETWEEN {_MOMENT} AND {_MOMENT})
+"""  # noqa: S608 - constants
+#: Lines with other times, as of a wrong clock: a look into the index for each. Joined, they would read all rows.
+_FAR = f"""
+SELECT k.line FROM unnest({{columns}}) AS k({{names}})
+CROSS JOIN LATERAL (SELECT FROM {{table}} r WHERE r.station_id = ANY(%s::bigint[]) AND r.occurred_at = {_AT} AND {{same}}
+                    LIMIT 1) AS found
+"""  # noqa: S608 - constants
+_DETECTIONS = {
+    "table": "telemetry_detection",
+    "columns": "%s::bigint[], %s::int[], %s::int[], %s::int[]",
+    "names": "at, port, kind, line",
+    "same": "r.port = k.port AND r.kind = k.kind AND r.line = k.line",
+}
+_POSITIONS = {
+    "table": "telemetry_position",
+    "columns": "%s::bigint[], %s::int[]",
+    "names": "at, line",
+    "same": "r.line = k.line AND r.source = %s",
+}
+_EVENTS = {
+    "table": "telemetry_stationevent",
+    "columns": "%s::bigint[], %s::text[], %s::int[]",
+    "names": "at, name, line",
+    "same": "r.name = k.name AND r.line = k.line AND r.source = %s",
+}
 _READINGS = f"""
 SELECT k.line FROM unnest(%s::bigint[], %s::text[], %s::float8[], %s::int[]) AS k(at, name, value, line)
 GROUP BY k.line HAVING bool_and(EXISTS (
@@ -49,6 +66,8 @@ GROUP BY k.line HAVING bool_and(k.said IS NOT DISTINCT FROM (
     ORDER BY e.occurred_at DESC LIMIT 1))
 """  # noqa: S608 - a constant
 _DAY_US = 86_400_000_000
+#: Times this close to that of the middle line are near.
+_NEAR_US = _DAY_US
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _IN_LEDGER = """
 SELECT k.seq FROM unnest(%s::bigint[]) AS k(seq)
@@ -82,7 +101,7 @@ def stations_of_serial(station: Station) -> list[int]:
 
 
 def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: FileName) -> set[int]:
-    """The numbers of those lines whose rows are there. At most five queries, for the lines of one chunk.
+    """The numbers of those lines whose rows are there. At most eight queries, for the lines of one chunk.
 
     A line of figures is known if all its numbers are, or if it has only texts, by those; one without any leaves nothing
     that could be missing. A position is known by its place.
@@ -105,17 +124,32 @@ def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: Fil
                 events.append((row.at, BURST_EVENT, row.number))
             case Note(name=event):
                 events.append((row.at, event, row.number))
-    ids, source, found = numbers(station_ids), source_of(name.name), set[int]()
-    if heard:
-        columns = [numbers(column) for column in zip(*heard, strict=True)]
-        found |= {line for (line,) in cursor().execute(_DETECTIONS, [*columns, ids])}
-    if fixes:
-        columns = [numbers(column) for column in zip(*fixes, strict=True)]
-        found |= {line for (line,) in cursor().execute(_POSITIONS, [*columns, ids, source])}
-    if events:
-        at, named, line = zip(*events, strict=True)
-        found |= {row[0] for row in cursor().execute(_EVENTS, [numbers(at), list(named), numbers(line), ids, source])}
+    ids, source = numbers(station_ids), [source_of(name.name)]
+    found = _rows_known(_DETECTIONS, heard, ids, []) | _rows_known(_POSITIONS, fixes, ids, source)
+    found |= _rows_known(_EVENTS, events, ids, source)
     return found | _health_known(station_ids, health)
+
+
+def _rows_known(table: dict[str, str], keys: Sequence[tuple[Any, ...]], ids: Any, more: list[str]) -> set[int]:
+    """The last values of those keys whose rows are there. Keys begin with the time in microseconds."""
+    if not keys:
+        return set()
+    middle = sorted(key[0] for key in keys)[len(keys) // 2]
+    near = [key for key in keys if abs(key[0] - middle) <= _NEAR_US]
+    far = [key for key in keys if abs(key[0] - middle) > _NEAR_US]
+    found = set[int]()
+    if near:
+        span = [min(near)[0], max(near)[0]]
+        found |= {
+            line for (line,) in cursor().execute(_NEAR.format(**table).encode(), [*_columns(near), ids, *more, *span])
+        }
+    if far:
+        found |= {line for (line,) in cursor().execute(_FAR.format(**table).encode(), [*_columns(far), ids, *more])}
+    return found
+
+
+def _columns(keys: Sequence[tuple[Any, ...]]) -> list[Any]:
+    return [list(column) if isinstance(column[0], str) else numbers(column) for column in zip(*keys, strict=True)]
 
 
 def _health_known(station_ids: Sequence[int], rows: Sequence[tuple[int, int, RowValues]]) -> set[int]:
