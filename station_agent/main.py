@@ -34,7 +34,7 @@ from station_agent.replay_words import is_anything_left, replay_show
 from station_agent.station import LinkState
 from station_agent.status import status_read, status_say
 from station_agent.uploads.tus import Uploader
-from station_agent.uploads.upload import result_say, results_json, total_say, upload_run
+from station_agent.uploads.upload import AT_ONCE, result_say, results_json, total_say, upload_run
 from station_agent.waiting_line import waiting
 from station_agent.words import bytes_say
 
@@ -338,7 +338,7 @@ def upload(
                 shown_at = time.monotonic()
                 live.update(Text(f"{name}: {bytes_say(there)} of {bytes_say(size)}"), refresh=True)
 
-        for result in upload_run(uploader, place, tell):
+        for result in upload_run(uploader, place, tell, at_once=AT_ONCE):
             results.append(result)
             if not as_json:
                 print(result_say(result), flush=True)

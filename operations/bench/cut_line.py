@@ -48,6 +48,7 @@ class CutLine:
             except OSError:
                 return
             far = socket.create_connection(("127.0.0.1", self._to))
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PIECE)
             threading.Thread(target=self._pass, args=(near, far), daemon=True).start()
             threading.Thread(target=self._return, args=(far, near), daemon=True).start()
 

@@ -19,7 +19,7 @@ from operations.instance import Instance
 from operations.preparation import pages_build
 from operations.running import health
 from station_agent.uploads import tus
-from station_agent.uploads.upload import upload_run
+from station_agent.uploads.upload import AT_ONCE, upload_run
 
 if TYPE_CHECKING:
     from fleet.ingest.models import Backfill
@@ -169,7 +169,7 @@ def _worked(asked: Backfill, states: tuple[str, ...]) -> Backfill:
 
 def _send(site: str, card: Path) -> None:
     uploader = tus.Uploader(server=site, login=(f"st.{SERIAL}.1", SECRET), ca_file=None, give_up=60.0)
-    for result in upload_run(uploader, card, lambda *_: None):
+    for result in upload_run(uploader, card, lambda *_: None, at_once=AT_ONCE):
         if result.outcome != "stored":
             raise RuntimeError(f"{result.name} was {result.outcome}: {result.reason}")
 

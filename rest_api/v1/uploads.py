@@ -238,7 +238,12 @@ def _answer_after(upload: Upload, writer: PartWriter, trouble: OSError | None) -
 
 
 def _place_headers(upload: Upload) -> dict[str, str]:
-    return {"Upload-Offset": str(upload_offset(upload)), "Upload-Expires": http_date(upload.expires_at.timestamp())}
+    """The headers of tus, and the state, so that the answer to the last piece says what became of the file."""
+    return {
+        "Upload-Offset": str(upload_offset(upload)),
+        "Upload-Expires": http_date(upload.expires_at.timestamp()),
+        "Upload-State": upload.state,
+    }
 
 
 def _out(upload: Upload) -> dict[str, Any]:

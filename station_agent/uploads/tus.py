@@ -4,7 +4,9 @@ import base64
 import contextlib
 import http.client
 import json
+import select
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +21,9 @@ from station_agent.uploads.regular import regular_open
 
 _PATH, _VERSION = "/api/v1/uploads", "1.0.0"
 #: Bytes of a request, and of one write to the network.
-PIECE, _WRITE = 16_000_000, 65_536
+PIECE, _WRITE = 16_000_000, 262_144
+#: Seconds for which a connection is used again: servers and proxies close idle ones, many after five seconds.
+_IDLE_S = 2.0
 _ANSWER_MOST = 65_536
 _SECONDS = 60.0
 #: Seconds between two attempts, doubled each time.
@@ -60,13 +64,28 @@ class _Answer:
         return str(self.body.get("detail") or f"The server answered with status {self.status}.")[:500]
 
     @property
+    def state(self) -> str:
+        """The upload's state; empty if the answer does not say it."""
+        return str(self.body.get("state") or self.headers.get("Upload-State", ""))
+
+    @property
     def offset(self) -> int:
         told = self.headers.get("Upload-Offset", "")
         return int(told) if told.isdigit() else -1
 
 
+class UploadStopped(AgentError):
+    """`Uploader.stop` was called. What arrived is kept by the server."""
+
+    def __init__(self) -> None:
+        super().__init__("The upload was stopped.")
+
+
 class Uploader:
-    """Uploads files with one login, one after the other. Without an answer for `give_up` seconds it raises."""
+    """Uploads files with one login, in any thread. Without an answer for `give_up` seconds it raises.
+
+    Each thread keeps one connection and uses it for one file after the other.
+    """
 
     def __init__(
         self, *, server: str, login: tuple[str, str], ca_file: Path | None, give_up: float, ca_pem: str = ""
@@ -80,31 +99,39 @@ class Uploader:
                 self._context.load_verify_locations(cadata=ca_pem)
         except OSError as error:
             raise WrongUse(f"The certificate file {ca_file} cannot be used: {error}.") from error
+        self._kept = _KeptLine()
+        self._stopping, self._counting = threading.Event(), threading.Lock()
         #: Bytes of files that were sent.
         self.sent = 0
 
+    def stop(self) -> None:
+        """Let all uploads raise `UploadStopped` soon."""
+        self._stopping.set()
+
     def upload(self, file: LocalFile, progress: Progress) -> str:
         """Upload one file; return `stored` or `known`. Raises `FileRefused`, `ServerAway` and `AgentError`."""
-        attempts = _Attempts(self._give_up)
+        attempts = _Attempts(self._give_up, self._stopping)
         while True:
             begun = self._ask(attempts, "POST", _PATH, _begin_headers(file))
             place, offset = begun.headers.get("Location", ""), begun.offset
             if begun.status != http.HTTPStatus.CREATED or not place.startswith("/") or offset < 0:
                 raise FileRefused(begun.reason)
             try:
+                answer = begun
                 while 0 <= offset < file.size:
                     progress(offset)
-                    offset = self._send(attempts, file, place, offset, progress)
+                    answer = self._send(attempts, file, place, offset, progress)
+                    offset = answer.offset
             except FileChanged:
                 self._give_back(place)
                 raise
             if offset >= 0:
-                return self._outcome(attempts, place)
+                return self._outcome(attempts, place, answer)
             # The upload expired meanwhile: begin it again.
             attempts.failed(ServerAway("The server no longer knows this upload."))
 
-    def _send(self, attempts: "_Attempts", file: LocalFile, place: str, offset: int, progress: Progress) -> int:
-        """Send one piece; return the new offset, or -1 if the upload is gone."""
+    def _send(self, attempts: "_Attempts", file: LocalFile, place: str, offset: int, progress: Progress) -> _Answer:
+        """Send one piece; return the answer with the new offset, which is -1 if the upload is gone."""
         piece = min(PIECE, file.size - offset)
         headers = {
             "Upload-Offset": str(offset),
@@ -127,21 +154,24 @@ class Uploader:
                     # Such as a proxy with a limit: sent again at once, the same bytes would be refused for ever.
                     attempts.failed(ServerAway(refusal))
         if answer.status in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.GONE):
-            return -1
+            return answer
         if answer.offset < 0:
             raise FileRefused(answer.reason)
         if answer.offset > offset:
             attempts.succeeded()
-        return answer.offset
+        return answer
 
     def _give_back(self, place: str) -> None:
         """End an upload that can never become whole; if the server is away, it expires."""
         with contextlib.suppress(ServerAway):
             self._request("DELETE", place, {}, None)
 
-    def _outcome(self, attempts: "_Attempts", place: str) -> str:
+    def _outcome(self, attempts: "_Attempts", place: str, last: _Answer) -> str:
+        """What became of the whole file, asked only if the last answer does not say it."""
+        if last.state in ("stored", "known"):
+            return last.state
         answer = self._ask(attempts, "GET", place, {})
-        state = str(answer.body.get("state", ""))
+        state = answer.state
         if state == "refused":
             raise FileChanged(str(answer.body.get("reason")))
         if state not in ("stored", "known"):
@@ -174,19 +204,15 @@ class Uploader:
                 with _reading():
                     # A file that shrank meanwhile is filled up, so that the answer comes and says that it changed.
                     piece = opened.read(min(_WRITE, left)) or bytes(min(_WRITE, left))
+                if self._stopping.is_set():
+                    raise UploadStopped
                 yield piece
                 left -= len(piece)
-                self.sent += len(piece)
+                with self._counting:
+                    self.sent += len(piece)
                 progress(offset + octets - left)
 
     def _request(self, method: str, path: str, headers: dict[str, str], body: Iterator[bytes] | None) -> _Answer:
-        host, port = self._parts.hostname or "", self._parts.port
-        if self._parts.scheme == "https":
-            line: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, port, timeout=_SECONDS, context=self._context
-            )
-        else:
-            line = http.client.HTTPConnection(host, port, timeout=_SECONDS)
         told = {
             "Authorization": f"Basic {self._login}",
             "Tus-Resumable": _VERSION,
@@ -194,24 +220,50 @@ class Uploader:
             "Accept": "application/json",
             **headers,
         }
+        line = self._line_take()
         try:
             line.request(method, self._parts.path + path, body=body, headers=told)
             answer = line.getresponse()
             raw = answer.read(_ANSWER_MOST)
         except (OSError, http.client.HTTPException) as error:
-            raise ServerAway(reason_of(error, host, line.port)) from error
-        finally:
+            line.close()
+            raise ServerAway(reason_of(error, line.host, line.port)) from error
+        except BaseException:
+            line.close()
+            raise
+        if answer.isclosed() and not answer.will_close:
+            self._kept.line, self._kept.used = line, time.monotonic()
+        else:
             line.close()
         if answer.status in (301, 302, 303, 307, 308):
             raise AgentError(f"The server redirects this address to {answer.headers.get('Location')}: use that one.")
         return _Answer(answer.status, answer.headers, _json(raw))
 
+    def _line_take(self) -> http.client.HTTPConnection:
+        """The connection of the last request, if it is surely still open, or a new one."""
+        line, self._kept.line = self._kept.line, None
+        if line is not None:
+            if time.monotonic() - self._kept.used < _IDLE_S and not _has_ended(line):
+                return line
+            line.close()
+        host, port = self._parts.hostname or "", self._parts.port
+        if self._parts.scheme == "https":
+            return http.client.HTTPSConnection(host, port, timeout=_SECONDS, context=self._context)
+        return http.client.HTTPConnection(host, port, timeout=_SECONDS)
+
+
+class _KeptLine(threading.local):
+    """The open connection of a thread, and when it was used."""
+
+    line: http.client.HTTPConnection | None = None
+    used = 0.0
+
 
 class _Attempts:
     """When to try again, and when to give up."""
 
-    def __init__(self, give_up: float) -> None:
-        self._give_up = give_up
+    def __init__(self, give_up: float, stopping: threading.Event) -> None:
+        self._give_up, self._stopping = give_up, stopping
         self.succeeded()
 
     def succeeded(self) -> None:
@@ -219,11 +271,12 @@ class _Attempts:
         self._wait, self._since = RETRY_FIRST, time.monotonic()
 
     def failed(self, error: ServerAway, *, wait: str = "") -> None:
-        """Wait before the next attempt. Raises the error if nothing arrived for too long."""
+        """Wait before the next attempt. Raises the error if nothing arrived for too long, and `UploadStopped`."""
         pause = float(wait) if wait.isdigit() else self._wait
         if time.monotonic() - self._since + pause > self._give_up:
             raise error
-        time.sleep(pause)
+        if self._stopping.wait(pause):
+            raise UploadStopped
         self._wait = min(self._wait * 2, RETRY_MOST)
 
 
@@ -234,6 +287,11 @@ def _reading() -> Iterator[None]:
         yield
     except OSError as error:
         raise FileRefused(f"The station cannot read it: {error.strerror or error}.") from error
+
+
+def _has_ended(line: http.client.HTTPConnection) -> bool:
+    """Whether the server closed the connection, or sent what nobody asked for."""
+    return line.sock is None or bool(select.select([line.sock], [], [], 0)[0])
 
 
 def _is_for_later(answer: _Answer) -> bool:

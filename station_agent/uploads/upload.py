@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ _TRIES = 3
 _PIECE = 1_048_576
 #: A folder of one day, as stations name them: its name belongs to the names of its files.
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
+
+#: Files that a desk computer sends at once.
+AT_ONCE = 3
 
 #: Name of the file, bytes of it that are there, and its size.
 Tell = Callable[[str, int, int], None]
@@ -33,18 +37,26 @@ class UploadResult:
     reason: str = ""
 
 
-def upload_run(uploader: Uploader, root: Path, tell: Tell) -> Iterator[UploadResult]:
-    """Upload a file, or all files below a folder. Raises `ServerAway` if the server stays away."""
+def upload_run(uploader: Uploader, root: Path, tell: Tell, *, at_once: int = 1) -> Iterator[UploadResult]:
+    """Upload a file, or all files below a folder, so many at once; the results are in the order of names.
+
+    More than one at once hides the round trips of small files; `tell` is then called from several threads. Raises
+    `ServerAway` if the server stays away.
+    """
     unreadable: list[OSError] = []
-    for path in _files(root, unreadable):
-        name = _name(root, path)
-        reason, may_be_data = other_file_reason(path.name)
-        if reason and not may_be_data:
-            yield UploadResult(name, "kept back", reason=reason)
-        elif path.is_symlink() or not path.is_file():
-            yield UploadResult(name, "refused", reason="It is not a regular file.")
-        else:
-            yield _upload_one(uploader, path, name, tell)
+    running: deque[Future[UploadResult]] = deque()
+    with ThreadPoolExecutor(at_once) as threads:
+        try:
+            for path in _files(root, unreadable):
+                running.append(threads.submit(_upload_one, uploader, path, _name(root, path), tell))
+                while len(running) >= 2 * at_once:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        except BaseException:
+            uploader.stop()
+            threads.shutdown(cancel_futures=True)
+            raise
     for error in unreadable:
         reason = f"The folder cannot be read: {error.strerror or error}."
         yield UploadResult(_name(root, Path(error.filename)), "refused", reason=reason)
@@ -72,6 +84,11 @@ def results_json(results: list[UploadResult], sent: int) -> str:
 
 
 def _upload_one(uploader: Uploader, path: Path, name: str, tell: Tell) -> UploadResult:
+    reason, may_be_data = other_file_reason(path.name)
+    if reason and not may_be_data:
+        return UploadResult(name, "kept back", reason=reason)
+    if path.is_symlink() or not path.is_file():
+        return UploadResult(name, "refused", reason="It is not a regular file.")
     size = 0
 
     def progress(there: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from station_agent.errors import ServerAway
 from station_agent.uploads import tus
-from station_agent.uploads.tus import FileRefused, LocalFile, Uploader
+from station_agent.uploads.tus import FileRefused, LocalFile, Uploader, UploadStopped
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -83,3 +83,66 @@ def test_a_server_that_takes_no_byte_is_given_up_after_pauses(server, tmp_path, 
         uploader_to(server, give_up=1.0).upload(file_at(path, 1_000), progress)
     # Pauses of 0.1, 0.2 and 0.4 seconds fit, and no more.
     assert server.asked.count("PATCH") <= 4
+
+
+class Keeping(http.server.BaseHTTPRequestHandler):
+    """A server that has every file already; it may close each connection behind its answer, without a word."""
+
+    protocol_version = "HTTP/1.1"
+    server: "KeepingServer"
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.lines += 1
+
+    def do_POST(self) -> None:
+        self.send_response(201)
+        body = b'{"state": "known"}'
+        size = self.headers["Upload-Length"]
+        for name, value in (("Location", "/api/v1/uploads/1"), ("Upload-Offset", size), ("Content-Length", len(body))):
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = self.server.is_closing
+
+    def log_message(self, *_words: object) -> None:
+        """Say nothing."""
+
+
+class KeepingServer(http.server.ThreadingHTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Keeping)
+        self.lines, self.is_closing = 0, False
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+def test_a_connection_is_used_again_until_the_server_closes_it(tmp_path):
+    server = KeepingServer()
+    files = []
+    for number in range(6):
+        path = tmp_path / f"{number}.bin"
+        path.write_bytes(b"x")
+        files.append(LocalFile(path, path.name, 1, 0.0, "0" * 64))
+    uploader = Uploader(
+        server=f"http://127.0.0.1:{server.server_port}", login=("st.1", "secret"), ca_file=None, give_up=5.0
+    )
+    first, *others = files
+    assert uploader.upload(first, lambda _: None) == "known"
+    assert uploader.upload(others[0], lambda _: None) == "known"
+    assert server.lines == 1
+    server.is_closing = True
+    for file in others[1:]:
+        assert uploader.upload(file, lambda _: None) == "known"
+    assert server.lines == 4
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_upload_that_is_stopped_ends_at_once_and_says_so(server, tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"x" * 100)
+    uploader = uploader_to(server, give_up=600.0)
+    threading.Timer(0.2, uploader.stop).start()
+    with pytest.raises(UploadStopped):
+        # The server refuses its bytes, so that it waits for another attempt.
+        uploader.upload(LocalFile(path, "a.bin", 100, 0.0, "0" * 64), lambda _: None)
