@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 
+from fleet.alerts.made_models import AlertRule
 from fleet.alerts.models import Destination, Incident, Notification, Trouble
 from fleet.core.admin import ReadOnlyAdmin
 
@@ -44,3 +45,13 @@ class TroubleAdmin(ReadOnlyAdmin):
     list_display = ("began_at", "ended_at", "about", "sentence", "told_at")
     list_filter = ("about",)
     ordering = ("-began_at",)
+
+
+@admin.register(AlertRule)
+class AlertRuleAdmin(ReadOnlyAdmin):
+    """Rules that people made."""
+
+    list_display = ("name", "organization", "subject", "what", "condition", "is_on", "added_at")
+    list_filter = ("is_on", "subject", "condition")
+    list_select_related = ("organization",)
+    ordering = ("organization", "name")

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from fleet.alerts.channels.base import IncidentReport, Message
 from fleet.alerts.channels.mail import NAME as MAIL
 from fleet.alerts.models import Incident, Notification
-from fleet.alerts.rules import rules
+from fleet.alerts.rules import rule_of
 from fleet.alerts.rules.base import Rule
 from fleet.core.spoken import moment_words, one_line
 from fleet.core.zones import is_utc, zone_words
@@ -42,7 +42,8 @@ def message_of(*, notification: Notification, moment: datetime, secret: str = ""
         if notification.phase == Notification.Phase.TEST:
             subject, body = _test_words(organization)
         else:
-            text = _Text(rules()[notification.rule], organization, incidents, over, moment)
+            rule = rule_of(notification.rule, incidents[0].title if incidents else "")
+            text = _Text(rule, organization, incidents, over, moment)
             subject, body = text.subject(), text.body()
         reports = tuple(_report(incident, is_over=incident.pk in over) for incident in incidents[:REPORTS_MOST])
     return Message(

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import get_language
 
+from fleet.alerts import made_models  # noqa: F401 - Django finds its models through this module
 from fleet.core import clock
 from fleet.core.spoken import moments_told
 from fleet.organizations.models import Membership, Organization
@@ -15,13 +16,19 @@ class Incident(models.Model):
 
         open ──the rule's condition is over──▶ closed
 
-    At most one open incident per station and rule: the partial unique index settles every race.
+    At most one open incident per station and rule: the partial unique index settles every race. The name of a rule that
+    people made contains its id, so several of theirs can be open at one station.
     """
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="incidents")
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="incidents")
     rule = models.CharField(max_length=64)
+    #: Of a rule that people made: its name and severity as of the opening; see `fleet.alerts.made_models`.
+    title = models.CharField(max_length=80, blank=True, default="", db_default="")
+    severity = models.CharField(max_length=8, blank=True, default="", db_default="")
+    #: It was over, or old, when its data came: nobody was told.
+    is_found_later = models.BooleanField(default=False, db_default=False)
     #: The state with its reason and a next step, as of the opening; and as of the closing. `said` puts the moments
     #: in them on the reader's clock.
     sentence = models.TextField()

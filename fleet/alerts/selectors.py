@@ -7,8 +7,9 @@ from django.db.models import Count, F, Min, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.alerts.channels import channels
+from fleet.alerts.made_models import MADE
 from fleet.alerts.models import Incident, Notification
-from fleet.alerts.rules import rules
+from fleet.alerts.rules import rule_known
 from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.core import clock
 from fleet.core.errors import NotFound
@@ -51,7 +52,7 @@ class IncidentView:
     @property
     def short(self) -> str:
         """The problem in one or two words."""
-        rule = rules().get(self.incident.rule)
+        rule = rule_known(self.incident.rule, self.incident.title)
         return str(rule.short) if rule else self.incident.rule
 
 
@@ -122,9 +123,10 @@ def incident_tellings(*, incident: Incident) -> list[Telling]:
 
 def incident_shown(incident: Incident) -> IncidentView:
     """An incident with its current sentence if it is open, or the sentence of its end if it is closed."""
-    rule = rules().get(incident.rule)
-    if incident.closed_at is not None or rule is None:
-        return IncidentView(incident, incident.said(is_over=True) or incident.said(is_over=False))
+    rule = rule_known(incident.rule, incident.title)
+    if incident.closed_at is not None or rule is None or incident.rule.startswith(MADE):
+        is_over = incident.closed_at is not None
+        return IncidentView(incident, (is_over and incident.said(is_over=True)) or incident.said(is_over=False))
     return IncidentView(incident, rule.opening(incident.station, clock.now()))
 
 

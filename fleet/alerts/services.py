@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 
 from fleet.alerts.models import Incident
 from fleet.alerts.notifications import notifications_plan_closed, notifications_plan_opened
-from fleet.alerts.rules import rules
+from fleet.alerts.rules import rule_of, rules
 from fleet.alerts.rules.base import Rule, incidents_of
 from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.alerts.sending import senders_wake
@@ -33,12 +33,28 @@ AFTER_OUTAGE = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """An incident to open: station, start, and the sentence in the organization's language and in each language."""
+    """An incident to open: station, start, and the sentence in the organization's language and in each language.
+
+    `title` and `severity` are those of a rule that people made.
+    """
 
     station: Station
     began_at: datetime
     sentence: str
     sentences: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
+    severity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The end of an incident that its rule judged by the station's clock: when, and the sentence in each language."""
+
+    ended_at: datetime
+    sentences: Mapping[str, str]
+
+
+_NO_CLOSINGS: Mapping[int, Closing] = {}
 
 
 @transaction.atomic
@@ -52,10 +68,10 @@ def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) 
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO alerts_incident "
-            "(organization_id, station_id, rule, sentence, sentences, closing_sentence, began_at, opened_at) "
-            "SELECT organization, station, %s, sentence, sentences::jsonb, '', began_at, %s "
-            "FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[]) "
-            "AS openings (organization, station, sentence, sentences, began_at) "
+            "(organization_id, station_id, rule, sentence, sentences, closing_sentence, began_at, opened_at, title, "
+            "severity) SELECT organization, station, %s, sentence, sentences::jsonb, '', began_at, %s, title, severity "
+            "FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[]) "
+            "AS openings (organization, station, sentence, sentences, began_at, title, severity) "
             "ON CONFLICT (station_id, rule) WHERE closed_at IS NULL DO NOTHING RETURNING id",
             [
                 rule,
@@ -65,6 +81,8 @@ def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) 
                 [opening.sentence.replace("\x00", "") for opening in openings],
                 [json.dumps(dict(opening.sentences)).replace("\\u0000", "") for opening in openings],
                 [opening.began_at for opening in openings],
+                [opening.title for opening in openings],
+                [opening.severity for opening in openings],
             ],
         )
         numbers = [row[0] for row in cursor.fetchall()]
@@ -79,6 +97,13 @@ def incident_close(*, station_id: int, rule: str, moment: datetime, is_told: boo
     opened = incidents_of(rule).filter(station=station_id)
     closed = _incidents_close(list(opened.values_list("pk", flat=True)), moment=moment, is_told=is_told)
     return closed[0] if closed else None
+
+
+def incidents_close(
+    *, incident_ids: Collection[int], moment: datetime, is_told: bool, closings: Mapping[int, Closing] | None = None
+) -> list[Incident]:
+    """Close those of these incidents that are still open; `closings` says when and how some of them ended."""
+    return _incidents_close(incident_ids, moment=moment, is_told=is_told, closings=closings or {})
 
 
 def station_heard_again(*, station_ids: Collection[int], moment: datetime) -> list[Incident]:
@@ -121,7 +146,7 @@ def rule_sweep(*, rule: Rule, moment: datetime) -> tuple[int, int]:
     stations = Station.objects.select_related("organization", "contact").filter(pk__in=list(findings)).order_by("pk")
     openings = []
     for station in stations:
-        said = _in_each_language(partial(rule.opening, station, moment))
+        said = in_each_language(partial(rule.opening, station, moment))
         own = said.get(station.organization.language, said[settings.LANGUAGE_CODE])
         openings.append(Opening(station, findings[station.pk], own, said))
     opened = incidents_open(openings=openings, rule=rule.name, moment=moment)
@@ -137,17 +162,25 @@ def rule_sweep(*, rule: Rule, moment: datetime) -> tuple[int, int]:
 
 
 @transaction.atomic
-def _incidents_close(numbers: Collection[int], *, moment: datetime, is_told: bool) -> list[Incident]:
+def _incidents_close(
+    numbers: Collection[int], *, moment: datetime, is_told: bool, closings: Mapping[int, Closing] = _NO_CLOSINGS
+) -> list[Incident]:
     """Close those that are still open, in order of their ids; the loser of a race finds none."""
     if not numbers:
         return []
     still_open = _with_station().filter(pk__in=list(numbers), closed_at=None).order_by("pk")
     incidents = list(still_open.select_for_update(of=("self",)))
     for incident in incidents:
-        said = _in_each_language(partial(rules()[incident.rule].closing, incident, moment))
+        closing = closings.get(incident.pk)
+        said = (
+            in_each_language(partial(rule_of(incident.rule, incident.title).closing, incident, moment))
+            if closing is None
+            else closing.sentences
+        )
         incident.closing_sentence = said.get(incident.organization.language, said[settings.LANGUAGE_CODE])
-        incident.closing_sentences = said
-        incident.closed_at = moment
+        incident.closing_sentences = dict(said)
+        # People read of it only after it was noticed, whatever the station's clock says.
+        incident.closed_at = moment if closing is None else max(closing.ended_at, incident.opened_at)
     Incident.objects.bulk_update(incidents, ["closed_at", "closing_sentence", "closing_sentences"], batch_size=500)
     if is_told:
         notifications_plan_closed(incidents=incidents, moment=moment)
@@ -155,7 +188,7 @@ def _incidents_close(numbers: Collection[int], *, moment: datetime, is_told: boo
     return incidents
 
 
-def _in_each_language(say: Callable[[], str]) -> dict[str, str]:
+def in_each_language(say: Callable[[], str]) -> dict[str, str]:
     """The sentence in every language of the site, because its reader is known only when it is sent or shown.
 
     For the same reason it keeps its moments as such.

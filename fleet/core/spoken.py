@@ -1,5 +1,6 @@
 """Durations, moments and figures in spoken form, for sentences and pages: the only place where times are printed."""
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,24 @@ _YEARS_FROM, _YEAR_DAYS = 730, 365.25
 _WEEKDAYS = 6
 #: Between three digits: a narrow no-break space, which no language takes for a decimal mark.
 _GROUP = "\u202f"
+
+_SMALL, _LARGE = 0.01, 1_000_000.0
+#: From here on a number has an exponent: its digits would fill the page.
+NUMBER_HUGE = 1e18
+#: SenML unit names (RFC 8428, RFC 8798) that people write differently.
+_UNITS = {
+    "Cel": "°C",
+    "%RH": "% RH",
+    "count": "",
+    "lon": "°",
+    "lat": "°",
+    "deg": "°",
+    "m/s": "m/s",
+    "m2": "m²",
+    "m3": "m³",
+    "/": "",
+    "%EL": "%",
+}
 
 #: Whether `moment_words` keeps moments as such, for a text that is stored and read later, in any time zone.
 _keeps: ContextVar[bool] = ContextVar("moments_kept", default=False)
@@ -137,3 +156,26 @@ def decimal_words(value: float, digits: int) -> str:
     """A number with so many decimals and the decimal mark of the language: `12.5`, in German `12,5`."""
     whole, dot, rest = f"{value:,.{digits}f}".partition(".")
     return whole.replace(",", _GROUP) + (decimal_mark() + rest if dot else "")
+
+
+def number_words(value: float) -> str:
+    """A measured value with its significant digits, never in a form that needs explaining."""
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) >= NUMBER_HUGE or 0 < abs(value) < _SMALL:
+        text = f"{value:.3g}".replace(".", decimal_mark())
+    elif abs(value) >= _LARGE or value == int(value):
+        text = count_words(round(value))
+    else:
+        text = decimal_shortened(decimal_words(value, 2))
+    return text.replace("-", "\u2212", 1) if value < 0 else text
+
+
+def decimal_shortened(text: str) -> str:
+    """A number without zeros at the end of its decimals."""
+    return text.rstrip("0").rstrip(decimal_mark())
+
+
+def unit_words(unit: str) -> str:
+    """The unit as people write it."""
+    return _UNITS.get(unit, unit)

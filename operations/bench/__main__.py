@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from operations.bench.alerts import alerts_bench
 from operations.bench.backlog import backlog_bench
 from operations.bench.cold import cold_bench
 from operations.bench.export import export_bench
@@ -216,6 +217,17 @@ def cold(
 ) -> None:
     """Bytes per reading in the table and in cold storage, and a year's plot from each."""
     _run("cold", lambda _, instance: cold_bench(instance, days=days, rounds=rounds), as_json=as_json)
+
+
+@app.command()
+def alerts(
+    *,
+    as_json: AsJson = False,
+    scale: Annotated[float, typer.Option(min=0.01, help="Fraction of ten thousand stations.")] = 1.0,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each look; the median is reported.")] = 3,
+) -> None:
+    """Judging twenty rules at a whole fleet that changed, and at a hundred stations of it."""
+    _run("alerts", lambda _, instance: alerts_bench(instance, scale=scale, rounds=rounds), as_json=as_json)
 
 
 def _run(name: str, bench: Callable[[Stack, Instance], list[dict[str, Any]]], *, as_json: bool) -> None:

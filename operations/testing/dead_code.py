@@ -56,7 +56,7 @@ NAMES = (
     *("_create_socket_connection", "on_connect", "on_disconnect", "on_publish"),
     "pytest_*",
     # the registries that are folders
-    *("ADAPTER", "CHECKS_OF_THE_DOMAIN", "CONTRACT", "HANDLER", "RULE", "SOURCE"),
+    *("ADAPTER", "CHECKS_OF_THE_DOMAIN", "CONDITION", "CONTRACT", "HANDLER", "RULE", "SOURCE", "SUBJECT"),
     # tables that only SQL reads and writes
     *("ReadingDay", "ReadingHour"),
     # Django's, to render a response again

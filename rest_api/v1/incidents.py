@@ -43,7 +43,12 @@ class IncidentOut(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     station = serializers.CharField()
     organization = serializers.CharField()
-    rule = serializers.CharField()
+    rule = serializers.CharField(help_text="A rule of Roost, or `made.` and the id of an alert rule.")
+    title = serializers.CharField(help_text="The name of the alert rule; empty for rules of Roost.")
+    severity = serializers.CharField(help_text="`notice`, `warning` or `severe`; empty for rules of Roost.")
+    is_found_later = serializers.BooleanField(
+        help_text="It was over, or its data was old, when the data came: nobody was alerted."
+    )
     sentence = serializers.CharField(help_text="What is wrong and what to do, or how it ended; in English.")
     began_at = serializers.DateTimeField(help_text="When the problem began.")
     opened_at = serializers.DateTimeField(help_text="When Roost noticed it.")
@@ -62,6 +67,9 @@ def incident_row(incident: Incident) -> dict[str, Any]:
         "station": incident.station.serial,
         "organization": incident.organization.slug,
         "rule": incident.rule,
+        "title": incident.title,
+        "severity": incident.severity,
+        "is_found_later": incident.is_found_later,
         "sentence": sentence,
         "began_at": incident.began_at,
         "opened_at": incident.opened_at,

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from fleet.core.spoken import duration_words, moment_words
-from sg_status.words import NOTHING, number_words
+from fleet.core.spoken import duration_words, moment_words, number_words
+from sg_status.words import NOTHING
 
 #: Longer texts are cut in a sentence; the API has them in full.
 _TEXT_MOST: Final = 200

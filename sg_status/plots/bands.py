@@ -7,7 +7,7 @@ from typing import Final
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from fleet.alerts.rules import rules
+from fleet.alerts.rules import rule_known
 from fleet.alerts.selectors import incident_list
 from fleet.core.pulses import outage_list
 from fleet.core.spoken import duration_words
@@ -49,7 +49,7 @@ def _nights(viewer: Viewer, places: list[Deployment], start: datetime, end: date
 def _incidents(viewer: Viewer, station: Station, start: datetime, end: datetime, now: datetime) -> Iterator[Band]:
     found = incident_list(viewer=viewer, station=station).filter(began_at__lt=end)
     for one in found.filter(Q(closed_at=None) | Q(closed_at__gt=start))[:_MOST]:
-        rule = rules().get(one.rule)
+        rule = rule_known(one.rule, one.title)
         over = one.closed_at or now
         words = _("%(problem)s for %(duration)s") % {
             "problem": rule.short if rule else one.rule,

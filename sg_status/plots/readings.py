@@ -9,6 +9,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
+from fleet.core.spoken import unit_words
 from fleet.stations.contact.health_marks import volts_shown
 from fleet.telemetry.models import Suspicion
 from fleet.telemetry.quantities import quantity_of
@@ -17,7 +18,6 @@ from fleet.telemetry.side_by_side import moments_before, readings_rolled, readin
 from sg_status.plots.choice import Chosen
 from sg_status.plots.figure import Dot, Figure, Line
 from sg_status.window import Window
-from sg_status.words import unit_words
 
 #: Dots of all lines together, and of one line: a line has no more pixels, and a page no more room.
 _DOTS_MOST, _LINE_MOST, _LINE_LEAST = 1_600, 400, 200

@@ -7,10 +7,9 @@ from typing import Final, NamedTuple
 
 from django.utils import dateformat
 
-from fleet.core.spoken import day_words
+from fleet.core.spoken import day_words, number_words
 from fleet.core.zones import viewer_time
 from sg_status.plots.figure import Line
-from sg_status.words import number_words
 
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 _WANTED: Final = 4

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from fleet.core.spoken import decimal_words
+from fleet.core.spoken import decimal_words, number_words
 from sg_status.spine.axis import Axis
-from sg_status.words import number_words
 
 WIDE: Final = 1000.0
 #: A pause this many times longer than usual breaks the line, and one of this many steps at least.

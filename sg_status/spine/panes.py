@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from fleet.core.spoken import count_words
+from fleet.core.spoken import count_words, unit_words
 from fleet.core.zones import day_start
 from fleet.stations.contact.health_marks import BATTERY
 from fleet.stations.models import Station
@@ -20,7 +20,7 @@ from fleet.telemetry.quantities import BACKLOG, PREFIX, quantity_of, series_labe
 from fleet.telemetry.selectors import series_chosen
 from sg_status.spine.axis import Axis
 from sg_status.spine.charts import Chart, ChartScale, Limit, Value, bars_of, line_of, scale_of
-from sg_status.words import quantity_words, short_words, unit_words
+from sg_status.words import quantity_words, short_words
 
 MOST: Final = 4
 #: Series of the station itself, as far as they are worth a chart here.

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from fleet.alerts.models import Incident
-from fleet.alerts.rules import rules, wrong_time
+from fleet.alerts.rules import rule_known, wrong_time
 from fleet.commands.models import Command
 from fleet.core.models import Outage
 from fleet.core.pulses import outage_list
@@ -167,11 +167,11 @@ def _lasted(begin: datetime, end: datetime | None, moment: datetime) -> str:
 
 
 def _incidents(axis: Axis, incidents: Iterable[Incident]) -> Iterable[Occurrence]:
-    known = rules()
     for one in incidents:
         if one.closed_at is not None and one.closed_at <= axis.start:
             continue
-        subject = str(known[one.rule].opened_subject) if one.rule in known else one.rule
+        rule = rule_known(one.rule, one.title)
+        subject = str(rule.opened_subject) if rule else one.rule
         yield Occurrence(
             kind="incident",
             at=max(one.began_at, axis.start),

@@ -21,7 +21,9 @@ from fleet.core.spoken import (
     duration_words,
     interval_words,
     local_words,
+    number_words,
     stamp_words,
+    unit_words,
 )
 from fleet.core.zones import viewer_time, viewer_zone_name, zone_label, zone_of
 from fleet.stations.contact.sentences import state_word
@@ -38,10 +40,10 @@ _LONG_AGO_S: Final = 60 * 86_400
 register.filter("bytes_words", words.bytes_words)
 register.filter("count_words", count_words)
 register.filter("quantity", words.quantity_words)
-register.filter("number_words", words.number_words)
+register.filter("number_words", number_words)
 register.filter("percent_words", words.percent_words)
 register.filter("gaps_words", words.gaps_words)
-register.filter("unit_words", words.unit_words)
+register.filter("unit_words", unit_words)
 register.filter("suspicion_words", words.suspicion_words)
 register.simple_tag(words.lateness_words, name="lateness")
 register.filter("kind_word", words.detection_kind_word)

@@ -16,6 +16,7 @@ from PIL import Image
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
+from fleet.alerts.made_models import AlertRule, RuleNote, RuleState
 from fleet.alerts.models import Destination, Incident
 from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
@@ -103,6 +104,7 @@ NUMBERS = (
     "package_id",
     "schedule_id",
     "forwarder_id",
+    "rule_id",
     "backfill_id",
     "difference_id",
     "motus_upload_id",
@@ -333,6 +335,7 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
         "package_id": str(package.pk),
         "schedule_id": str(schedule.pk),
         "forwarder_id": str(_forwarder_make(word, organization, station)),
+        "rule_id": str(_rule_make(word, organization, station)),
     }
 
 
@@ -349,6 +352,19 @@ def _forwarder_make(word: str, organization: Organization, station: Station) -> 
     GivenId.objects.create(forwarder=forwarder, key=word, there=word)
     ForwardNote.objects.create(organization=organization, xact=1, received_at=moment, series_ids=[series.pk], hours=[1])
     return forwarder.pk
+
+
+def _rule_make(word: str, organization: Organization, station: Station) -> int:
+    """Create an alert rule with what it found at a series, and a note of what arrived."""
+    moment = clock.now()
+    rule = AlertRule.objects.create(
+        organization=organization, name=word, subject="series", what=f"{word}/level", condition="above", high=1.0,
+        scope="station", scope_id=station.pk, hint=word, judged_from=moment, added_at=moment, added_by_name=word,
+    )  # fmt: skip
+    series = Series.objects.create(station=station, name=f"{word}/level", created_at=moment)
+    RuleState.objects.create(rule=rule, station=station, series=series, phase="pending", since=moment)
+    RuleNote.objects.create(series_ids=[series.pk], hours=[1])
+    return rule.pk
 
 
 def _sorting_make(word: str, organization: Organization, station: Station) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
+from fleet.alerts.made.look import rules_look
 from fleet.alerts.sending import notifications_send, senders_wake
 from fleet.alerts.services import rules_sweep, silence_sweep
 from fleet.alerts.troubles import broker_watch
@@ -21,6 +22,12 @@ def sweep_silence(**_: Any) -> None:
 def sweep_rules(**_: Any) -> None:
     """Open and close incidents of all other rules."""
     rules_sweep()
+
+
+@shared_task(name="alerts.judge_rules")
+def judge_rules(**_: Any) -> None:
+    """Judge what changed by the rules that people made."""
+    rules_look()
 
 
 @shared_task(name="alerts.send_notifications")

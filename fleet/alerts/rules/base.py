@@ -6,6 +6,9 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from fleet.alerts.models import Incident
 from fleet.stations.models import Station
@@ -49,6 +52,25 @@ class Rule:
     closed_several: Promise
     #: It cannot wait for the sweep of all rules and has one of its own.
     has_own_sweep: bool = False
+
+
+def made_rule(name: str, title: str) -> Rule:
+    """A rule that people made, as incidents and messages need it; `fleet.alerts.made` looks for its incidents."""
+    short = format_lazy("{}", title) if title else pgettext_lazy("state of a station", "rule")
+    return Rule(
+        name,
+        find=lambda _moment: (),
+        over=lambda _moment: (),
+        opening=lambda station, _moment: f"{title}: {station}",
+        closing=lambda _incident, _moment: _("No longer watched by this rule."),
+        short=short,
+        opened_subject=short,
+        closed_subject=format_lazy("{}: {}", pgettext_lazy("beginning of a mail's subject", "Over"), short),
+        opened_several=format_lazy(
+            "{}: {}", short, gettext_lazy("this began to hold for %(stations)s, the first %(since)s.")
+        ),
+        closed_several=format_lazy("{}: {}", short, gettext_lazy("this is over for %(stations)s.")),
+    )
 
 
 def incidents_of(rule: str) -> QuerySet[Incident]:

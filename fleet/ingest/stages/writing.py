@@ -1,6 +1,8 @@
 """Writing the batch: its rows with one COPY per table, then everything that follows from them in one go."""
 
+from fleet.alerts.made.notes import NOTE_SQL
 from fleet.ingest import database
+from fleet.ingest.batch import Batch
 from fleet.ingest.ledger import streams_write, unsequenced_write
 from fleet.ingest.memory.dirty_hours import HOUR
 from fleet.ingest.round import Round
@@ -32,6 +34,7 @@ def write_facts(work: Round) -> None:
         heard = {(station_id, start // HOUR) for station_id, start, _port, _kind in batch.hours}
         work.memory.heard.write(work.memory.noted.fresh, heard, work.moment)
         notes_write(batch, fed)
+        _rules_note(batch, {station.organization_id for station in work.heard.values()})
         files_write(batch)
         streams_write(streams.states(), work.moment)
         unsequenced_write(batch.unsequenced, work.moment)
@@ -41,3 +44,11 @@ def write_facts(work: Round) -> None:
         metering_write(batch, counters)
         # The last one: it may wait for a move of rows, which may want what we would lock after it.
         tags_write(batch)
+
+
+def _rules_note(batch: Batch, organizations: set[int]) -> None:
+    """Note the hours of series that got rows, if rules that people made look at any of the senders' organizations."""
+    if batch.dirty:
+        pairs = sorted(batch.dirty)
+        columns = [pair[0] for pair in pairs], [pair[1] for pair in pairs], organizations
+        database.cursor().execute(NOTE_SQL, [database.numbers(column) for column in columns])

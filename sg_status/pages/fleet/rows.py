@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from fleet.alerts.attention import CHECK, fleet_state, fleet_state_word, incidents_by_station
 from fleet.alerts.models import Incident
-from fleet.alerts.rules import rules
+from fleet.alerts.rules import rule_known
 from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.core.models import Outage
 from fleet.stations.contact.deadlines import interval_of
@@ -99,7 +99,7 @@ def rows_of(
 
 def rule_word(incident: Incident) -> str | Promise:
     """The trouble, in one or two words."""
-    rule = rules().get(incident.rule)
+    rule = rule_known(incident.rule, incident.title)
     return rule.short if rule else incident.rule
 
 

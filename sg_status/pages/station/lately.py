@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from fleet.alerts.models import Incident
-from fleet.alerts.rules import rules
+from fleet.alerts.rules import rule_known
 from fleet.commands.models import Command
 from fleet.core.spoken import duration_words, moment_words
 from fleet.deployments.models import Deployment
@@ -69,10 +69,9 @@ def _page(station: Station, name: str) -> str:
 
 
 def _incidents(incidents: Iterable[Incident], moment: datetime) -> Iterator[Latest]:
-    known = rules()
     for one in incidents:
         address = reverse("incident", args=[one.pk])
-        rule = known.get(one.rule)
+        rule = rule_known(one.rule, one.title)
         subject = str(rule.opened_subject) if rule else one.rule
         icon = _ICONS.get(one.rule, "check")
         kind = "silent" if one.rule == "silence" else "check"

@@ -8,7 +8,7 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from fleet.alerts.models import Incident
-from fleet.alerts.rules import flooding, rules, silence, wrong_time
+from fleet.alerts.rules import flooding, rule_known, silence, wrong_time
 from fleet.alerts.selectors import IncidentView, incident_list, incident_shown
 from fleet.commands.selectors import command_list
 from fleet.core import clock
@@ -127,9 +127,8 @@ def _current(deployments: list[Deployment]) -> Deployment | None:
 
 def _opened(incidents: list[Incident]) -> list[tuple[IncidentView, str]]:
     """Open incidents with their sentences and a few words, besides its silence, which the page's own sentence tells."""
-    known = rules()
     return [
-        (incident_shown(one), str(known[one.rule].opened_subject) if one.rule in known else one.rule)
+        (incident_shown(one), str(rule.opened_subject) if (rule := rule_known(one.rule, one.title)) else one.rule)
         for one in incidents
         if one.closed_at is None and one.rule not in _SAID
     ]

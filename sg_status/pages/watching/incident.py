@@ -85,7 +85,10 @@ def _course(found: Incident) -> list[IncidentLine]:
     """Roost's own steps: noticed and told."""
     view = IncidentView(found, found.said(is_over=False))
     shape = ("silent", "silent") if view.is_silence else ("check", "check")
-    lines = [IncidentLine(found.opened_at, *shape, _("Noticed."), view.sentence)]
+    lead = _("Found later.") if found.is_found_later else _("Noticed.")
+    lines = [IncidentLine(found.opened_at, *shape, lead, view.sentence)]
+    if found.is_found_later:
+        return lines
     if found.closed_at is not None:
         lines.append(IncidentLine(found.closed_at, "ontime", "ok", _("Over."), found.said(is_over=True)))
     return lines + [_told(one) for one in incident_tellings(incident=found)]

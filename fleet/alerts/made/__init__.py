@@ -1,0 +1,1 @@
+"""Rules that people make: subjects, conditions, the look that judges them, and previews."""

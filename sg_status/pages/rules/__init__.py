@@ -1,0 +1,1 @@
+"""Pages of the alert rules that an organization made."""
