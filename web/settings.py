@@ -257,6 +257,7 @@ SPECTACULAR_SETTINGS = {
         "HeldState": "fleet.holdings.selectors.STATE_NAMES",
         "CommandState": "fleet.commands.models.Command.State",
         "QuarantineState": "fleet.ingest.models.QuarantinedMessage.State",
+        "ForwarderPhase": "fleet.forward.selectors.STATES",
         "BackfillState": "fleet.ingest.models.Backfill.State",
     },
 }

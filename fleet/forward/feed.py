@@ -5,12 +5,13 @@ commit, so a cursor over them would pass rows that commit later. Notes are there
 transactions' ids, and only up to the oldest transaction that still runs: all earlier ones have ended, and no later one
 gets a smaller id.
 
-A note says series, hours, and the moment of receipt that its rows share; the rows themselves are read from their table.
+A note says series, hours, and the moment of receipt that its rows share; the rows themselves are read from their table,
+and from cold storage if they are there by then. Detections are in `fleet.forward.heard`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -21,30 +22,46 @@ from django.utils.translation import gettext as _
 from fleet.core import clock
 from fleet.core.spoken import stamp_words
 from fleet.forward.models import Forwarder, ForwardNote
+from fleet.telemetry.cold.reading import NEVER_COLD, cold_plan, rows_read
+from fleet.telemetry.cold.rows import BOTH, COLD, COLUMNS, HOT
+from fleet.telemetry.models import Suspicion
+
+T = TypeVar("T")
 
 #: Notes, and hours of series in them, that are sent as one chunk.
 CHUNK_NOTES, CHUNK_HOURS = 200, 5_000
-#: Hours of series that one query reads.
-_SLICE = 100
+#: Hours of series that one query reads; so few if some may be cold, of which files are read.
+_SLICE, _SLICE_COLD = 100, 20
 #: Beyond these, an organization's oldest notes are removed, and forwarders that still want them stop.
 KEPT: Final = timedelta(days=30)
 NOTES_MOST: Final = 1_000_000
 _HOUR_S = 3_600
 _Y2000_S = 946_684_800
+_Y2000 = datetime(2000, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 
-# OFFSET 0 forces a lookup by key for each hour, whatever the planner believes about the table.
+# The inner LIMIT forces a lookup by key for each hour, whatever the planner believes about the table.
 _ROWS = """
 SELECT r.series_id, r.occurred_at, r.received_at, r.value, r.flags
-FROM unnest(%s::bigint[], %s::int[]) AS p(series_id, hour)
+FROM unnest(%(series)s::bigint[], %(hours)s::int[]) AS p(series_id, hour)
 CROSS JOIN LATERAL (
-    SELECT * FROM telemetry_reading r WHERE r.series_id = p.series_id
+    SELECT * FROM {source} r WHERE r.series_id = p.series_id
     AND r.occurred_at >= timestamptz '2000-01-01 00:00:00+00' + p.hour * interval '1 hour'
     AND r.occurred_at < timestamptz '2000-01-01 00:00:00+00' + (p.hour + 1) * interval '1 hour'
-    AND r.received_at = ANY(%s::timestamptz[]) OFFSET 0
+    AND (r.series_id, r.occurred_at) > (%(after)s, %(at)s::timestamptz)
+    AND r.received_at = ANY(%(moments)s::timestamptz[]) ORDER BY r.occurred_at LIMIT %(most)s
 ) r
-WHERE (r.series_id, r.occurred_at) > (%s, %s::timestamptz) ORDER BY 1, 2 LIMIT %s
+ORDER BY 1, 2 LIMIT %(most)s
 """
+# As `BOTH`, but with another value that came late for the moment of a cold one: the night gives it a place of its own,
+# and nobody would come back for it. A repeat of what is cold stays out, by the rules of the night.
+_LATE = f"""(SELECT {", ".join(COLUMNS)} FROM {COLD} UNION ALL
+    SELECT {", ".join(COLUMNS)} FROM {HOT} h WHERE NOT EXISTS (
+        SELECT 1 FROM {COLD} c WHERE c.series_id = h.series_id AND c.value = h.value
+        AND c.occurred_at > h.occurred_at - interval '1 millisecond'
+        AND c.occurred_at < h.occurred_at + interval '1 millisecond'
+        AND (c.occurred_at = h.occurred_at OR (c.flags | h.flags) & {Suspicion.SAME_MOMENT.value} <> 0)))
+"""  # noqa: S608 - our own names
 # The snapshot, and with it the newest transaction that counts, is taken before the running ones are looked at: one that
 # is in neither has ended. A snapshot's own oldest one would also wait for other databases of the server.
 _SETTLED = """
@@ -68,10 +85,11 @@ class StoredRow(NamedTuple):
 
 
 class FeedChunk(NamedTuple):
-    """Some notes: where they end, their hours of series in order, and the moments of receipt of their rows."""
+    """Some notes: where they end, their hours of series and of stations, in order, and their rows' moments of receipt."""
 
     upto: tuple[int, int]
     hours: Sequence[tuple[int, int]]
+    heard: Sequence[tuple[int, int]]
     moments: Sequence[datetime]
 
 
@@ -89,7 +107,8 @@ def chunk_next(forwarder: Forwarder) -> FeedChunk | None:
     with connection.cursor() as cursor:
         settled = _settled(cursor)
         cursor.execute(
-            "SELECT xact, id, cardinality(series_ids) FROM forward_forwardnote WHERE organization_id = %s "
+            "SELECT xact, id, cardinality(series_ids) + coalesce(cardinality(station_ids), 0) "
+            "FROM forward_forwardnote WHERE organization_id = %s "
             "AND (xact, id) > (%s, %s) AND xact < %s ORDER BY xact, id LIMIT %s",
             [forwarder.organization_id, *after, settled, CHUNK_NOTES],
         )
@@ -106,18 +125,12 @@ def chunk_next(forwarder: Forwarder) -> FeedChunk | None:
 
 
 def chunk_rows(chunk: FeedChunk, *, series: int | None, moment: datetime | None, most: int) -> list[StoredRow]:
-    """At most so many rows of a chunk, those after a row of it, in order of series and time."""
+    """At most so many readings of a chunk, those after a row of it, in order of series and time. Raises `Unavailable`."""
     found: list[StoredRow] = []
     since = (series or 0, moment or _EARLIEST)
     hours = [one for one in chunk.hours if series is None or one >= (series, _hour_of(since[1]))]
-    for begin in range(0, len(hours), _SLICE):
-        some = hours[begin : begin + _SLICE]
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _ROWS,
-                [[one[0] for one in some], [one[1] for one in some], list(chunk.moments), *since, most - len(found)],
-            )
-            found += [StoredRow(*row) for row in cursor.fetchall()]
+    for some in slices(hours, is_old=any(moment_of_hour(one[1]) < clock.now() - NEVER_COLD for one in hours)):
+        found += _rows_of_hours(some, chunk.moments, since, most - len(found))
         if len(found) >= most:
             break
         if found:
@@ -128,27 +141,42 @@ def chunk_rows(chunk: FeedChunk, *, series: int | None, moment: datetime | None,
 def stored_after(
     *, series_id: int, after: datetime | None, start: datetime, end: datetime, most: int
 ) -> list[StoredRow]:
-    """Rows of one series between two moments of the station's clock, after a row, in order of time."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT series_id, occurred_at, received_at, value, flags FROM telemetry_reading WHERE series_id = %s "
-            "AND occurred_at >= %s AND occurred_at < %s AND (%s::timestamptz IS NULL OR occurred_at > %s) "
-            "ORDER BY occurred_at LIMIT %s",
-            [series_id, start, end, after, after, most],
-        )
-        return [StoredRow(*row) for row in cursor.fetchall()]
+    """Readings of one series between two moments of the station's clock, after a row, in order of time.
+
+    Raises `Unavailable`.
+    """
+
+    def ask(source: str) -> list[StoredRow]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT series_id, occurred_at, received_at, value, flags FROM {source} r WHERE series_id = %s "  # noqa: S608 - our own names
+                "AND occurred_at >= %s AND occurred_at < %s AND (%s::timestamptz IS NULL OR occurred_at > %s) "
+                "ORDER BY occurred_at LIMIT %s",
+                [series_id, start, end, after, after, most],
+            )
+            return [StoredRow(*row) for row in cursor.fetchall()]
+
+    # The row that is done is read again, so one more.
+    return rows_read(lambda: cold_plan([series_id], [(after or start, end)]), ask, most=most + 1)
 
 
 def stored_at(keys: Collection[tuple[int, datetime]]) -> dict[tuple[int, datetime], StoredRow]:
-    """The rows with these keys, as far as they are still there."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT r.series_id, r.occurred_at, r.received_at, r.value, r.flags FROM telemetry_reading r "
-            "JOIN unnest(%s::bigint[], %s::timestamptz[]) AS k(series_id, occurred_at) USING (series_id, occurred_at)",
-            [[key[0] for key in keys], [key[1] for key in keys]],
-        )
-        rows = [StoredRow(*row) for row in cursor.fetchall()]
-    return {(row.series_id, row.occurred_at): row for row in rows}
+    """The readings with these keys, as far as they are still there. Raises `Unavailable`."""
+    found: list[StoredRow] = []
+    for some in slices(sorted(keys), is_old=any(key[1] < clock.now() - NEVER_COLD for key in keys)):
+        found += _rows_with_keys(some)
+    return {(row.series_id, row.occurred_at): row for row in found}
+
+
+def slices(items: Sequence[T], *, is_old: bool) -> Iterator[Sequence[T]]:
+    """Parts of some hours or keys for one query each: small ones if cold files may have to be read."""
+    size = _SLICE_COLD if is_old else _SLICE
+    return (items[begin : begin + size] for begin in range(0, len(items), size))
+
+
+def moment_of_hour(hour: int) -> datetime:
+    """The beginning of an hour since 2000."""
+    return _Y2000 + timedelta(hours=hour)
 
 
 def waiting_since(forwarders: Collection[Forwarder]) -> dict[int, datetime]:
@@ -214,15 +242,58 @@ def feed_prune(*, moment: datetime | None = None) -> int:
 def _chunk(forwarder: Forwarder, after: tuple[int, int], upto: tuple[int, int]) -> FeedChunk:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT received_at, series_ids, hours FROM forward_forwardnote WHERE organization_id = %s "
+            "SELECT received_at, series_ids, hours, coalesce(station_ids, '{}'), coalesce(station_hours, '{}') "
+            "FROM forward_forwardnote WHERE organization_id = %s "
             "AND (xact, id) > (%s, %s) AND (xact, id) <= (%s, %s)",
             [forwarder.organization_id, *after, *upto],
         )
-        notes: list[tuple[datetime, list[int], list[int]]] = cursor.fetchall()
-    hours = {pair for _received, series, at in notes for pair in zip(series, at, strict=True)}
-    # A row whose moment was taken moves by microseconds, perhaps into the next hour.
+        notes: list[tuple[datetime, list[int], list[int], list[int], list[int]]] = cursor.fetchall()
+    hours, heard = set[tuple[int, int]](), set[tuple[int, int]]()
+    for _received, series, at, stations, heard_at in notes:
+        if forwarder.wants_readings:
+            hours.update(zip(series, at, strict=True))
+        if forwarder.detections != Forwarder.Detections.NONE:
+            heard.update(zip(stations, heard_at, strict=True))
+    # A reading whose moment was taken moves by microseconds, perhaps into the next hour.
     hours |= {(series, hour + 1) for series, hour in hours}
-    return FeedChunk(upto, sorted(hours), sorted({note[0] for note in notes}))
+    return FeedChunk(upto, sorted(hours), sorted(heard), sorted({note[0] for note in notes}))
+
+
+def _rows_of_hours(
+    hours: Sequence[tuple[int, int]], moments: Sequence[datetime], since: tuple[int, datetime], most: int
+) -> list[StoredRow]:
+    told: dict[str, Any] = {
+        "series": [one[0] for one in hours],
+        "hours": [one[1] for one in hours],
+        "moments": list(moments),
+        "after": since[0],
+        "at": since[1],
+        "most": most,
+    }
+
+    def ask(source: str) -> list[StoredRow]:
+        with connection.cursor() as cursor:
+            cursor.execute(_ROWS.format(source=_LATE if source == BOTH else source), told)
+            return [StoredRow(*row) for row in cursor.fetchall()]
+
+    starts = sorted({moment_of_hour(hour) for _series, hour in hours})
+    spans = [(start, start + timedelta(hours=1)) for start in starts]
+    return rows_read(lambda: cold_plan(sorted({one[0] for one in hours}), spans), ask)
+
+
+def _rows_with_keys(keys: Sequence[tuple[int, datetime]]) -> list[StoredRow]:
+    def ask(source: str) -> list[StoredRow]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT r.series_id, r.occurred_at, r.received_at, r.value, r.flags FROM {source} r "  # noqa: S608 - our own names
+                "JOIN unnest(%s::bigint[], %s::timestamptz[]) AS k(series_id, occurred_at) "
+                "USING (series_id, occurred_at)",
+                [[key[0] for key in keys], [key[1] for key in keys]],
+            )
+            return [StoredRow(*row) for row in cursor.fetchall()]
+
+    spans = [(at, at + timedelta(microseconds=1)) for _series, at in keys]
+    return rows_read(lambda: cold_plan(sorted({key[0] for key in keys}), spans), ask)
 
 
 def _edge(organization_id: int, moment: datetime) -> tuple[int, int] | None:
@@ -255,8 +326,9 @@ def _stop_behind(ours: QuerySet[Forwarder], edge: tuple[int, int], moment: datet
                 "from the time at which the oldest of them was measured."
             ) % {"moment": stamp_words(since.get(one.pk, moment))}
         Forwarder.objects.filter(pk=one.pk).update(
-            is_fed=False, paused_at=moment, paused_why=why, upto_xact=None, upto_id=None, row_series=None, row_at=None
-        )
+            is_fed=False, paused_at=moment, paused_why=why, upto_xact=None, upto_id=None, row_series=None, row_at=None,
+            row_detection=None,
+        )  # fmt: skip
 
 
 def _settled(cursor: CursorWrapper) -> int:

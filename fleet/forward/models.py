@@ -1,15 +1,21 @@
 """Forwarders, notes of which rows arrived for them, rows that a receiver refused, and ids that receivers gave."""
 
+from typing import Final
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
 from fleet.organizations.models import Organization
-from fleet.telemetry.models import Series
+from fleet.stations.models import Station
+from fleet.telemetry.models import Detection, Series
+
+#: Columns of a detection's key.
+DETECTION_KEY: Final = ("station", "occurred_at", "port", "kind", "line")
 
 
 class Forwarder(models.Model):
-    """One place to which an organization's readings are sent.
+    """One place to which an organization's readings and detections are sent.
 
         running ──a person──▶ paused ──a person──▶ running
            └──the receiver wants no more, fails for weeks, or refuses too much──▶ paused, with the reason
@@ -25,6 +31,13 @@ class Forwarder(models.Model):
         STATIONS = "stations"
         PUBLIC = "public"
 
+    class Detections(models.TextChoices):
+        """Which detections it sends."""
+
+        NONE = "none"
+        TAGS = "tags"
+        ALL = "all"
+
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="forwarders")
     kind = models.CharField(max_length=32)
@@ -35,6 +48,10 @@ class Forwarder(models.Model):
     reach = models.CharField(max_length=16, choices=Reach.choices, default=Reach.ALL)
     #: With `Reach.STATIONS`: their ids. A station that has left the organization is not sent.
     station_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    wants_readings = models.BooleanField(default=True, db_default=True)
+    detections = models.CharField(
+        max_length=8, choices=Detections.choices, default=Detections.NONE, db_default=Detections.NONE.value
+    )
     #: Shell patterns of series' names such as `health/*`; empty: all.
     series = ArrayField(models.CharField(max_length=128), default=list, blank=True)
     #: For each pattern of a series: the name and the unit there, as [pattern, name, unit]; empty means unchanged.
@@ -52,16 +69,22 @@ class Forwarder(models.Model):
     upto_id = models.BigIntegerField(null=True)
     row_series = models.BigIntegerField(null=True)
     row_at = models.DateTimeField(null=True)
+    #: The last detection of them that is done, as its key; see `fleet.forward.heard`. None: their readings come first.
+    row_detection = models.JSONField(null=True)
     #: A back-fill in progress: its span by the stations' clocks, and the last row that is done.
     backfill_from = models.DateTimeField(null=True)
     backfill_until = models.DateTimeField(null=True)
     backfill_series = models.BigIntegerField(null=True)
     backfill_at = models.DateTimeField(null=True)
+    #: As `row_detection`.
+    backfill_detection = models.JSONField(null=True)
 
     rows_sent = models.BigIntegerField(default=0)
     rows_known = models.BigIntegerField(default=0)
     rows_kept_back = models.BigIntegerField(default=0)
     rows_refused = models.BigIntegerField(default=0)
+    #: `rows_kept_back` by reason; see `fleet.forward.leaving`.
+    kept_back_why = models.JSONField(null=True)
 
     paused_at = models.DateTimeField(null=True)
     #: Why Roost paused it; empty if a person did.
@@ -77,6 +100,14 @@ class Forwarder(models.Model):
     #: The receiver's last answer as a sentence, and when it came.
     answer = models.TextField(blank=True, default="")
     answered_at = models.DateTimeField(null=True)
+    #: Seconds that its last call took. One that was slow has a slot for slow ones; see `fleet.forward.turns`.
+    call_s = models.FloatField(null=True)
+    #: Rows that the receiver takes at once, if it said that more are too many.
+    rows_at_once = models.IntegerField(null=True)
+    #: A person wants it tried without rows; the answer as a sentence, empty if it works, and when it came.
+    test_asked_at = models.DateTimeField(null=True)
+    test_answer = models.TextField(blank=True, default="", db_default="")
+    tested_at = models.DateTimeField(null=True)
     #: Until then one worker has this lane. The number tells a worker that was too slow that another has it now.
     claimed_until = models.DateTimeField(null=True)
     claims = models.IntegerField(default=0)
@@ -103,7 +134,8 @@ class Forwarder(models.Model):
 class ForwardNote(models.Model):
     """A note by ingest that rows of these series and hours arrived for an organization, in the transaction of the rows.
 
-    `series_ids` and `hours` (since 2000-01-01 UTC) belong together by position. `received_at` is that of the rows.
+    `series_ids` and `hours` (since 2000-01-01 UTC) belong together by position, and so do those of detections.
+    `received_at` is that of the rows.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -114,6 +146,9 @@ class ForwardNote(models.Model):
     received_at = models.DateTimeField()
     series_ids = ArrayField(models.BigIntegerField())
     hours = ArrayField(models.IntegerField())
+    #: Stations and hours that got detections; None: no forwarder wanted them.
+    station_ids = ArrayField(models.BigIntegerField(), null=True)
+    station_hours = ArrayField(models.IntegerField(), null=True)
     noted_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -130,11 +165,17 @@ class RefusedRow(models.Model):
 
     refused ──a person has it sent again──▶ waiting ──▶ deleted (taken), or refused again
        └──a person discards it──▶ deleted; it stays counted as refused
+
+    A reading has a series. A detection has a station, and the rest of its key.
     """
 
     id = models.BigAutoField(primary_key=True)
     forwarder = models.ForeignKey(Forwarder, on_delete=models.CASCADE, related_name="refused")
-    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="+")
+    series = models.ForeignKey(Series, null=True, on_delete=models.CASCADE, related_name="+")
+    station = models.ForeignKey(Station, null=True, on_delete=models.CASCADE, related_name="+")
+    port = models.SmallIntegerField(null=True)
+    kind = models.SmallIntegerField(null=True, choices=Detection.Kind.choices)
+    line = models.IntegerField(null=True)
     occurred_at = models.DateTimeField()
     reason = models.TextField()
     refused_at = models.DateTimeField()
@@ -142,12 +183,21 @@ class RefusedRow(models.Model):
     is_waiting = models.BooleanField(default=False)
 
     class Meta:
-        """One row per reading."""
+        """One row per reading, and one per detection."""
 
-        constraints = [models.UniqueConstraint(fields=["forwarder", "series", "occurred_at"], name="refused_row_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["forwarder", "series", "occurred_at"], name="refused_row_once"),
+            models.UniqueConstraint(fields=["forwarder", *DETECTION_KEY], name="refused_detection_once"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.series_id} {self.occurred_at}"
+        return f"{self.series_id or self.station_id} {self.occurred_at}"
+
+    @property
+    def serial(self) -> str:
+        """The station's serial."""
+        station = self.station or (self.series.station if self.series else None)
+        return station.serial if station else ""
 
 
 class GivenId(models.Model):

@@ -1,12 +1,12 @@
-"""Adding a forwarder, changing it, pausing it, back-fills, and removing it."""
+"""Adding a forwarder, changing it, pausing it, testing it, back-fills, and removing it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F
 from django.db.models.functions import Upper
 from django.utils.translation import gettext as _
 
@@ -24,24 +24,29 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.members import organization_lock
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
-from fleet.telemetry.cold_files import ColdFile, ColdPart
 
 #: Bounds of one organization and one forwarder.
 FORWARDERS_MOST: Final = 20
 STATIONS_MOST, SERIES_MOST, NAMES_MOST = 2_000, 100, 200
 _SETTING_MOST, _WORD_MOST = 1_000, 128
 _WILD = frozenset("*?")
+_TESTS_APART: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
 class RowChoice:
-    """Which rows a forwarder sends, and under which names; see `Forwarder`. `names`: (pattern, name, unit)."""
+    """Which rows a forwarder sends, and under which names; see `Forwarder`. `names`: (pattern, name, unit).
+
+    `series` and `names` concern readings.
+    """
 
     reach: str = Forwarder.Reach.ALL
     serials: Sequence[str] = ()
     series: Sequence[str] = ()
     names: Sequence[tuple[str, str, str]] = ()
     is_clean: bool = True
+    wants_readings: bool = True
+    detections: str = Forwarder.Detections.NONE
 
 
 @transaction.atomic
@@ -52,7 +57,7 @@ def forwarder_add(
 
     Raises `Forbidden`, `TooMany`, and `InvalidInput` with its field.
     """
-    _owner_require(actor, organization)
+    forwarder_owner_require(actor, organization)
     organization_lock(organization)
     if Forwarder.objects.filter(organization=organization).count() >= FORWARDERS_MOST:
         raise TooMany(_("An organization has at most %(n)d forwarders: remove one first.") % {"n": FORWARDERS_MOST})
@@ -69,7 +74,7 @@ def forwarder_add(
         added_at=clock.now(),
         added_by_name=actor.name[:150],
         after_xact=feed_start(),
-        **_choice_fields(organization, choice),
+        **_choice_fields(organization, known, choice),
     )
     audit(actor, forwarder, "forwarder.add", kind=known.name, address=known.shown(told), reach=forwarder.reach)
     return forwarder, made
@@ -85,7 +90,7 @@ def forwarder_change(
     have a stored secret sent to an address of their own.
     """
     organization, kind = forwarder.organization, kind_get(forwarder.kind)
-    _owner_require(actor, organization)
+    forwarder_owner_require(actor, organization)
     organization_lock(organization)
     forwarder = _locked(forwarder)
     _name_check(organization, name, forwarder.pk)
@@ -96,8 +101,9 @@ def forwarder_change(
         "name": name.strip(),
         "settings": {key: value for key, value in told.items() if key not in kind.secret_names},
         "sealed_secrets": secrets_seal({key: told[key] for key in told if key in kind.secret_names}),
-        **_choice_fields(organization, choice),
+        **_choice_fields(organization, kind, choice),
         **_TRY_NOW,
+        "rows_at_once": None,
     }
     if not is_same:
         forwarder.given_ids.all().delete()
@@ -111,7 +117,7 @@ def forwarder_change(
 @transaction.atomic
 def forwarder_pause(*, actor: Viewer, forwarder: Forwarder) -> None:
     """Send nothing until it is resumed; what arrives waits. Raises `Forbidden` and `Conflict`."""
-    _operator_require(actor, forwarder)
+    forwarder_steer_require(actor, forwarder.organization)
     if not Forwarder.objects.filter(pk=forwarder.pk, paused_at=None).update(paused_at=clock.now(), paused_why=""):
         raise Conflict(_("This forwarder is already paused."))
     audit(actor, forwarder, "forwarder.pause")
@@ -120,38 +126,64 @@ def forwarder_pause(*, actor: Viewer, forwarder: Forwarder) -> None:
 @transaction.atomic
 def forwarder_resume(*, actor: Viewer, forwarder: Forwarder) -> None:
     """Send again from where it was; if it was stopped, what arrives from now on. Raises `Forbidden` and `Conflict`."""
-    _operator_require(actor, forwarder)
+    forwarder_steer_require(actor, forwarder.organization)
     forwarder = _locked(forwarder)
     if forwarder.paused_at is None:
         raise Conflict(_("This forwarder is not paused."))
     place = {} if forwarder.is_fed else {"is_fed": True, "after_xact": feed_start(), "after_id": 0}
-    Forwarder.objects.filter(pk=forwarder.pk).update(paused_at=None, paused_why="", **place, **_TRY_NOW)
+    Forwarder.objects.filter(pk=forwarder.pk).update(
+        paused_at=None, paused_why="", rows_at_once=None, **place, **_TRY_NOW
+    )
     audit(actor, forwarder, "forwarder.resume")
     job_ask(RUN_JOB)
 
 
 @transaction.atomic
 def forwarder_backfill(*, actor: Viewer, forwarder: Forwarder, start: datetime) -> None:
-    """Send what the stations measured from a moment on, by their clocks, beside what is new. Replaces a running one.
+    """Send what the stations recorded from a moment on, by their clocks, beside what is new. Replaces a running one.
 
     Raises `Forbidden` and `InvalidInput`.
     """
-    _operator_require(actor, forwarder)
+    forwarder_steer_require(actor, forwarder.organization)
     moment = clock.now()
     if start >= moment:
-        raise InvalidInput(_("Choose a moment in the past."), field="start")
-    _cold_check(forwarder, start)
+        raise InvalidInput(_("Choose a moment in the past."), field="from")
     Forwarder.objects.filter(pk=forwarder.pk).update(
-        backfill_from=start, backfill_until=moment, backfill_series=None, backfill_at=None, **_TRY_NOW
+        backfill_from=start,
+        backfill_until=moment,
+        backfill_series=None,
+        backfill_at=None,
+        backfill_detection=None,
+        **_TRY_NOW,
     )
     audit(actor, forwarder, "forwarder.backfill", start=start.isoformat())
     job_ask(RUN_JOB)
 
 
 @transaction.atomic
+def forwarder_test(*, actor: Viewer, forwarder: Forwarder) -> None:
+    """Have the receiver tried without rows, also while it is paused; `test_answer` soon has the outcome.
+
+    Raises `Forbidden`, `Conflict`, and `TooMany`.
+    """
+    forwarder_steer_require(actor, forwarder.organization)
+    moment = clock.now()
+    if kind_get(forwarder.kind).test is None:
+        raise Conflict(_("This kind of forwarder has no test."))
+    forwarder = _locked(forwarder)
+    if forwarder.test_asked_at is not None:
+        raise Conflict(_("A test is already waiting."))
+    if forwarder.tested_at is not None and moment - forwarder.tested_at < _TESTS_APART:
+        raise TooMany(_("It was tested just now: wait %(n)d seconds.") % {"n": _TESTS_APART.seconds})
+    Forwarder.objects.filter(pk=forwarder.pk).update(test_asked_at=moment)
+    audit(actor, forwarder, "forwarder.test")
+    job_ask(RUN_JOB)
+
+
+@transaction.atomic
 def forwarder_refused_again(*, actor: Viewer, forwarder: Forwarder) -> int:
     """Send the refused rows again; return how many. Raises `Forbidden`."""
-    _operator_require(actor, forwarder)
+    forwarder_steer_require(actor, forwarder.organization)
     count = RefusedRow.objects.filter(forwarder=forwarder, is_waiting=False).update(is_waiting=True)
     Forwarder.objects.filter(pk=forwarder.pk).update(**_TRY_NOW)
     audit(actor, forwarder, "forwarder.again", rows=count)
@@ -162,7 +194,7 @@ def forwarder_refused_again(*, actor: Viewer, forwarder: Forwarder) -> int:
 @transaction.atomic
 def forwarder_refused_discard(*, actor: Viewer, forwarder: Forwarder) -> int:
     """Discard the refused rows, which stay counted; return how many. Raises `Forbidden`."""
-    _operator_require(actor, forwarder)
+    forwarder_steer_require(actor, forwarder.organization)
     count: int = RefusedRow.objects.filter(forwarder=forwarder).delete()[0]
     audit(actor, forwarder, "forwarder.discard", rows=count)
     return count
@@ -171,7 +203,7 @@ def forwarder_refused_discard(*, actor: Viewer, forwarder: Forwarder) -> int:
 @transaction.atomic
 def forwarder_remove(*, actor: Viewer, forwarder: Forwarder) -> None:
     """Remove it with its secrets, counts and refused rows. Raises `Forbidden`."""
-    _owner_require(actor, forwarder.organization)
+    forwarder_owner_require(actor, forwarder.organization)
     audit(actor, forwarder, "forwarder.remove", sent=forwarder.rows_sent, refused=forwarder.rows_refused)
     Forwarder.objects.filter(pk=forwarder.pk).delete()
 
@@ -193,12 +225,14 @@ _TRY_NOW: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-def _owner_require(actor: Viewer, organization: Organization) -> None:
+def forwarder_owner_require(actor: Viewer, organization: Organization) -> None:
+    """Raise `Forbidden` unless the actor may add, change and remove forwarders."""
     actor.require(Role.OWNER, organization=organization, to=_("change the forwarders of %(name)s"))
 
 
-def _operator_require(actor: Viewer, forwarder: Forwarder) -> None:
-    actor.require(Role.OPERATOR, organization=forwarder.organization, to=_("steer the forwarders of %(name)s"))
+def forwarder_steer_require(actor: Viewer, organization: Organization) -> None:
+    """Raise `Forbidden` unless the actor may pause and test forwarders, and deal with their rows."""
+    actor.require(Role.OPERATOR, organization=organization, to=_("steer the forwarders of %(name)s"))
 
 
 def _locked(forwarder: Forwarder) -> Forwarder:
@@ -219,6 +253,12 @@ def _name_check(organization: Organization, name: str, pk: int | None) -> None:
 def _settings_of(kind: ForwarderKind, told: Mapping[str, str], *, kept: Mapping[str, str]) -> dict[str, str]:
     """The kind's settings, checked. Empty secrets are taken from `kept`."""
     found: dict[str, str] = {}
+    if unknown := sorted(told.keys() - {one.name for one in kind.settings}):
+        raise InvalidInput(
+            _("There is no setting %(name)s. Known settings: %(known)s.")
+            % {"name": unknown[0][:40], "known": ", ".join(one.name for one in kind.settings)},
+            field="settings",
+        )
     for one in kind.settings:
         value = told.get(one.name, one.initial).strip() or kept.get(one.name, "")
         if len(value) > _SETTING_MOST or any(ord(letter) < 32 for letter in value):
@@ -230,28 +270,21 @@ def _settings_of(kind: ForwarderKind, told: Mapping[str, str], *, kept: Mapping[
     return found
 
 
-def _cold_check(forwarder: Forwarder, start: datetime) -> None:
-    """Refuse a back-fill over readings in cold storage: it reads the database's table, and would pass over them."""
-    cold = ColdPart.objects.filter(
-        series__station__organization=forwarder.organization_id, file__state=ColdFile.State.COLD, last_at__gte=start
-    )
-    if forwarder.station_ids:
-        cold = cold.filter(series__station__in=forwarder.station_ids)
-    if last := cold.aggregate(last=Max("last_at"))["last"]:
-        raise InvalidInput(
-            _(
-                "Readings up to %(day)s are in cold storage, which a back-fill does not read: choose a later day, or ask "
-                "an administrator of this server to bring them back."
-            )
-            % {"day": f"{last:%Y-%m-%d}"},
-            field="start",
-        )
-
-
-def _choice_fields(organization: Organization, choice: RowChoice) -> dict[str, Any]:
+def _choice_fields(organization: Organization, kind: ForwarderKind, choice: RowChoice) -> dict[str, Any]:
     if choice.reach not in Forwarder.Reach.values:
         raise InvalidInput(_("Choose all stations, some, or public deployments."), field="reach")
+    if choice.detections not in Forwarder.Detections.values:
+        raise InvalidInput(_("Choose no detections, tags, or tags and pulses."), field="detections")
+    has_detections = choice.detections != Forwarder.Detections.NONE
+    if has_detections and kind.send_detections is None:
+        raise InvalidInput(
+            _("%(kind)s can take readings only: choose no detections.") % {"kind": kind.label}, field="detections"
+        )
+    if not choice.wants_readings and not has_detections:
+        raise InvalidInput(_("Choose readings, detections, or both."), field="readings")
     return {
+        "wants_readings": choice.wants_readings,
+        "detections": choice.detections,
         "reach": choice.reach,
         "station_ids": _stations(organization, choice.serials) if choice.reach == Forwarder.Reach.STATIONS else [],
         "series": _patterns(choice.series),

@@ -1,16 +1,22 @@
-"""Sending some rows: where a receiver refuses some of them, halves are tried until the rows that it refuses are found."""
+"""Sending some rows: where a receiver refuses some of them, halves are tried until the rows that it refuses are found.
+
+A receiver that finds too many rows at once gets halves, too. The size that it took is kept for the next time.
+"""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from fleet.forward.kinds.base import ForwarderKind, ForwardError, ForwardRow, ForwardTarget
+from fleet.forward.kinds.base import ForwardDetection, ForwardError, ForwardRow, ForwardTarget, Receipt
 
 #: After so many refused rows without a taken one, the fault is not in the rows.
 REFUSED_IN_A_ROW_MOST: Final = 20
+
+Row = ForwardRow | ForwardDetection
+Send = Callable[[Sequence[Any], ForwardTarget], Receipt]
 
 
 @dataclass(slots=True)
@@ -19,9 +25,12 @@ class Sent:
 
     done: int = 0
     known: int = 0
-    refused: list[tuple[ForwardRow, str]] = field(default_factory=list)
+    refused: list[tuple[Any, str]] = field(default_factory=list)
     #: Why the others were not tried.
     error: ForwardError | None = None
+    #: Rows to send at once from now on, if these were too many; and the seconds of the longest call.
+    at_once: int | None = None
+    call_s: float | None = None
 
     @property
     def taken(self) -> int:
@@ -29,25 +38,40 @@ class Sent:
         return self.done - self.known - len(self.refused)
 
 
-def rows_send(kind: ForwarderKind, rows: Sequence[ForwardRow], target: ForwardTarget, *, until: float) -> Sent:
-    """Send rows in order, until the monotonic clock says `until`. Raises nothing that a receiver can cause."""
+def rows_send(send: Send, rows: Sequence[Row], target: ForwardTarget) -> Sent:
+    """Send rows in order, and begin no call after `target.until`. Raises nothing that a receiver can cause."""
     sent, in_a_row = Sent(), 0
     parts = [rows] if rows else []
-    while parts and (time.monotonic() < until or not sent.done):
+    while parts:
         part = parts.pop()
+        if sent.call_s is not None and time.monotonic() >= target.until:
+            # The search for bad rows used up the turn: the next one begins with no more than this part.
+            sent.at_once = sent.at_once or (None if sent.done else len(part))
+            break
+        began = time.monotonic()
         try:
-            receipt = kind.send(part, target)
+            receipt = send(part, target)
         except ForwardError as error:
             sent.done += error.done
             sent.known += error.known
             in_a_row = 0 if error.done else in_a_row
             rest = part[error.done :]
-            if not error.is_rows or not rest:
+            if not (error.is_rows or error.is_too_many) or not rest:
                 sent.error = error
                 break
             if len(rest) > 1:
                 parts += [rest[len(rest) // 2 :], rest[: len(rest) // 2]]
+                if error.is_too_many:
+                    sent.at_once = len(rest) // 2
                 continue
+            if error.is_too_many:
+                sent.error = ForwardError(
+                    _(
+                        "The receiver refuses even one row as too much. Raise its limit for the size of a request. %(answer)s"
+                    )
+                    % {"answer": str(error)}
+                )
+                break
             in_a_row += 1
             if in_a_row >= REFUSED_IN_A_ROW_MOST:
                 # This one stays unsent. Each try sets some more aside, so rows that are all bad block it for hours only.
@@ -60,6 +84,12 @@ def rows_send(kind: ForwarderKind, rows: Sequence[ForwardRow], target: ForwardTa
             sent.refused.append((rest[0], str(error)))
         else:
             in_a_row = 0
-            sent.done += len(part)
+            done = len(part) if receipt.done is None else receipt.done
+            sent.done += done
             sent.known += receipt.known
+            if done < len(part):
+                # Its turn is over.
+                break
+        finally:
+            sent.call_s = max(sent.call_s or 0.0, time.monotonic() - began)
     return sent

@@ -39,8 +39,8 @@ def secrets_of(forwarder: Forwarder) -> dict[str, str] | None:
     return None if opened is None else json.loads(opened)
 
 
-def target_of(forwarder: Forwarder, kind: ForwarderKind) -> ForwardTarget:
-    """The target. Raises `ForwardError` if the secrets cannot be opened."""
+def target_of(forwarder: Forwarder, kind: ForwarderKind, *, until: float) -> ForwardTarget:
+    """The target; see `ForwardTarget.until`. Raises `ForwardError` if the secrets cannot be opened."""
     secrets = secrets_of(forwarder)
     if secrets is None:
         raise ForwardError(_("The stored secrets cannot be read with this server's key: enter them again."))
@@ -50,4 +50,5 @@ def target_of(forwarder: Forwarder, kind: ForwarderKind) -> ForwardTarget:
         organization=forwarder.organization.slug,
         settings=settings,
         ids=StoredIds(forwarder),
+        until=until,
     )

@@ -11,6 +11,7 @@ import pytest
 from people import elsewhere, english, institute, no_counters, operator, owner, station_of, stranger, viewer
 
 from fleet.core import clock
+from fleet.forward import lanes
 from fleet.forward.lanes import lane_run
 from fleet.forward.models import Forwarder
 from fleet.forward.services import RowChoice, forwarder_add
@@ -94,7 +95,8 @@ def receiver(settings) -> Iterator[Receiver]:
 
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch):
-    """On a busy machine a message takes long to read: that must not split a batch."""
+    """On a busy machine a message takes long to read or send: that must split no batch, and end no turn."""
+    monkeypatch.setattr(lanes, "TURN_S", 3_600.0)
     monkeypatch.setattr(pipelines, "PORTION", pipelines.PORTION._replace(seconds=3_600.0))
 
 
@@ -114,6 +116,30 @@ def pack(station, *values, name="temp", unit="Cel", since=None) -> Delivery:
     records = [{"n": name, "u": unit, "v": value, "t": since + number} for number, value in enumerate(values)]
     properties = {"type": "readings", "application_headers": {"v": 1}}
     return Delivery(f"in.{station.serial}", "readings", properties, json.dumps(records).encode())
+
+
+def heard(station, tags=(), pulses=(), *, since=None, line=7) -> list[Delivery]:
+    """Messages with tags, and with pulses by their frequencies, one a second, the last one just now."""
+    told = []
+    for what, columns in (("tag", {"tag": list(tags)}), ("pulse", {"freq": list(pulses)})):
+        rows = len(next(iter(columns.values())))
+        if rows:
+            begin = since or clock.now().timestamp() - rows
+            body = {"what": what, "port": 3, "bt": begin, "t": list(range(rows)), "line": [line], **columns}
+            properties = {"type": "detections", "application_headers": {"v": 1}}
+            told.append(Delivery(f"in.{station.serial}", "detections", properties, json.dumps(body).encode()))
+    return told
+
+
+@pytest.fixture
+def hear(pipeline, station):
+    """Let detections of the station arrive, as ingest takes them."""
+
+    def take(*tags, pulses=(), of=station, **more) -> None:
+        outcome = pipeline.take(heard(of, tags, pulses, **more))
+        assert outcome.quarantined == 0
+
+    return take
 
 
 @pytest.fixture

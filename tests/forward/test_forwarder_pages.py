@@ -118,6 +118,42 @@ def test_an_owner_changes_and_removes_it(hook, receiver, owner):
     assert not Forwarder.objects.exists()
 
 
+def test_the_page_sums_up_and_a_test_tells_what_it_found(add, receiver, arrive, hear, owner, operator):
+    client = client_of(owner)
+    page = client.get(f"{PLACE}add/webhook/").text
+    assert "readings, and detected tags and pulses" in page
+    assert "readings only" in client.get(f"{PLACE}add/stadtpuls/").text
+    told = {
+        "name": "Tags",
+        "setting_url": f"{receiver.url}/hook",
+        "reach": "all",
+        "what": "readings tags",
+        "is_clean": "on",
+    }
+    client.post(f"{PLACE}add/webhook/", told)
+    hook = Forwarder.objects.get()
+    assert (hook.wants_readings, hook.detections) == (True, "tags")
+    place = f"{PLACE}{hook.pk}/"
+    assert '<option value="readings tags" selected>' in client.get(f"{place}change/").text
+    arrive(1.0, since=10.0**9)
+    arrive(2.0)
+    hear("61")
+    assert "Nothing waits." not in client.get(place).text
+    receiver.answer = lambda _m, _p, _q, _h, body: 422 if b'"61"' in body else 204
+    run(hook)
+    page = client.get(place).text
+    for words in ("marked as doubtful", "It took the rows.", "Nothing waits.", "detection at port 3, line 7"):
+        assert words in page
+    assert counts(hook) == (1, 0, 1, 1)
+    client_of(operator).post(place, {"do": "test"})
+    assert "A test is waiting" in client.get(place).text
+    run(hook)
+    assert "Last test: It works." in " ".join(client.get(place).text.split())
+    client.post(f"{place}change/", {**told, "what": "all"})
+    hook.refresh_from_db()
+    assert (hook.wants_readings, hook.detections) == (False, "all")
+
+
 def test_a_stranger_finds_nothing(hook, stranger):
     client = client_of(stranger)
     assert client.get(PLACE).status_code == 404

@@ -29,8 +29,6 @@ from fleet.forward.services import (
 )
 from fleet.forward.targets import secrets_of
 from fleet.ingest.pipeline import Pipeline
-from fleet.telemetry.cold_files import ColdFile, ColdPart
-from fleet.telemetry.models import Series
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -203,20 +201,6 @@ def test_a_worker_that_dies_leaves_its_place_and_one_that_was_too_slow_writes_no
     assert run(hook).rows == 1
     assert not lanes._write(claimed, rows_sent=99)
     assert run(hook).rows == 1
-
-
-def test_a_backfill_over_cold_readings_is_refused(hook, arrive, operator):
-    arrive(1.0)
-    series, moment = Series.objects.get(), clock.now() - timedelta(days=200)
-    month = moment.date().replace(day=1)
-    file = ColdFile.objects.create(
-        station=series.station, month=month, state="cold", place="default", name="a", begun_at=moment
-    )
-    ColdPart.objects.create(series=series, file=file, rows=1, first_at=moment, last_at=moment)
-    with pytest.raises(InvalidInput, match=f"up to {moment:%Y-%m-%d} are in cold storage"):
-        forwarder_backfill(actor=operator, forwarder=hook, start=moment - timedelta(days=1))
-    forwarder_backfill(actor=operator, forwarder=hook, start=moment + timedelta(days=1))
-    assert Forwarder.objects.get().backfill_from == moment + timedelta(days=1)
 
 
 def test_a_backfill_sends_what_was_here_before_and_new_rows_beside_it(add, receiver, arrive, operator):

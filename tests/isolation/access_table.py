@@ -554,6 +554,27 @@ TABLE: dict[str, Row] = {
         body={"name": "seen", "subject": "series", "what": "level", "condition": "above", "high": 5},
     ),
     "api:alert-rule": row(GET=VIEWER, PATCH=OPERATOR, DELETE=OPERATOR, body={"hint": "look"}),
+    "api:forwarders": row(
+        GET=VIEWER,
+        POST=OWNER,
+        body={
+            "kind": "webhook",
+            "name": "new",
+            "settings": {"url": "https://example.org/hook"},
+            "reach": "stations",
+            "stations": ["$serial"],
+        },
+    ),
+    # Its kind's secret is not stored, so a change needs it.
+    "api:forwarder": row(
+        GET=VIEWER, PATCH=OWNER, DELETE=OWNER, body={"settings": {"secret": "whsec_" + "QUJD" * 8}, "name": "new"}
+    ),
+    "api:forwarder-pause": row(POST=OPERATOR),
+    "api:forwarder-resume": row(POST=OPERATOR),
+    "api:forwarder-backfills": row(POST=OPERATOR, body={"from": "2026-05-01T00:00:00Z"}),
+    "api:forwarder-tests": row(POST=OPERATOR),
+    "api:forwarder-refused": row(GET=VIEWER, DELETE=OPERATOR),
+    "api:forwarder-refused-again": row(POST=OPERATOR),
     "api:organization-pace": row(POST=OPERATOR, body={"slowdown": 4}),
     "api:outside": row(GET=PERSON),
     "api:outside-check": row(POST=OWNER, params={"system": "=motus"}),

@@ -349,6 +349,9 @@ def _forwarder_make(word: str, organization: Organization, station: Station) -> 
     )  # fmt: skip
     series = Series.objects.create(station=station, name=f"{word}/refused", created_at=moment)
     RefusedRow.objects.create(forwarder=forwarder, series=series, occurred_at=moment, reason=word, refused_at=moment)
+    RefusedRow.objects.create(
+        forwarder=forwarder, station=station, occurred_at=moment, port=1, kind=2, line=7, reason=word, refused_at=moment
+    )
     GivenId.objects.create(forwarder=forwarder, key=word, there=word)
     ForwardNote.objects.create(organization=organization, xact=1, received_at=moment, series_ids=[series.pk], hours=[1])
     return forwarder.pk

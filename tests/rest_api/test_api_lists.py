@@ -13,6 +13,7 @@ from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.models import AuditEntry
 from fleet.exports.models import DataPackage, PackageSchedule
+from fleet.forward.models import Forwarder
 from fleet.ingest.models import Backfill, QuarantinedMessage, QuarantineReplay
 from fleet.organizations.models import ApiKey, Invitation, Membership
 from fleet.stations.keys import api_key_create
@@ -31,6 +32,7 @@ LISTS = {
     "keys": ("organizations/institute/keys", ("created_at", "name", "last_used_at", "expires_at"), "prefix"),
     "exports": ("organizations/institute/exports", ("asked_at", "rows"), "id"),
     "export_schedules": ("organizations/institute/export-schedules", ("created_at", "name"), "id"),
+    "forwarders": ("organizations/institute/forwarders", ("added_at", "name"), "id"),
     "audit": ("organizations/institute/audit", ("at", "who", "action", "subject"), "detail"),
     "backfills": ("stations/{serial}/backfills", ("asked_at",), "id"),
     "commands": ("stations/{serial}/commands", ("issued_at", "expires_at", "closed_at", "name", "state"), "id"),
@@ -71,7 +73,7 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
         elif name == "keys":
             key, _secret = api_key_create(organization=institute, name=f"key {n % 2}", is_read_only=True)
             ApiKey.objects.filter(pk=key.pk).update(created=at, last_used_at=some, expiry_date=some)
-        elif name.startswith("export"):
+        elif name.startswith(("export", "forwarders")):
             exports_make(name, institute, station, n, at)
         elif name == "backfills":
             told = {"due_at": NOON, "newest_id": 1, "state": "failed", "stored_all": 1, "octets_all": 1}
@@ -106,10 +108,13 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
 
 
 def exports_make(name: str, institute, station, n: int, at) -> None:
-    """Create one row of the lists about data packages."""
+    """Create one row of the lists about data packages and forwarders."""
     if name == "exports":
         told = {"station_ids": [station.pk], "kinds": ["events"], "start_at": NOON, "end_at": at, "name": f"x{n}"}
         DataPackage.objects.create(organization=institute, asked_at=at, rows=n % 2, format="csv", **told)
+    elif name == "forwarders":
+        told = {"kind": "webhook", "name": f"f{n}", "settings": {"url": "https://example.org"}, "after_xact": 0}
+        Forwarder.objects.create(organization=institute, added_at=at, **told)
     else:
         told = {"every": "day", "target": "page", "kinds": ["events"], "format": "csv", "next_start": NOON}
         PackageSchedule.objects.create(organization=institute, name=f"s{n}", created_at=at, **told)

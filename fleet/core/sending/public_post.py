@@ -6,6 +6,7 @@ else a moment later cannot lead into the server's own network.
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -92,9 +93,38 @@ def public_request(
     try:
         return asyncio.run(_send(method, parsed, addresses, body, headers, answer_most))
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise PostUnsent(f"{parsed.host} cannot be reached: {_words(error)}") from error
-    except (httpx.HTTPError, TimeoutError) as error:
-        raise PostBroken(f"{parsed.host} did not answer properly: {_words(error)}") from error
+        raise PostUnsent(unreached_words(parsed.host, error)) from error
+    except (httpx.TimeoutException, TimeoutError) as error:
+        raise PostBroken(
+            _("%(host)s did not answer properly: no complete answer came within %(n)d s. Look whether it works there.")
+            % {"host": parsed.host, "n": _TOTAL_S}
+        ) from error
+    except httpx.HTTPError as error:
+        raise PostBroken(
+            _("%(host)s did not answer properly: %(words)s") % {"host": parsed.host, "words": _words(error)}
+        ) from error
+
+
+def unreached_words(host: str, error: BaseException) -> str:
+    """Why no connection was made, as a sentence. A fault of encryption is told as one, with who can mend it."""
+    cause = _tls_fault(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return _(
+            "The certificate of %(host)s is not valid (%(words)s): those who run it have to renew or complete it."
+        ) % {"host": host, "words": cause.verify_message.rstrip(".")[:200]}
+    if cause is not None:
+        return _(
+            "%(host)s cannot be reached with encryption (%(words)s): check the port, and whether it is encrypted there."
+        ) % {"host": host, "words": _words(cause)}
+    return _("%(host)s cannot be reached: %(words)s") % {"host": host, "words": _words(error)}
+
+
+def _tls_fault(error: BaseException) -> ssl.SSLError | None:
+    """The fault of encryption behind a failed connection, if it is one."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def public_addresses(host: str, port: int) -> list[str]:
@@ -134,7 +164,9 @@ def _addresses(host: str, port: int) -> list[str]:
     try:
         found = _resolve(host, port)
     except (OSError, UnicodeError) as error:
-        raise PostUnsent(f"The name {host} cannot be resolved: {_words(error)}") from error
+        raise PostUnsent(
+            _("The name %(host)s cannot be resolved: %(words)s") % {"host": host[:100], "words": _words(error)}
+        ) from error
     resolved = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     allowed = [address for address in resolved if "%" not in address and _is_allowed(ip_address(address))]
     if not allowed:
@@ -174,7 +206,8 @@ async def _send(
             trust_env=False, follow_redirects=False, timeout=httpx.Timeout(_TOTAL_S, connect=_CONNECT_S)
         ) as client,
     ):
-        for number, address in enumerate(addresses, start=1):
+        failure: Exception | None = None
+        for address in addresses:
             request = client.build_request(
                 method,
                 url.copy_with(host=address),
@@ -185,15 +218,15 @@ async def _send(
             )
             try:
                 answer = await client.send(request, stream=True)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                if number == len(addresses):
-                    raise
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                # A bad certificate says more than an address of another family that is not reached.
+                failure = failure if failure is not None and _tls_fault(failure) else error
                 continue
             try:
                 return PublicAnswer(answer.status_code, answer.headers, await _beginning(answer, answer_most))
             finally:
                 await answer.aclose()
-    raise AssertionError("unreachable")
+    raise failure or AssertionError("no address")
 
 
 async def _beginning(answer: httpx.Response, most: int) -> bytes:

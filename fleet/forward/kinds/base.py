@@ -1,9 +1,10 @@
-"""Interface of a kind of receiver: its settings, and a function that sends some rows."""
+"""Interface of a kind of receiver: its settings, and functions that send some rows."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.utils.functional import Promise
 
@@ -12,8 +13,8 @@ class ForwardError(Exception):
     """Rows were not sent, or it is unknown whether they were. The text is a sentence for people, without secrets.
 
     `done`: how many of the first rows the receiver has nevertheless, `known` of them it had before. `is_rows`: the
-    receiver refuses the row after these for itself, or one of those after them. `is_gone`: it wants nothing more.
-    `retry_after_s`: how long it asked us to wait.
+    receiver refuses the row after these for itself, or one of those after them. `is_too_many`: it may take fewer at
+    once. `is_gone`: it wants nothing more. `retry_after_s`: how long it asked us to wait.
     """
 
     def __init__(
@@ -23,12 +24,13 @@ class ForwardError(Exception):
         done: int = 0,
         known: int = 0,
         is_rows: bool = False,
+        is_too_many: bool = False,
         is_gone: bool = False,
         retry_after_s: float | None = None,
     ) -> None:
         super().__init__(sentence)
         self.done, self.known = done, known
-        self.is_rows, self.is_gone = is_rows, is_gone
+        self.is_rows, self.is_too_many, self.is_gone = is_rows, is_too_many, is_gone
         self.retry_after_s = retry_after_s
 
 
@@ -56,6 +58,37 @@ class ForwardRow:
     radius_m: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ForwardDetection:
+    """One detected tag or pulse (`kind`) as it may leave, with the place as in `ForwardRow`.
+
+    `port` and `line` are those of the station's file. `tag` and `node` are empty if there is none. `figures` are those
+    that the radio gave, by name: freq (kHz from the tuned frequency), sig, noise, snr (dB), rssi (as the radio says).
+    `is_used`: whether the station used the pulse. `is_validated`: whether the radio checked the tag's checksum, if it
+    says so. `key` is its key in the database.
+    """
+
+    id: str
+    key: tuple[Any, ...]
+    station_key: str
+    station: str
+    kind: str
+    port: int
+    line: int
+    at: datetime
+    received_at: datetime
+    tag: str = ""
+    node: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    is_used: bool = True
+    is_validated: bool | None = None
+    marks: tuple[str, ...] = ()
+    site: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+    radius_m: float | None = None
+
+
 class GivenIds(Protocol):
     """Ids that the receiver gave to things of ours."""
 
@@ -70,20 +103,23 @@ class GivenIds(Protocol):
 class ForwardTarget:
     """The target: the forwarder's settings with the secret ones, and the ids known there.
 
-    `organization` is the name that people know; `name` is unique on this server and stays.
+    `organization` is the name that people know; `name` is unique on this server and stays. `until`: by the monotonic
+    clock, when a call of several requests should begin no further one, so that other forwarders get their turn.
     """
 
     name: str
     organization: str
     settings: Mapping[str, str]
     ids: GivenIds
+    until: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """All rows are there; `known` of them were before."""
+    """The first `done` rows are there, None: all; `known` of them were before. The others were not tried."""
 
     known: int = 0
+    done: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +146,9 @@ class ForwarderKind:
 
     `check` raises `InvalidInput` with the setting's name for settings that cannot work. `shown` is the address without
     secrets. `repeats` says what becomes of a row that is sent twice because an answer was lost.
+
+    A kind without `send_detections` sends readings only. `test` finds out without sending rows whether settings work,
+    and raises `ForwardError` if they do not; without it, there is no test.
     """
 
     name: str
@@ -119,7 +158,9 @@ class ForwarderKind:
     check: Callable[[Mapping[str, str]], None]
     shown: Callable[[Mapping[str, str]], str]
     repeats: str | Promise
-    #: Rows of one call of `send`. A call should end within seconds.
+    send_detections: Callable[[Sequence[ForwardDetection], ForwardTarget], Receipt] | None = None
+    test: Callable[[ForwardTarget], None] | None = None
+    #: Rows of one call of `send` or `send_detections`. A call should end within seconds.
     rows_most: int = 100
     secret_names: frozenset[str] = field(init=False)
 

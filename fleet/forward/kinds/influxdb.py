@@ -5,6 +5,7 @@ tags and moment replaces the one that is there, so sending it twice changes noth
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
@@ -13,7 +14,15 @@ from django.utils.translation import gettext_lazy
 
 from fleet.core.errors import InvalidInput
 from fleet.core.sending.public_post import url_shown
-from fleet.forward.kinds.base import ForwarderKind, ForwardRow, ForwardTarget, Receipt, Setting
+from fleet.forward.kinds.base import (
+    ForwardDetection,
+    ForwarderKind,
+    ForwardError,
+    ForwardRow,
+    ForwardTarget,
+    Receipt,
+    Setting,
+)
 from fleet.forward.kinds.clients.http import http_check, http_send
 
 _TAG: Final = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\ ", "\r": r"\ "})
@@ -21,30 +30,77 @@ _MEASUREMENT: Final = str.maketrans({",": r"\,", " ": r"\ ", "\n": r"\ ", "\r": 
 
 
 def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
-    """Write the rows in one request."""
+    """Write the readings in one request."""
+    return _write([line_of(row, target.settings["measurement"]) for row in rows], target, "us")
+
+
+def send_detections(rows: Sequence[ForwardDetection], target: ForwardTarget) -> Receipt:
+    """Write the detections in one request."""
+    return _write([detection_line_of(row, target.settings["measurement"]) for row in rows], target, "ns")
+
+
+def test(target: ForwardTarget) -> None:
+    """Write nothing: login and bucket are looked at first, so a complaint about missing lines is a good sign."""
+    try:
+        _write([], target, "us")
+    except ForwardError as error:
+        if not error.is_rows:
+            raise
+
+
+def _write(lines: Sequence[str], target: ForwardTarget, precision: str) -> Receipt:
     settings = target.settings
-    query = {"org": settings["org"], "bucket": settings["bucket"], "precision": "us"}
+    query = {"org": settings["org"], "bucket": settings["bucket"], "precision": precision}
     url = (
         f"{settings['url'].rstrip('/')}/api/v2/write?{urlencode({key: value for key, value in query.items() if value})}"
     )
     headers = {"Content-Type": "text/plain; charset=utf-8"}
     if settings["token"]:
         headers["Authorization"] = f"Token {settings['token']}"
-    body = "\n".join(line_of(row, settings["measurement"]) for row in rows).encode()
     # It writes the good lines of a request and answers 400 for the bad ones, which the halves will find.
-    http_send("POST", url, headers=headers, body=body)
+    http_send("POST", url, headers=headers, body="\n".join(lines).encode())
     return Receipt()
 
 
 def line_of(row: ForwardRow, measurement: str) -> str:
     """One line: station, series and unit are tags; the value, and the place if it may be known, are fields."""
     tags = {"station": row.station, "series": row.series, "unit": row.unit, "site": row.site}
+    fields = {"value": row.value, **_place(row)}
+    return _line(measurement or "roost", tags, fields, _microseconds(row.at))
+
+
+def detection_line_of(row: ForwardDetection, measurement: str) -> str:
+    """One line: station, port, kind, tag and node are tags; the radio's figures and the place are fields.
+
+    The line of the station's file fills the digits below the microsecond, so that two detections at one stay two.
+    """
+    tags = {
+        "station": row.station,
+        "site": row.site,
+        "port": str(row.port),
+        "kind": row.kind,
+        "tag": row.tag,
+        "node": row.node,
+    }
+    fields = {"line": row.line, **row.figures, **_place(row)}
+    moment = _microseconds(row.at) * 1_000 + row.line % 1_000
+    return _line(f"{measurement or 'roost'}_detections", tags, fields, moment)
+
+
+def _line(measurement: str, tags: Mapping[str, str], fields: Mapping[str, float], moment: int) -> str:
     told = "".join(f",{key}={_tag(value)}" for key, value in sorted(tags.items()) if value)
-    fields = f"value={float(row.value)!r}"
-    if row.latitude is not None and row.longitude is not None:
-        fields += f",latitude={float(row.latitude)!r},longitude={float(row.longitude)!r}"
-    moment = round(row.at.timestamp() * 1e6)
-    return f"{(measurement or 'roost').translate(_MEASUREMENT)}{told} {fields} {moment}"
+    figures = ",".join(f"{key}={float(value)!r}" for key, value in fields.items())
+    return f"{measurement.translate(_MEASUREMENT)}{told} {figures} {moment}"
+
+
+def _place(row: ForwardRow | ForwardDetection) -> dict[str, float]:
+    if row.latitude is None or row.longitude is None:
+        return {}
+    return {"latitude": row.latitude, "longitude": row.longitude}
+
+
+def _microseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1e6)
 
 
 def _tag(value: str) -> str:
@@ -71,9 +127,17 @@ KIND = ForwarderKind(
         Setting("org", gettext_lazy("Organization there"), is_required=False),
         Setting("bucket", gettext_lazy("Bucket or database"), is_required=True),
         Setting("token", gettext_lazy("Token"), is_secret=True, is_required=False),
-        Setting("measurement", gettext_lazy("Measurement"), is_required=False, initial="roost"),
+        Setting(
+            "measurement",
+            gettext_lazy("Measurement"),
+            gettext_lazy("Detections go into another one, with _detections at its end."),
+            is_required=False,
+            initial="roost",
+        ),
     ),
     send=send,
+    send_detections=send_detections,
+    test=test,
     check=_check,
     shown=lambda settings: f"{url_shown(settings['url'])} {settings['bucket']}",
     repeats=gettext_lazy("A repeated row replaces itself."),

@@ -16,22 +16,47 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from fleet.core.errors import InvalidInput
-from fleet.core.sending.public_post import PostRefused, PostUnsent, public_addresses
-from fleet.forward.kinds.base import ForwarderKind, ForwardError, ForwardRow, ForwardTarget, Receipt, Setting
+from fleet.core.sending.public_post import PostRefused, PostUnsent, public_addresses, unreached_words
+from fleet.forward.kinds.base import (
+    ForwardDetection,
+    ForwarderKind,
+    ForwardError,
+    ForwardRow,
+    ForwardTarget,
+    Receipt,
+    Setting,
+)
+from fleet.forward.kinds.clients.told import detection_told, place_and_marks
 
 #: Seconds for a connection to one address, for the broker's welcome, and for all confirmations.
 _CONNECT_S, _WELCOME_S, _CONFIRM_S = 4.0, 6.0, 8.0
-_KEEPALIVE_S: Final = 30
+#: Also the time for agreeing on encryption.
+_KEEPALIVE_S: Final = 10
 _PORT_MOST = 65_535
 _TLS = frozenset({"yes", "no"})
 
 
 def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
-    """Publish the rows in order, and wait until the broker has confirmed them."""
+    """Publish the readings in order, and wait until the broker has confirmed them."""
+    return _publish([(topic_of(row, target.settings["prefix"]), payload_of(row)) for row in rows], target)
+
+
+def send_detections(rows: Sequence[ForwardDetection], target: ForwardTarget) -> Receipt:
+    """Publish the detections in order, and wait until the broker has confirmed them."""
+    prefix = target.settings["prefix"]
+    return _publish([(detection_topic_of(row, prefix), detection_payload_of(row)) for row in rows], target)
+
+
+def test(target: ForwardTarget) -> None:
+    """Connect and log in. The broker does not say before a message comes whether it allows the topics."""
+    _publish([], target)
+
+
+def _publish(messages: Sequence[tuple[str, str]], target: ForwardTarget) -> Receipt:
     client = _Connection(target)
     try:
         client.open()
-        return client.publish_all(rows)
+        return client.publish_all(messages)
     finally:
         client.close()
 
@@ -83,21 +108,18 @@ class _Connection:
         except (PostRefused, PostUnsent) as error:
             raise ForwardError(str(error)) from error
         except (OSError, ValueError) as error:
-            raise ForwardError(
-                _("%(host)s cannot be reached: %(words)s") % {"host": host, "words": " ".join(str(error).split())[:200]}
-            ) from error
+            raise ForwardError(unreached_words(host, error)) from error
         self._client.loop_start()
         if not self._welcome.wait(_WELCOME_S):
-            raise ForwardError(_("The broker did not answer in time."))
+            raise ForwardError(
+                _("The broker did not answer in time: check the port, and whether it is encrypted there.")
+            )
         if self._refusal:
             raise ForwardError(_("The broker refused the login: %(words)s.") % {"words": self._refusal})
 
-    def publish_all(self, rows: Sequence[ForwardRow]) -> Receipt:
-        """Publish all and wait. Raises `ForwardError` with the number of first rows that are confirmed."""
-        numbers = []
-        for row in rows:
-            told = self._client.publish(topic_of(row, self._settings["prefix"]), payload_of(row), qos=1)
-            numbers.append(told.mid)
+    def publish_all(self, messages: Sequence[tuple[str, str]]) -> Receipt:
+        """Publish all (topic, payload), and wait. Raises `ForwardError` with the number of first ones confirmed."""
+        numbers = [self._client.publish(topic, payload, qos=1).mid for topic, payload in messages]
         with self._changed:
             self._changed.wait_for(lambda: self._is_lost or self._confirmed.issuperset(numbers), timeout=_CONFIRM_S)
             open_ones = [place for place, number in enumerate(numbers) if number not in self._confirmed]
@@ -143,13 +165,20 @@ def topic_of(row: ForwardRow, prefix: str) -> str:
 
 
 def payload_of(row: ForwardRow) -> str:
-    """The row as JSON."""
-    told: dict[str, Any] = {"id": row.id, "value": row.value, "unit": row.unit, "at": row.at.isoformat()}
-    if row.marks:
-        told["marks"] = list(row.marks)
-    if row.latitude is not None:
-        told |= {"latitude": row.latitude, "longitude": row.longitude, "radius_m": row.radius_m}
-    return json.dumps(told, ensure_ascii=False)
+    """The reading as JSON."""
+    told = {"id": row.id, "value": row.value, "unit": row.unit, "at": row.at.isoformat()}
+    return json.dumps({**told, **place_and_marks(row)}, ensure_ascii=False)
+
+
+def detection_topic_of(row: ForwardDetection, prefix: str) -> str:
+    """`prefix/station/detections/port`."""
+    return f"{prefix.strip('/') or 'roost'}/{quote(row.station, safe=' ')}/detections/{row.port}"
+
+
+def detection_payload_of(row: ForwardDetection) -> str:
+    """The detection as JSON."""
+    told = {"id": row.id, **detection_told(row), "at": row.at.isoformat()}
+    return json.dumps({**told, **place_and_marks(row)}, ensure_ascii=False)
 
 
 def _check(settings: Mapping[str, str]) -> None:
@@ -181,12 +210,14 @@ KIND = ForwarderKind(
         Setting(
             "prefix",
             gettext_lazy("Beginning of topics"),
-            gettext_lazy("Station and series follow."),
+            gettext_lazy("Station and series follow, or station, “detections” and port."),
             is_required=False,
             initial="roost",
         ),
     ),
     send=send,
+    send_detections=send_detections,
+    test=test,
     check=_check,
     shown=lambda settings: f"{settings['host']}:{settings['port']}",
     repeats=gettext_lazy("MQTT cannot drop repeats: a row that comes twice has the same id."),

@@ -5,6 +5,7 @@ created, Observations by the moment of their phenomenon, so that another try dou
 """
 
 import base64
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
@@ -26,7 +27,10 @@ _NAME_MOST = 250
 
 
 def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
-    """Create what is not there yet, series by series. The rows are in order of their series."""
+    """Create what is not there yet, series by series. The rows are in order of their series.
+
+    Each row is a request, so a slow service gets as many as its turn allows, and the others later.
+    """
     done = known = 0
     for _key, group in groupby(rows, key=lambda row: (row.station_key, row.series_id)):
         some = list(group)
@@ -34,6 +38,8 @@ def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
         stream = service.datastream(some[0])
         there = service.moments(stream, some[0].at, some[-1].at)
         for row in some:
+            if time.monotonic() >= target.until and service.done:
+                return Receipt(known=service.known, done=service.done)
             if row.at in there:
                 service.known += 1
             else:
@@ -41,6 +47,11 @@ def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
             service.done += 1
         done, known = service.done, service.known
     return Receipt(known=known)
+
+
+def test(target: ForwardTarget) -> None:
+    """Ask for the Things, which a service that speaks this interface lists."""
+    _Service(target, 0, 0).things()
 
 
 class _Service:
@@ -78,6 +89,10 @@ class _Service:
                 "ObservedProperty": {"@iot.id": msgspec.json.decode(self._property(row))},
             },
         )
+
+    def things(self) -> list[dict[str, Any]]:
+        """The first Thing, if there is one."""
+        return self._values(self._ask("GET", f"{self._url}/Things?$top=1&$select=id"))
 
     def moments(self, stream: str, first: datetime, last: datetime) -> set[datetime]:
         """Moments between these that have an Observation."""
@@ -200,6 +215,7 @@ KIND = ForwarderKind(
         Setting("secret", gettext_lazy("Password or token"), is_secret=True, is_required=False),
     ),
     send=send,
+    test=test,
     check=_check,
     shown=lambda settings: url_shown(settings["url"]),
     repeats=gettext_lazy("Every row is looked up before it is created, so none is there twice."),

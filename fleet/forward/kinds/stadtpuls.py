@@ -4,6 +4,7 @@ Sign-in `{email, password}` gives a token and the user's id; `POST sensors` answ
 representation; `POST <records>/<id>/records` takes `{"records": [{"recorded_at", "measurements": […]}]}`.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
@@ -24,9 +25,11 @@ _JSON: Final = {"Content-Type": "application/json"}
 
 
 def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
-    """Send the records series by series. The rows are in order of their series."""
+    """Send the records series by series, as many as the turn allows. The rows are in order of their series."""
     done = 0
     for _key, group in groupby(rows, key=lambda row: (row.station_key, row.series_id)):
+        if time.monotonic() >= target.until and done:
+            return Receipt(done=done)
         some = list(group)
         sensor = _sensor(some[0], target, done)
         body = {"records": [{"recorded_at": row.at.isoformat(), "measurements": [row.value]} for row in some]}
@@ -41,6 +44,11 @@ def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
     return Receipt()
 
 
+def test(target: ForwardTarget) -> None:
+    """Sign in there. The token for records is only looked at with the first records."""
+    _sign_in(target.settings)
+
+
 def _sensor(row: ForwardRow, target: ForwardTarget, done: int) -> str:
     """The id of the series' sensor: remembered, found there by its name, or registered."""
     key = f"sensor:{row.station_key}:{row.series_id}"
@@ -52,7 +60,11 @@ def _sensor(row: ForwardRow, target: ForwardTarget, done: int) -> str:
     except ForwardError as error:
         # Only a sensor that cannot be registered is the fault of its rows.
         raise ForwardError(
-            str(error), done=done, is_rows=error.is_rows, is_gone=error.is_gone, retry_after_s=error.retry_after_s
+            str(error),
+            done=done,
+            is_rows=error.is_rows or error.is_too_many,
+            is_gone=error.is_gone,
+            retry_after_s=error.retry_after_s,
         ) from error
     target.ids.put(key, there)
     return there
@@ -151,6 +163,7 @@ KIND = ForwarderKind(
         Setting("category", gettext_lazy("Category"), gettext_lazy("The number of a category there."), initial="1"),
     ),
     send=send,
+    test=test,
     check=_check,
     shown=lambda settings: url_shown(settings["records"]),
     repeats=gettext_lazy("A record whose answer was lost may be there twice: the interface has no key for records."),

@@ -9,6 +9,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
@@ -17,8 +18,16 @@ from django.utils.translation import gettext_lazy
 from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.core.sending.public_post import url_shown
-from fleet.forward.kinds.base import ForwarderKind, ForwardRow, ForwardTarget, Receipt, Setting
+from fleet.forward.kinds.base import (
+    ForwardDetection,
+    ForwarderKind,
+    ForwardRow,
+    ForwardTarget,
+    Receipt,
+    Setting,
+)
 from fleet.forward.kinds.clients.http import http_check, http_send
+from fleet.forward.kinds.clients.told import detection_told, place_and_marks
 
 _PREFIX: Final = "whsec_"
 #: Octets of a secret that the specification allows.
@@ -26,30 +35,46 @@ _SECRET_LEAST, _SECRET_MOST = 24, 64
 
 
 def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
-    """Post the rows in one message; any 2xx status means that the receiver has them."""
+    """Post the readings in one message; any 2xx status means that the receiver has them."""
+    return _post("readings", rows[-1].received_at, rows, [_row(row) for row in rows], target)
+
+
+def send_detections(rows: Sequence[ForwardDetection], target: ForwardTarget) -> Receipt:
+    """Post the detections in one message."""
+    return _post("detections", rows[-1].received_at, rows, [_detection(row) for row in rows], target)
+
+
+def test(target: ForwardTarget) -> None:
+    """Post a message of the type `test` without rows."""
+    _post("test", clock.now(), (), [], target)
+
+
+def _post(
+    kind: str,
+    moment: datetime,
+    rows: Sequence[ForwardRow | ForwardDetection],
+    told: Sequence[Mapping[str, Any]],
+    target: ForwardTarget,
+) -> Receipt:
     body = json.dumps(
-        {
-            "type": "readings",
-            "timestamp": rows[-1].received_at.isoformat(),
-            "organization": target.organization,
-            "data": [_row(row) for row in rows],
-        },
+        {"type": kind, "timestamp": moment.isoformat(), "organization": target.organization, "data": told},
         ensure_ascii=False,
     ).encode()
-    message_id, moment = message_id_of(rows, target), str(int(clock.now().timestamp()))
+    now = str(int(clock.now().timestamp()))
+    message_id = message_id_of([row.id for row in rows] or [kind, now], target)
     headers = {
         "Content-Type": "application/json",
         "webhook-id": message_id,
-        "webhook-timestamp": moment,
-        "webhook-signature": signature_of(target.settings["secret"], message_id, moment, body),
+        "webhook-timestamp": now,
+        "webhook-signature": signature_of(target.settings["secret"], message_id, now, body),
     }
     http_send("POST", target.settings["url"], body=body, headers=headers)
     return Receipt()
 
 
-def message_id_of(rows: Sequence[ForwardRow], target: ForwardTarget) -> str:
+def message_id_of(ids: Sequence[str], target: ForwardTarget) -> str:
     """The same for the same rows, so that a receiver drops a message whose answer was lost."""
-    digest = hashlib.sha256("\n".join([target.name, *(row.id for row in rows)]).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join([target.name, *ids]).encode()).hexdigest()
     return f"msg_{digest[:32]}"
 
 
@@ -61,7 +86,7 @@ def signature_of(secret: str, message_id: str, moment: str, body: bytes) -> str:
 
 
 def _row(row: ForwardRow) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    return {
         "id": row.id,
         "station": row.station,
         "series": row.series,
@@ -69,14 +94,19 @@ def _row(row: ForwardRow) -> dict[str, Any]:
         "unit": row.unit,
         "at": row.at.isoformat(),
         "received_at": row.received_at.isoformat(),
+        **place_and_marks(row),
     }
-    if row.marks:
-        told["marks"] = list(row.marks)
-    if row.site:
-        told["site"] = row.site
-    if row.latitude is not None:
-        told |= {"latitude": row.latitude, "longitude": row.longitude, "radius_m": row.radius_m}
-    return told
+
+
+def _detection(row: ForwardDetection) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "station": row.station,
+        **detection_told(row),
+        "at": row.at.isoformat(),
+        "received_at": row.received_at.isoformat(),
+        **place_and_marks(row),
+    }
 
 
 def _check(settings: Mapping[str, str]) -> None:
@@ -110,6 +140,8 @@ KIND = ForwarderKind(
         ),
     ),
     send=send,
+    send_detections=send_detections,
+    test=test,
     check=_check,
     shown=lambda settings: url_shown(settings["url"]),
     repeats=gettext_lazy("A repeated message has the same webhook-id, and a repeated row the same id."),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -24,13 +25,14 @@ from fleet.forward.services import (
     forwarder_refused_discard,
     forwarder_remove,
     forwarder_resume,
+    forwarder_test,
     kind_get,
 )
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find
 from sg_status.access import act, page, refusal_show
-from sg_status.pages.forwarders.forms import SETTING, ForwarderBackfillForm, ForwarderForm
+from sg_status.pages.forwarders.forms import OF_WHAT, SETTING, ForwarderBackfillForm, ForwarderForm
 from sg_status.pages.forwarders.list import TAB
 from sg_status.pages.organization.frame import organization_render
 
@@ -39,6 +41,7 @@ PAGE_SIZE = 20
 ACTS: Final[Mapping[str, tuple[Callable[..., object], Promise]]] = {
     "pause": (forwarder_pause, gettext_lazy("Paused. What arrives waits for it.")),
     "resume": (forwarder_resume, gettext_lazy("It sends again.")),
+    "test": (forwarder_test, gettext_lazy("The test is on its way. Load this page again in a moment.")),
     "again": (forwarder_refused_again, gettext_lazy("The refused rows are being sent again.")),
     "discard": (forwarder_refused_discard, gettext_lazy("The refused rows are discarded.")),
 }
@@ -69,8 +72,9 @@ def backfill(request: HttpRequest, viewer: Viewer, slug: str, forwarder_id: int)
         try:
             forwarder_backfill(actor=viewer, forwarder=one, start=form.cleaned_data["start"])
         except InvalidInput as error:
-            refusal_show(form, error)
+            refusal_show(form, error, **{"from": "start"})
         else:
+            messages.success(request, _("The back-fill has begun. New rows go first."))
             return redirect("organization-forwarder", found.slug, one.pk)
     return _render(request, viewer, found, one, form)
 
@@ -127,7 +131,7 @@ def _change(viewer: Viewer, one: Forwarder, form: ForwarderForm) -> bool:
     except (Forbidden, NotFound):
         raise
     except DomainError as error:
-        refusal_show(form, error, **{name.removeprefix(SETTING): name for name in form.fields})
+        refusal_show(form, error, **{name.removeprefix(SETTING): name for name in form.fields}, **OF_WHAT)
         return False
     return True
 

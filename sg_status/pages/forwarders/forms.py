@@ -15,6 +15,8 @@ from sg_status.time_fields import MomentField
 
 #: A setting's field is called after it, with this before it.
 SETTING: Final = "setting_"
+#: Refusals of these belong to the field `what`.
+OF_WHAT: Final = {"detections": "what", "readings": "what"}
 _TEXT_MOST: Final = 30_000
 
 
@@ -23,6 +25,18 @@ class ForwarderForm(forms.Form):
 
     name = forms.CharField(
         label=gettext_lazy("Name"), max_length=80, help_text=gettext_lazy("As you want to see it in the list.")
+    )
+    what = forms.ChoiceField(
+        label=gettext_lazy("Rows"),
+        required=False,
+        choices=(
+            ("readings", gettext_lazy("readings")),
+            ("readings tags", gettext_lazy("readings, and detected tags")),
+            ("readings all", gettext_lazy("readings, and detected tags and pulses")),
+            ("tags", gettext_lazy("only detected tags")),
+            ("all", gettext_lazy("only detected tags and pulses")),
+        ),
+        help_text=gettext_lazy("A station can detect a thousand times as many pulses as tags."),
     )
     reach = forms.ChoiceField(
         label=gettext_lazy("Stations"),
@@ -80,6 +94,8 @@ class ForwarderForm(forms.Form):
                 help_text=_("Leave empty to keep it. A new address needs it again.") if is_kept else str(one.help),
                 widget=forms.PasswordInput(attrs={"autocomplete": "off"}) if one.is_secret else forms.TextInput(),
             )
+        if kind.send_detections is None:
+            form.fields.pop("what")
         # The name first, then where to, then what.
         form.fields = {"name": form.fields.pop("name"), **own, **form.fields}
         return form
@@ -106,7 +122,10 @@ class ForwarderForm(forms.Form):
     def choice(self) -> RowChoice:
         """Which rows."""
         told = self.cleaned_data
+        what = (told.get("what") or "readings").split()
         return RowChoice(
+            wants_readings="readings" in what,
+            detections=Forwarder.Detections.NONE.value if what[-1] == "readings" else what[-1],
             reach=told["reach"],
             serials=told["stations"].split(),
             series=told["series"].splitlines(),
@@ -119,15 +138,19 @@ class ForwarderBackfillForm(forms.Form):
     """The beginning of a back-fill."""
 
     start = MomentField(
-        label=gettext_lazy("Send again what was measured from"),
+        label=gettext_lazy("Send again what was recorded from"),
         help_text=gettext_lazy("By the stations' clocks. The receiver may get again what it has already."),
     )
 
 
 def _initial(forwarder: Forwarder) -> dict[str, Any]:
     serials = Station.objects.filter(pk__in=forwarder.station_ids, organization=forwarder.organization_id)
+    what = ["readings"] if forwarder.wants_readings else []
+    if forwarder.detections != Forwarder.Detections.NONE:
+        what.append(forwarder.detections)
     return {
         "name": forwarder.name,
+        "what": " ".join(what),
         "reach": forwarder.reach,
         "stations": "\n".join(serials.order_by("serial").values_list("serial", flat=True)),
         "series": "\n".join(forwarder.series),

@@ -9,12 +9,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from fleet.core.errors import DomainError, Forbidden, NotFound
 from fleet.forward.kinds import kinds
-from fleet.forward.selectors import forwarder_list, forwarder_state
+from fleet.forward.selectors import forwarder_query, forwarder_state, forwarder_states
 from fleet.forward.services import forwarder_add, kind_get
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.selectors import organization_find
 from sg_status.access import page, refusal_show
-from sg_status.pages.forwarders.forms import SETTING, ForwarderForm
+from sg_status.pages.forwarders.forms import OF_WHAT, SETTING, ForwarderForm
 from sg_status.pages.organization.frame import organization_render
 
 TAB = "organization-forwarders"
@@ -25,7 +25,8 @@ TAB = "organization-forwarders"
 def forwarders(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     """The list, and the kinds that can be added."""
     found = organization_find(viewer=viewer, slug=slug)
-    context = {"rows": forwarder_list(organization=found), "kinds": sorted(kinds().values(), key=lambda one: one.name)}
+    rows = forwarder_states(list(forwarder_query(organization=found)))
+    context = {"rows": rows, "kinds": sorted(kinds().values(), key=lambda one: one.name)}
     return organization_render(request, viewer, found, "sg_status/forwarders/list.html", context, tab=TAB)
 
 
@@ -51,7 +52,7 @@ def add(request: HttpRequest, viewer: Viewer, slug: str, kind: str) -> HttpRespo
         except (Forbidden, NotFound):
             raise
         except DomainError as error:
-            refusal_show(form, error, **{one.name: SETTING + one.name for one in known.settings})
+            refusal_show(form, error, **{one.name: SETTING + one.name for one in known.settings}, **OF_WHAT)
         else:
             context = {"state": forwarder_state(forwarder=forwarder), "made": made}
             return organization_render(request, viewer, found, "sg_status/forwarders/added.html", context, tab=TAB)

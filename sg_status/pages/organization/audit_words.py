@@ -45,6 +45,7 @@ ACTIONS: Final[dict[str, Promise]] = {
     "forwarder.pause": _("paused the forwarder"),
     "forwarder.remove": _("removed the forwarder"),
     "forwarder.resume": _("started the forwarder again:"),
+    "forwarder.test": _("tested the forwarder"),
     "group.add": _("added a station to the group"),
     "group.create": _("created a group"),
     "group.delete": _("deleted a group"),
