@@ -8,6 +8,7 @@ from fleet.ingest.delivery import Arrival, Delivery, StationRef
 from fleet.ingest.ledger import branch_name
 from fleet.ingest.limits.quota import Buckets
 from fleet.ingest.memory.series import SeriesBook
+from fleet.ingest.rows.one_each import OneEach
 from fleet.ingest.rows.tables import CONVERTED, DETECTIONS, EVENTS, POSITIONS, READINGS, Sink, pg_time
 from fleet.ingest.sequence import StreamPlace, is_newer
 from fleet.telemetry.models import Suspicion
@@ -23,8 +24,6 @@ _Y2010_S = 1_262_304_000.0
 _HELD_FROM, _HELD_MOST = 100_000, 800_000
 #: A station's clock may be this many seconds ahead of ours before its rows are marked.
 AHEAD_S = 300.0
-#: Flags that keep a row from becoming a series' newest value.
-NOT_NEWEST = Suspicion.EPOCH | Suspicion.FUTURE
 
 
 class Said(NamedTuple):
@@ -90,6 +89,7 @@ class Batch:
         self.detections = Sink(DETECTIONS, is_staged=is_staged)
         self.positions = Sink(POSITIONS, is_staged=is_staged)
         self.events = Sink(EVENTS, is_staged=is_staged)
+        self.one_each = OneEach()
         #: Newest believable value by series id: (time as `pg_time`, value, flags).
         self.newest: dict[int, tuple[int, float, int]] = {}
         #: Detections by (station id, start of hour as `pg_time`, port, kind).
@@ -147,6 +147,8 @@ class Batch:
         for sink in self.sinks():
             if sink.rows:
                 sink.write()
+        if self.one_each.rows:
+            self.one_each.write(self.moment)
 
     @property
     def future(self) -> float:

@@ -3,7 +3,8 @@
 from django.contrib import admin
 
 from fleet.core.admin import EditableAdmin, ReadOnlyAdmin
-from fleet.telemetry.models import RetentionRule, Series, StreamLedger
+from fleet.telemetry.keeping.models import RetentionRule
+from fleet.telemetry.models import Series, StreamLedger
 
 
 @admin.register(Series)
@@ -27,7 +28,7 @@ class StreamLedgerAdmin(ReadOnlyAdmin):
 
 @admin.register(RetentionRule)
 class RetentionRuleAdmin(EditableAdmin):
-    """Rules on how long readings are kept."""
+    """Rules of which readings are stored, and for how long."""
 
-    list_display = ("organization", "pattern", "raw_days", "hour_days", "day_days")
-    list_select_related = ("organization",)
+    list_display = ("organization", "station", "pattern", "raw_days", "hour_days", "day_days", "most", "interval_s")
+    list_select_related = ("organization", "station")

@@ -56,7 +56,8 @@ _COLUMNS = """
 SELECT s.id, s.serial, s.name, o.name, o.timezone, s.retired_at IS NOT NULL,
        least(t.received, 9e18)::bigint, least(t.on_station, 9e18)::bigint, least(t.lost, 9e18)::bigint,
        coalesce(u.messages, 0), c.last_contact_at, c.backlog_messages, t.streams, t.branches,
-       coalesce(f.bytes_all, 0), coalesce(f.bytes_unread, 0), coalesce(f.bytes_refused, 0), coalesce(f.lines_refused, 0)
+       coalesce(f.bytes_all, 0), coalesce(f.bytes_unread, 0), coalesce(f.bytes_refused, 0), coalesce(f.lines_refused, 0),
+       (SELECT coalesce(sum(kept_back), 0)::bigint FROM telemetry_seriestally WHERE station_id = s.id)
 """
 _TOTALS = """
 SELECT count(*), count(*) FILTER (
@@ -65,7 +66,8 @@ SELECT count(*), count(*) FILTER (
        least(coalesce(sum(t.on_station), 0), 9e18)::bigint, least(coalesce(sum(t.lost), 0), 9e18)::bigint,
        coalesce(sum(u.messages), 0)::bigint, coalesce(sum(t.branches), 0)::bigint,
        least(coalesce(sum(f.bytes_all), 0), 9e18)::bigint, least(coalesce(sum(f.bytes_unread), 0), 9e18)::bigint,
-       least(coalesce(sum(f.bytes_refused), 0), 9e18)::bigint
+       least(coalesce(sum(f.bytes_refused), 0), 9e18)::bigint,
+       coalesce(sum((SELECT sum(kept_back) FROM telemetry_seriestally WHERE station_id = s.id)), 0)::bigint
 """
 _SORTS: Final = {
     "complete": (
@@ -110,6 +112,8 @@ class Completeness:
     file_bytes_unread: int
     file_bytes_refused: int
     file_lines_refused: int
+    #: Readings that arrived and were not stored, because a rule stores one in an interval.
+    kept_back: int
 
     @property
     def expected(self) -> int:
@@ -143,6 +147,7 @@ class CompletenessTotals:
     file_bytes: int
     file_bytes_unread: int
     file_bytes_refused: int
+    kept_back: int
 
     @property
     def percent(self) -> float | None:

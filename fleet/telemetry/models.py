@@ -5,16 +5,17 @@ written by COPY in `fleet.ingest`, not through the ORM.
 """
 
 from datetime import datetime
+from typing import Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Least, Now, Upper
 
-from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 from fleet.telemetry import cold_files  # noqa: F401 - Django finds its models through this module
 from fleet.telemetry.fields import Int8MultirangeField
+from fleet.telemetry.keeping.models import SeriesTally
 
 
 class Suspicion(models.IntegerChoices):
@@ -28,6 +29,10 @@ class Suspicion(models.IntegerChoices):
     OUTSIDE = 32, "outside the limits of its quantity"
     SAME_MOMENT = 64, "another value has the same moment; moved by microseconds"
     SHIFTED = 128, "moved to the right time by a person"
+
+
+#: Flags that keep a row from becoming a series' newest value.
+NOT_NEWEST: Final = Suspicion.EPOCH | Suspicion.FUTURE
 
 
 class Series(models.Model):
@@ -63,6 +68,11 @@ class Series(models.Model):
     def reference(self) -> str:
         """Its name among the station's series, in URLs and for people: `level`, or `level[%RH]`."""
         return f"{self.name}[{self.unit}]" if self.is_other else self.name
+
+    @property
+    def away(self) -> SeriesTally:
+        """Its readings that a rule kept away; zeros while there are none."""
+        return getattr(self, "tally", None) or SeriesTally(series=self)
 
 
 class Reading(models.Model):
@@ -446,35 +456,3 @@ class DirtyHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.series_id} {self.hour}"
-
-
-class RetentionRule(models.Model):
-    """Days for which an organization keeps readings, by the station's clock; None, or no rule, means forever.
-
-    Only the rule with the longest pattern that matches a series' name applies to it.
-    """
-
-    id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="retention_rules")
-    #: Shell pattern such as `health/*`; `*` matches every series.
-    pattern = models.CharField(max_length=128, default="*")
-    raw_days = models.PositiveIntegerField(null=True, blank=True)
-    hour_days = models.PositiveIntegerField(null=True, blank=True)
-    day_days = models.PositiveIntegerField(null=True, blank=True)
-    #: Of the organization's oldest rule: readings that came late for a time that was cleared, since the last run.
-    late = models.BigIntegerField(default=0, db_default=0, editable=False)
-
-    class Meta:
-        """One rule per pattern; finer data is kept for at most as long as coarser."""
-
-        constraints = [
-            models.UniqueConstraint(fields=["organization", "pattern"], name="retention_pattern_once"),
-            models.CheckConstraint(
-                name="retention_finer_first",
-                condition=(Q(hour_days=None) | (Q(raw_days__isnull=False) & Q(raw_days__lte=F("hour_days"))))
-                & (Q(day_days=None) | (Q(hour_days__isnull=False) & Q(hour_days__lte=F("day_days")))),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.organization} {self.pattern}"

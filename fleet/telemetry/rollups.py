@@ -20,7 +20,9 @@ from fleet.core.audit import audit_write
 from fleet.core.locks import transaction_lock
 from fleet.telemetry.cold.reading import cold_load, cold_plan
 from fleet.telemetry.cold.rows import BOTH, HOT
-from fleet.telemetry.models import RetentionRule, RollUp, Suspicion
+from fleet.telemetry.keeping.models import RetentionRule
+from fleet.telemetry.keeping.tallies import ADDING
+from fleet.telemetry.models import RollUp, Suspicion
 
 LOCK = RollUp.LOCK
 #: Seconds for which a worker relies on its own note.
@@ -96,6 +98,10 @@ INSERT INTO claimed SELECT DISTINCT g.series_id, g.hour, date_trunc('day', g.hou
 FROM gone g JOIN telemetry_series s ON s.id = g.series_id
 """
 
+_GONE = (
+    "SELECT r.series_id, s.station_id, 0, NULL::timestamptz, count(*) FROM gone r "
+    "JOIN telemetry_series s ON s.id = r.series_id GROUP BY 1, 2 ORDER BY 1"
+)
 # Readings of hours that retention has already cleared: they are added to the roll-ups and then removed as well. The
 # answer is how many these were, by organization.
 _LATE = f"""
@@ -111,6 +117,8 @@ WITH gone AS (
 ), days AS (
     INSERT INTO telemetry_readingday AS t {_COLUMNS}
     SELECT r.series_id, r.day, {FROM_ROWS} FROM gone r WHERE r.hour < r.hours_from GROUP BY 1, 2 {_ADD}
+), counted AS (
+    {ADDING.format(found=_GONE)}
 )
 SELECT o.organization_id, count(*) FROM gone r
 JOIN telemetry_series s ON s.id = r.series_id JOIN stations_station o ON o.id = s.station_id GROUP BY 1

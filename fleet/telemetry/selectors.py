@@ -90,8 +90,8 @@ class DetectionCursor:
 
 
 def series_list(*, station: Station) -> QuerySet[Series]:
-    """The station's series with their newest values, by name."""
-    return Series.objects.filter(station=station).order_by("name", "id")
+    """The station's series with their newest values, and what rules keep away of them, by name."""
+    return Series.objects.filter(station=station).select_related("tally").order_by("name", "id")
 
 
 def series_chosen(

@@ -51,6 +51,9 @@ class StationCompletenessOut(serializers.Serializer[Any]):
     file_bytes_unread = serializers.IntegerField(help_text="Of these, not yet read by the station, so not here.")
     file_bytes_refused = serializers.IntegerField(help_text="Of these, not readable, so not here.")
     file_lines_refused = serializers.IntegerField()
+    kept_back = serializers.IntegerField(
+        help_text="Readings that arrived and were not stored, because a rule stores one in an interval."
+    )
 
 
 CompletenessOut = page_of(

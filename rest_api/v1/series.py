@@ -33,6 +33,12 @@ class SeriesOut(serializers.Serializer[Any]):
     last_value = serializers.FloatField(allow_null=True)
     last_suspicions = SuspicionsField(source="last_flags")
     last_received_at = serializers.DateTimeField(allow_null=True, help_text="By the server's clock.")
+    kept_back = serializers.IntegerField(
+        source="away.kept_back", help_text="Readings that were never stored, because a rule stores one in an interval."
+    )
+    kept_back_at = serializers.DateTimeField(source="away.kept_back_at", allow_null=True)
+    removed = serializers.IntegerField(source="away.removed", help_text="Readings that a rule removed later.")
+    raw_from = serializers.DateTimeField(allow_null=True, help_text="Single readings from before this were removed.")
 
 
 class SeriesListOut(serializers.Serializer[Any]):

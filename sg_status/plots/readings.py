@@ -31,7 +31,8 @@ _WIDTHS: Final = (
 _GAP_FACTOR, _GAP_LEAST_S = 3.5, 5.0
 #: The usual interval needs at least this many readings, and is taken from this many of the newest.
 _RHYTHM_FROM, _RHYTHM_OF = 5, 20
-_YEAR: Final = timedelta(days=365)
+#: The span of the plot of a year, and the longest period for which there is one.
+YEAR: Final = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +93,10 @@ def traces_of(chosen: Sequence[Chosen], window: Window) -> Traces:
 
 def year_of(chosen: Chosen, window: Window, now: datetime) -> Figure | None:
     """The days of the year around a period, to choose from; None for a period that is longer."""
-    if window.end - window.start > _YEAR + timedelta(days=1):
+    if window.end - window.start > YEAR + timedelta(days=1):
         return None
-    end = now if window.start >= now - _YEAR else window.start + (window.end - window.start + _YEAR) / 2
-    around = Window(window.span, end - _YEAR, end, is_moved=True)
+    end = now if window.start >= now - YEAR else window.start + (window.end - window.start + YEAR) / 2
+    around = Window(window.span, end - YEAR, end, is_moved=True)
     width = timedelta(days=1)
     points = readings_rolled(series=[chosen.series], start=around.start, end=around.end, every=width)
     line = _rolled_line(chosen, points[chosen.series.pk], width, around)

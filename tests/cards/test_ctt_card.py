@@ -14,6 +14,7 @@ from fleet.ingest.cards.box import CardBox
 from fleet.ingest.cards.services import CardAnswers, card_send
 from fleet.organizations.access import viewer_of_server
 from fleet.stations.models import Station
+from fleet.telemetry.keeping.rules import Kept, rule_set
 from fleet.telemetry.models import Detection, Reading, StationEvent
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +66,14 @@ def test_rows_of_health_that_have_only_a_text_or_nothing_are_here_once_they_were
     StationEvent.objects.filter(name="node/3B8B10/firmware", data__text="v1.3").delete()
     (on,) = survey(ctt_card).stations
     assert on.new == Counter(H=1)
+
+
+def test_a_line_whose_figures_a_rule_keeps_back_is_here(ctt_card, sensorstation):
+    rule_set(owner=sensorstation, pattern="node/*", kept=Kept(interval_s=86_400))
+    put(ctt_card, sensorstation.serial)
+    (on,) = survey(ctt_card).stations
+    assert (on.new, on.known) == (Counter(), LINES)
+    assert Reading.objects.filter(series__name="node/3B8B11/battery").count() == 1
 
 
 def test_every_byte_of_the_card_has_one_outcome(ctt_card):

@@ -46,6 +46,7 @@ from fleet.sync.models import (
     MotusTag,
     MotusUpload,
 )
+from fleet.telemetry.keeping.models import RetentionRule, SeriesTally
 from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger, TagHour, TimeShift
 
 #: A word for each tenant. It is in every text that people or stations wrote, and in no address and no id.
@@ -108,6 +109,8 @@ NUMBERS = (
     "backfill_id",
     "difference_id",
     "motus_upload_id",
+    "rule_id",
+    "station_rule_id",
 )
 
 
@@ -265,7 +268,12 @@ def _data_make(word: str, station: Station) -> Mapping[str, str]:
         backfill=backfill, revision_id=revision.pk, content_id=content.pk, member=0, name=f"{word}.txt", state="refused",
         reason=word,
     )  # fmt: skip
+    rule = RetentionRule.objects.create(organization=station.organization, pattern=f"{word}*", most=1)
+    own = RetentionRule.objects.create(station=station, pattern=f"{word}*", interval_s=1, interval_since=moment)
+    SeriesTally.objects.create(series=series, station=station, kept_back=1, kept_back_at=moment, removed=1)
     ids = {
+        "rule_id": rule,
+        "station_rule_id": own,
         "backfill_id": backfill,
         "revision_id": revision,
         "held_id": held,

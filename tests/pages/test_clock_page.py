@@ -7,8 +7,8 @@ from people import station_of
 
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
-from fleet.ingest.corrections.time_shifts import PAST
 from fleet.stations.models import StationContact
+from fleet.telemetry.heard.tag_hours import PAST
 from fleet.telemetry.models import DirtyHour, Reading, Series, TimeShift
 
 pytestmark = pytest.mark.django_db

@@ -28,9 +28,10 @@ from fleet.lifecycle.erase_station import station_delete, stations_erase
 from fleet.lifecycle.move_station import station_move
 from fleet.stations.models import History, Station
 from fleet.telemetry import selectors
+from fleet.telemetry.clearing.retention import Removed, retention_run
 from fleet.telemetry.cold_files import ColdFile, ColdPart
+from fleet.telemetry.keeping.rules import Kept, rule_set
 from fleet.telemetry.models import Reading, ReadingDay, Series, TimeShift
-from fleet.telemetry.retention import Removed, retention_run, retention_set
 
 __all__ = ["cold"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cold")]
@@ -55,7 +56,7 @@ def files_there(folder) -> int:
 
 def test_retention_ends_cold_rows_at_once_and_their_bytes_later(institute, two, cold):
     moment = MARCH + 110 * DAY
-    retention_set(organization=institute, pattern="health/*", raw_days=100)
+    rule_set(owner=institute, pattern="health/*", kept=Kept(raw_days=100))
     days = list(ReadingDay.objects.order_by("pk").values_list("start", "count"))
     planned = retention_run(moment=moment, is_dry=True)
     assert planned == {"Institute": Removed(readings=(28 + 10) * 24)}
@@ -71,8 +72,8 @@ def test_retention_ends_cold_rows_at_once_and_their_bytes_later(institute, two, 
     assert list(ReadingDay.objects.order_by("pk").values_list("start", "count")) == days
     assert retention_run(moment=moment) == {}
     # From now on the other series is kept, and this one is not.
-    retention_set(organization=institute, pattern="health/*")
-    retention_set(organization=institute, raw_days=100)
+    rule_set(owner=institute, pattern="health/*", kept=Kept())
+    rule_set(owner=institute, kept=Kept(raw_days=100))
     retention_run(moment=moment + 60 * DAY)
     moved()
     assert (rows_of(first), len(rows_of(second))) == ([], 21 * 24)
@@ -82,7 +83,7 @@ def test_retention_ends_cold_rows_at_once_and_their_bytes_later(institute, two, 
 
 def test_retention_waits_for_a_file_that_cannot_be_read(institute, two, cold):
     (cold / ColdFile.objects.get(month=MARCH.date()).name).unlink()
-    retention_set(organization=institute, pattern="health/*", raw_days=100)
+    rule_set(owner=institute, pattern="health/*", kept=Kept(raw_days=100))
     assert retention_run(moment=MARCH + 110 * DAY) == {"Institute": Removed(waiting=1)}
 
 

@@ -23,6 +23,8 @@ from fleet.core.models import AuditEntry
 from fleet.telemetry import selectors
 from fleet.telemetry.cold.services import cold_held
 from fleet.telemetry.cold_files import ColdFile
+from fleet.telemetry.keeping.models import RetentionRule, SeriesTally
+from fleet.telemetry.keeping.rules import Kept, rule_set
 from fleet.telemetry.models import Reading, ReadingHour, StationEvent, Suspicion
 from fleet.telemetry.rollups import rollups_rebuild
 
@@ -147,3 +149,14 @@ def test_nothing_becomes_cold_unless_it_is_asked_for_and_late_rows_are_merged_ev
     late_store(made, [(FEBRUARY + MINUTE, 5.0)])
     assert (merged().rows, hot_count(made)) == (1, 1)
     assert len(rows_of(made)) == 58
+
+
+def test_a_late_value_whose_interval_has_a_cold_one_is_kept_back(series):
+    before = found(series)
+    rule_set(owner=series.station, pattern="temp", kept=Kept(interval_s=3_600))
+    RetentionRule.objects.update(interval_since=NOON - DAY)
+    # The first of these is known; the hour of the second is taken.
+    late_store(series, [(FEBRUARY, 0.0), (FEBRUARY + MINUTE, 7.0)])
+    assert merged().known == 1
+    assert found(series) == before
+    assert SeriesTally.objects.get().kept_back == 1

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from telemetry.cold_months import APRIL, FEBRUARY, MARCH, MAY, MINUTE, cold, hot_count, late_store, months_fill, moved
 from telemetry.stored_readings import series_make
 
@@ -64,6 +65,28 @@ def test_every_answer_is_the_same(two):
     assert (hot_count(two[0]), hot_count(two[1])) == (0, 144)
     assert answers(two) == hot
     assert len(hot[0]) == 2 * 24 * 59
+
+
+def few(two) -> list:
+    rolled = [selectors.readings(series=one, start=FEBRUARY, end=APRIL, every=DAY) for one in two]
+    return [rolled, readings_single(series=two, start=MARCH, end=MARCH + DAY, most=400)]
+
+
+def test_where_nothing_is_cold_reads_do_not_look_and_a_move_beside_them_is_noticed(two):
+    ids, hot, made = [one.pk for one in two], few(two), []
+    with CaptureQueriesContext(connection) as asked:
+        assert reading.without_cold(ids, FEBRUARY, lambda: few(two)) == hot
+    assert sum("telemetry_coldpart" in one["sql"] for one in asked) == 2
+
+    def make():
+        if not made:
+            moved()
+        made.append(few(two))
+        return made[-1]
+
+    assert reading.without_cold(ids, FEBRUARY, make) == hot
+    # The first time, the rows of the table alone.
+    assert (len(made), made[0] == hot) == (2, False)
 
 
 def test_a_limit_counts_cold_readings_too(two, monkeypatch):

@@ -9,9 +9,24 @@ from telemetry.stored_readings import NOON, readings_store, series_make
 
 from fleet.core.errors import InvalidInput
 from fleet.core.models import AuditEntry
-from fleet.telemetry import retention, selectors
-from fleet.telemetry.models import DirtyHour, Reading, ReadingDay, ReadingHour, RetentionRule, Series
-from fleet.telemetry.retention import Removed, retention_run, retention_set
+from fleet.telemetry import selectors
+from fleet.telemetry.clearing import retention
+from fleet.telemetry.clearing.detections import detections_cleared, detections_keep
+from fleet.telemetry.clearing.retention import Removed, retention_run
+from fleet.telemetry.heard.tag_hours import tag_hours_recount
+from fleet.telemetry.keeping.models import RetentionRule, SeriesTally
+from fleet.telemetry.keeping.rules import Kept, rule_set
+from fleet.telemetry.models import (
+    Detection,
+    DirtyHour,
+    Reading,
+    ReadingDay,
+    ReadingHour,
+    Series,
+    Suspicion,
+    TagHour,
+    TagHourDue,
+)
 from fleet.telemetry.rollups import rollups_rebuild
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +60,7 @@ def test_rows_go_first_and_the_answers_by_day_and_hour_stay_the_same(institute, 
     before = per_day(series)
     hour = {"series": series, "start": NOON - 30 * DAY, "end": NOON - 29 * DAY, "every": HOUR}
     by_hour = selectors.readings(**hour)
-    retention_set(organization=institute, raw_days=10, hour_days=35)
+    rule_set(owner=institute, kept=Kept(raw_days=10, hour_days=35))
     found = retention_run(moment=NOON)
     # Rows before midnight ten days ago, and hours before midnight 35 days ago.
     assert found == {"Institute": Removed(readings=960 - 253, hours=960 - 853)}
@@ -59,7 +74,7 @@ def test_rows_go_first_and_the_answers_by_day_and_hour_stay_the_same(institute, 
 
 
 def test_what_comes_late_for_a_time_that_was_cleared_is_added_and_no_row_stays(institute, series):
-    retention_set(organization=institute, raw_days=10, hour_days=35)
+    rule_set(owner=institute, kept=Kept(raw_days=10, hour_days=35))
     retention_run(moment=NOON)
     before = {row[0]: row for row in per_day(series)}
     late = [MIDNIGHT - 20 * DAY + HOUR / 4, MIDNIGHT - 38 * DAY + HOUR / 4, MIDNIGHT - 50 * DAY]
@@ -85,7 +100,7 @@ def test_what_comes_late_for_a_time_that_was_cleared_is_added_and_no_row_stays(i
 
 
 def test_late_readings_of_an_organization_that_took_its_rules_away_are_said_at_once(institute, series):
-    retention_set(organization=institute, raw_days=10)
+    rule_set(owner=institute, kept=Kept(raw_days=10))
     retention_run(moment=NOON)
     RetentionRule.objects.all().delete()
     readings_store(series, [(MIDNIGHT - 20 * DAY + HOUR / 4, 1.0), (MIDNIGHT - 20 * DAY + HOUR / 3, 2.0)])
@@ -95,7 +110,7 @@ def test_late_readings_of_an_organization_that_took_its_rules_away_are_said_at_o
 
 
 def test_what_is_not_rolled_up_yet_is_not_removed(institute, series):
-    retention_set(organization=institute, raw_days=10)
+    rule_set(owner=institute, kept=Kept(raw_days=10))
     readings_store(series, [(NOON - 20 * DAY + HOUR / 4, 1.0)])
     assert retention_run(moment=NOON) == {"Institute": Removed(waiting=1)}
     assert Reading.objects.count() == 961
@@ -109,8 +124,8 @@ def test_the_longest_pattern_decides_and_others_are_left_alone(institute, elsewh
     for each in (health, foreign):
         readings_store(each, [(NOON - 20 * DAY, 1.0), (NOON - 2 * DAY, 1.0)])
     rollups_rebuild(settled_s=0)
-    retention_set(organization=institute, raw_days=30)
-    retention_set(organization=institute, pattern="health/*", raw_days=5, hour_days=5, day_days=5)
+    rule_set(owner=institute, kept=Kept(raw_days=30))
+    rule_set(owner=institute, pattern="health/*", kept=Kept(raw_days=5, hour_days=5, day_days=5))
     retention_run(moment=NOON)
     assert Reading.objects.filter(series=series).earliest("occurred_at").occurred_at == MIDNIGHT - 30 * DAY
     for model in (Reading, ReadingHour, ReadingDay):
@@ -122,8 +137,8 @@ def test_a_partition_of_which_all_is_due_is_emptied_at_once_and_stays_for_what_c
     old = datetime(2015, 3, 1, tzinfo=UTC)
     readings_store(series, [(old + n * HOUR, 1.0) for n in range(30)])
     rollups_rebuild(settled_s=0)
-    retention_set(organization=institute, raw_days=100)
-    found = retention._partitions_empty(retention._cutoffs(institute, MIDNIGHT))
+    rule_set(owner=institute, kept=Kept(raw_days=100))
+    found = retention._partitions_empty(retention._cutoffs(institute, MIDNIGHT, NOON))
     assert found == {series.pk: 30}
     assert Reading.objects.count() == 960
     series.refresh_from_db()
@@ -140,13 +155,13 @@ def test_a_partition_with_rows_of_somebody_without_a_rule_stays(institute, elsew
     for each in (series, foreign):
         readings_store(each, [(old, 1.0)])
     rollups_rebuild(settled_s=0)
-    retention_set(organization=institute, raw_days=100)
+    rule_set(owner=institute, kept=Kept(raw_days=100))
     assert retention_run(moment=NOON) == {"Institute": Removed(readings=1)}
     assert Reading.objects.filter(series=foreign).count() == 1
 
 
 def test_a_dry_run_counts_what_a_run_then_removes(institute, series):
-    retention_set(organization=institute, raw_days=10, hour_days=20, day_days=30)
+    rule_set(owner=institute, kept=Kept(raw_days=10, hour_days=20, day_days=30))
     planned = retention_run(moment=NOON, is_dry=True)
     assert Reading.objects.count() == 960
     assert retention_run(moment=NOON) == planned
@@ -158,7 +173,7 @@ def test_a_dry_run_counts_what_a_run_then_removes(institute, series):
 )
 def test_finer_rows_cannot_be_kept_for_longer(institute, kept):
     with pytest.raises(InvalidInput):
-        retention_set(organization=institute, **kept)
+        rule_set(owner=institute, kept=Kept(**kept))
 
 
 def test_the_command_line_sets_lists_and_runs(institute, series, capsys):
@@ -166,17 +181,64 @@ def test_the_command_line_sets_lists_and_runs(institute, series, capsys):
     assert "rows 10 days, hours 300 days, days forever" in capsys.readouterr().out
     call_command("retention", "list")
     assert capsys.readouterr().out.splitlines()[1].split() == [
-        "Institute",
-        "*",
-        "10",
-        "days",
-        "300",
-        "days",
-        "forever",
+        *("Institute", "all", "*", "10", "days", "300", "days", "forever", "all", "none"),
     ]
     call_command("retention", "run", "--dry-run", "--json")
     assert '"organization": "Institute"' in capsys.readouterr().out
-    assert RetentionRule.objects.count() == 1
+    serial = series.station.serial
+    call_command("retention", "set", "Institute", "--station", serial, "--series", "temp", "--interval", "60")
+    assert "most all, interval 60 seconds" in capsys.readouterr().out
+    assert RetentionRule.objects.count() == 2
+    call_command("retention", "remove", "Institute", "--station", serial, "--series", "temp")
+    assert RetentionRule.objects.get().organization == institute
     with pytest.raises(SystemExit) as refused:
         call_command("retention", "set", "Institute", "--hours", "10")
     assert refused.value.code == 2
+
+
+def test_the_newest_of_a_series_stay_and_every_other_one_is_counted(institute, series):
+    other = Series.objects.create(station=series.station, name="other", created_at=NOON)
+    # A clock that ran ahead pushes none of them out.
+    readings_store(series, [(NOON + n * DAY, 9.0, int(Suspicion.FUTURE)) for n in range(1, 60)])
+    readings_store(other, [(NOON - n * HOUR, 1.0) for n in range(200)])
+    rollups_rebuild(settled_s=0)
+    rule_set(owner=institute, kept=Kept(raw_days=30))
+    rule_set(owner=series.station, pattern="temp", kept=Kept(most=100))
+    before = per_day(series)
+    assert retention_run(moment=NOON, is_dry=True)["Institute"].readings == 860
+    assert retention_run(moment=NOON)["Institute"].readings == 860
+    assert (Reading.objects.filter(series=series).count(), Reading.objects.filter(series=other).count()) == (159, 200)
+    assert Reading.objects.filter(series=series).earliest("occurred_at").occurred_at == NOON - 99 * HOUR
+    assert per_day(series) == before
+    assert retention_run(moment=NOON) == {}
+    # A late one is counted with those removed.
+    readings_store(series, [(NOON - 20 * DAY + HOUR / 4, 1.0)])
+    rollups_rebuild(settled_s=0)
+    assert (SeriesTally.objects.get().removed, SeriesTally.objects.get().kept_back) == (861, 0)
+
+
+def test_single_detections_go_and_their_counts_stay(institute):
+    station = station_of(institute)
+    at = [NOON - n * DAY for n in (0, 39, 41, 60)] + [datetime(1970, 1, 2, tzinfo=UTC)]
+    Detection.objects.bulk_create(
+        Detection(station=station, occurred_at=one, port=1, kind=2, line=n, received_at=NOON, tag="a")
+        for n, one in enumerate(at)
+    )
+    tag_hours_recount(station_id=station.pk, hours=at)
+    before = list(TagHour.objects.order_by("hour").values())
+    with pytest.raises(InvalidInput):
+        detections_keep(organization=institute, days=29)
+    call_command("retention", "detections", "Institute", "--days", "40")
+    TagHourDue.objects.create(station=station, hour=NOON - 50 * DAY)
+    assert retention_run(moment=NOON) == {"Institute": Removed(waiting=1)}
+    TagHourDue.objects.all().delete()
+    assert retention_run(moment=NOON, is_dry=True) == {"Institute": Removed(detections=2)}
+    assert retention_run(moment=NOON) == {"Institute": Removed(detections=2)}
+    assert retention_run(moment=NOON) == {}
+    # One of a clock that was not set waits until a person moves it.
+    assert sorted(Detection.objects.values_list("occurred_at", flat=True)) == sorted([at[4], at[1], at[0]])
+    cleared = detections_cleared(station)
+    assert (cleared.before, cleared.removed) == (MIDNIGHT - 40 * DAY, 2)
+    # Hours that are counted again keep the counts of what is gone.
+    tag_hours_recount(station_id=station.pk, hours=at)
+    assert list(TagHour.objects.order_by("hour").values()) == before

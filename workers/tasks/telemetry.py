@@ -8,10 +8,10 @@ from django.db import IntegrityError, OperationalError
 
 from fleet.alerts.administrators import administrators_tell
 from fleet.core.errors import Unavailable
+from fleet.telemetry.clearing.retention import retention_run
 from fleet.telemetry.cold.services import cold_run
 from fleet.telemetry.heard.tag_hours import tag_hours_fill
 from fleet.telemetry.partitions import default_trouble, partitions_ensure, partitions_trouble
-from fleet.telemetry.retention import retention_run
 from fleet.telemetry.rollups import rollups_rebuild
 
 _log = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ from fleet.ingest.database import cursor, names, numbers
 from fleet.ingest.rows.tables import source_of
 from fleet.stations.models import Station
 from fleet.telemetry.cold.reading import NEVER_COLD, ColdPlan, cold_plan, rows_read
+from fleet.telemetry.keeping.intervals import interval_sql, station_intervals
 from fleet.telemetry.models import Detection, Series, TimeShift
 from formats.lines import Fix, Note, RowValues, TagLine
 from formats.sensorgnome.lines import Burst, PulseLine
@@ -48,13 +49,19 @@ _EVENTS = {
     "names": "at, name, line",
     "same": "r.name = k.name AND r.line = k.line AND r.source = %s",
 }
+_BEGIN, _END = interval_sql(f"({_AT})", "i.seconds")
+#: The second sort are series that store one reading in each interval, and have one there.
 _READINGS = f"""
 SELECT k.line FROM unnest(%s::bigint[], %s::text[], %s::float8[], %s::int[]) AS k(at, name, value, line)
 GROUP BY k.line HAVING bool_and(EXISTS (
     SELECT FROM telemetry_series s JOIN {{rows}} r ON r.series_id = s.id
     WHERE s.station_id = ANY(%s::bigint[]) AND s.name = k.name
       AND r.occurred_at >= {_AT} AND r.occurred_at < {_AT} + interval '1 millisecond'
-      AND (r.value = k.value OR r.sent_value = k.value)))
+      AND (r.value = k.value OR r.sent_value = k.value))
+  OR EXISTS (
+    SELECT FROM unnest(%s::bigint[], %s::int[]) AS i(id, seconds) JOIN telemetry_series s ON s.id = i.id
+    JOIN {{rows}} r ON r.series_id = s.id AND r.occurred_at >= {_BEGIN} AND r.occurred_at < {_END}
+    WHERE s.name = k.name))
 """  # noqa: S608 - a constant
 #: Texts among figures are events without a file; one that only repeats the last one is not sent.
 _TEXTS = f"""
@@ -101,10 +108,11 @@ def stations_of_serial(station: Station) -> list[int]:
 
 
 def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: FileName) -> set[int]:
-    """The numbers of those lines whose rows are there. At most eight queries, for the lines of one chunk.
+    """The numbers of those lines whose rows are there. At most a dozen queries, for the lines of one chunk.
 
     A line of figures is known if all its numbers are, or if it has only texts, by those; one without any leaves nothing
-    that could be missing. A position is known by its place.
+    that could be missing. A number that a rule would keep back, because its interval has another, counts as known. A
+    position is known by its place.
     """
     heard: list[tuple[int, int, int, int]] = []
     fixes: list[tuple[int, int]] = []
@@ -167,7 +175,9 @@ def _health_known(station_ids: Sequence[int], rows: Sequence[tuple[int, int, Row
     found = {line for _at, line, _row in rows}
     if figures:
         at, named, values, line = zip(*figures, strict=True)
-        arguments = [numbers(at), list(named), list(values), numbers(line), ids]
+        intervals = station_intervals(station_ids)
+        of_intervals = [numbers([one[0] for one in intervals]), numbers([one[1] for one in intervals])]
+        arguments = [numbers(at), list(named), list(values), numbers(line), ids, *of_intervals]
         found -= set(line) - rows_read(
             lambda: _cold_plan(station_ids, at),
             lambda rows: {row[0] for row in cursor().execute(_READINGS.format(rows=rows).encode(), arguments)},

@@ -19,19 +19,18 @@ from fleet.core.audit import audit
 from fleet.core.errors import Conflict, InvalidInput, NotFound
 from fleet.core.live import live_announce
 from fleet.core.spoken import duration_words
-from fleet.ingest.batch import AHEAD_S, NOT_NEWEST
+from fleet.ingest.batch import AHEAD_S
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.contact.hours import heard_later_sql
 from fleet.stations.models import Station
 from fleet.telemetry.cold.reading import cold_overlaps
-from fleet.telemetry.heard.tag_hours import tag_hours_recount
-from fleet.telemetry.models import Detection, Series, Suspicion, TimeShift
+from fleet.telemetry.heard.tag_hours import PAST, tag_hours_recount
+from fleet.telemetry.keeping.models import ClearedDetections
+from fleet.telemetry.models import NOT_NEWEST, Detection, Series, Suspicion, TimeShift
 
 Side = TimeShift.Side
 #: Most rows of one move: ingest of this station waits meanwhile.
 ROWS_MOST = 300_000
-#: No row is from before this moment.
-PAST = datetime(2010, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(seconds=AHEAD_S)
 _OFFSET_MOST = timedelta(days=200 * 366)
 _MICROSECOND = timedelta(microseconds=1)
@@ -277,7 +276,8 @@ def _offset_check(station: Station, wrong: WrongRows, offset: timedelta) -> None
     first = wrong.first_at + offset
     if first < PAST:
         raise InvalidInput(_("With this offset the data would still be from before 2010."), field="offset_s")
-    if Series.objects.filter(station=station, raw_from__gt=first).exists():
+    is_cleared = ClearedDetections.objects.filter(station=station, before__gt=first).exists()
+    if is_cleared or Series.objects.filter(station=station, raw_from__gt=first).exists():
         raise InvalidInput(
             _("Readings from that time are no longer kept, so the data cannot be moved there."), field="offset_s"
         )

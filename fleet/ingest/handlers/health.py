@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from fleet.ingest.batch import NOT_NEWEST, Batch
+from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.memory.dirty_hours import HOUR
-from fleet.ingest.rows.tables import event_row, pg_time, reading_row
-from fleet.telemetry.models import Suspicion
+from fleet.ingest.rows.tables import event_row, pg_time, reading_row, unconverted_row
+from fleet.telemetry.models import NOT_NEWEST, Suspicion
 from fleet.telemetry.quantities import BACKLOG, HEALTH, PREFIX
 from message_queue.contracts.health import Health
 
@@ -37,6 +37,9 @@ def handle(arrival: Arrival, batch: Batch) -> None:
     batch.dirty.update((use.id, at // HOUR) for use, _ in figures)
     for use, value in figures:
         marks = flags if use.least <= value <= use.most else flags | Suspicion.OUTSIDE
+        if use.interval_s:
+            batch.one_each.add(use.id, use.interval_s, unconverted_row(use.id, at, batch.received, value, marks))
+            continue
         batch.readings.rows.append(reading_row(use.id, at, batch.received, value, marks))
         known = batch.newest.get(use.id)
         if not flags & NOT_NEWEST and (known is None or at >= known[0]):

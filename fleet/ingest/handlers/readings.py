@@ -4,7 +4,7 @@ from math import isfinite
 
 import msgspec
 
-from fleet.ingest.batch import NOT_NEWEST, Batch
+from fleet.ingest.batch import Batch
 from fleet.ingest.delivery import Arrival
 from fleet.ingest.memory.dirty_hours import HOUR
 from fleet.ingest.memory.series import Use
@@ -18,8 +18,9 @@ from fleet.ingest.rows.tables import (
     reading_middle,
     reading_row,
     reading_tail,
+    unconverted_row,
 )
-from fleet.telemetry.models import Suspicion
+from fleet.telemetry.models import NOT_NEWEST, Suspicion
 from message_queue.contracts.readings import (
     EARLIEST,
     LATEST,
@@ -68,7 +69,7 @@ class _Rows:
 
     __slots__ = (
         *("arrival", "batch", "book", "received_at", "uses"),
-        *("converted", "dirty", "newest", "rows", "texts"),
+        *("converted", "dirty", "newest", "one_each", "rows", "texts"),
     )
 
     def __init__(self, arrival: Arrival, batch: Batch) -> None:
@@ -78,6 +79,8 @@ class _Rows:
         self.rows: list[bytes] = []
         self.converted: list[bytes] = []
         self.texts: list[bytes] = []
+        #: Rows of series with an interval: the series, its seconds, the row.
+        self.one_each: list[tuple[int, int, bytes]] = []
         self.newest: dict[int, tuple[int, float, int]] = {}
         #: Series ids with hours since 2000 that got readings.
         self.dirty: list[tuple[int, int]] = []
@@ -85,7 +88,7 @@ class _Rows:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was usable."""
-        return not (self.rows or self.converted or self.texts)
+        return not (self.rows or self.converted or self.texts or self.one_each)
 
     def add_plain(self, stretch: Stretch) -> None:
         """Add records of plain numbers.
@@ -168,6 +171,8 @@ class _Rows:
         batch.readings.rows += self.rows
         batch.converted.rows += self.converted
         batch.events.rows += self.texts
+        for row in self.one_each:
+            batch.one_each.add(*row)
         batch.dirty.update(self.dirty)
         known = batch.newest
         for series_id, newest in self.newest.items():
@@ -185,7 +190,8 @@ class _Rows:
     def _store(self, use: Use, key: tuple[str, str], at: int, sent: float, flags: int) -> tuple[float, int] | None:
         """Add a reading in the unit of its series; return its value and flags, including one for values outside limits.
 
-        `key` is the name and unit as sent. None if the value is too large, which is noted in `left_out`.
+        `key` is the name and unit as sent. None if the value is too large, which is noted in `left_out`, and if its
+        series stores one reading in each interval: whether it becomes the newest is known only when it is written.
         """
         received, value = self.batch.received, sent
         if use.conversion is not None:
@@ -195,6 +201,14 @@ class _Rows:
             return None
         if not use.least <= value <= use.most:
             flags |= _OUTSIDE
+        if use.interval_s:
+            if use.conversion is None:
+                row = unconverted_row(use.id, at, received, value, flags)
+            else:
+                row = converted_row(use.id, at, received, value, flags, sent, key[1])
+            self.one_each.append((use.id, use.interval_s, row))
+            self.dirty.append((use.id, at // HOUR))
+            return None
         if use.conversion is None:
             self.rows.append(reading_row(use.id, at, received, value, flags))
         else:

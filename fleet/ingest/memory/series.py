@@ -5,6 +5,7 @@ of the dimension are converted. A unit of another dimension makes another series
 unit goes to the oldest series of its name, and a series without a unit takes the first one that arrives.
 """
 
+import json
 import time
 from collections.abc import Iterable
 from math import inf
@@ -14,14 +15,27 @@ from django.db import connection
 
 from fleet.core import clock
 from fleet.ingest.delivery import StationRef
+from fleet.telemetry.keeping.rules import IntervalRule, interval_of, rule_place
 from message_queue.errors import MessageRefused
 from message_queue.units import Conversion, conversion, scale_of
 
 #: Most series of one station; with more, values are probably being used as names.
 SERIES_MOST = 2_000
 _REMEMBERED_MOST = 500_000
-#: Seconds after which models' limits are read again.
+#: Seconds after which models' limits and the rules are read again.
 _LIMITS_S = 60.0
+#: Limits of the stations' models; and, in rows of their own, the rules of stations of which one has an interval.
+_LIMITS = """
+SELECT s.id, NULL, q.name, q.unit, q.least, q.most FROM stations_station s
+JOIN stations_modelquantity q ON q.model_id = s.model_id
+WHERE s.id = ANY(%(stations)s) AND (q.least IS NOT NULL OR q.most IS NOT NULL)
+UNION ALL
+SELECT s.id, found.rules, '', '', NULL, NULL FROM stations_station s, LATERAL (
+    SELECT json_agg(json_build_array(r.station_id IS NULL, r.pattern, r.interval_s))::text AS rules
+    FROM telemetry_retentionrule r WHERE r.station_id = s.id OR r.organization_id = s.organization_id
+    HAVING bool_or(r.interval_s IS NOT NULL)
+) AS found WHERE s.id = ANY(%(stations)s)
+"""
 
 
 class Use(NamedTuple):
@@ -31,8 +45,10 @@ class Use(NamedTuple):
     conversion: Conversion | None = None
     least: float = -inf
     most: float = inf
-    #: Values are stored unchanged and without limits.
+    #: Values are stored unchanged, without limits, and all of them.
     is_plain: bool = True
+    #: Only one value in each interval of so many seconds is stored; 0: all are.
+    interval_s: int = 0
 
 
 class _Row(NamedTuple):
@@ -63,14 +79,17 @@ class SeriesBook:
         #: Limits by station and series name, for stations already looked up.
         self._limits: dict[int, dict[str, _Limits]] = {}
         self._limits_at = time.monotonic()
+        #: Rules by station, in their order, if one of them has an interval; see `fleet.telemetry.keeping`.
+        self._rules: dict[int, list[IntervalRule]] = {}
         #: Stations whose series this batch created or changed.
         self._touched: set[int] = set()
 
     def meet(self, station_ids: Iterable[int]) -> None:
-        """Load series of stations not seen before, and limits that are missing or outdated: one query each."""
+        """Load series of stations not seen before, and limits and rules that are missing or outdated: one query each."""
         if time.monotonic() - self._limits_at > _LIMITS_S:
             self._uses.clear()
             self._limits.clear()
+            self._rules.clear()
             self._limits_at = time.monotonic()
         heard = list(station_ids)
         unmet = [station_id for station_id in heard if station_id not in self._counts]
@@ -99,7 +118,9 @@ class SeriesBook:
         row = self._find_or_create(station.id, name, unit)
         change = conversion(unit, row.unit) if unit else None
         least, most = self._limits_of(station.id, name, row.unit)
-        use = Use(row.id, change, least, most, change is None and least == -inf and most == inf)
+        interval = interval_of(self._rules.get(station.id, ()), name)
+        is_plain = change is None and least == -inf and most == inf and not interval
+        use = Use(row.id, change, least, most, is_plain, interval)
         self._uses[key] = use
         return use
 
@@ -126,6 +147,7 @@ class SeriesBook:
         self._rows.clear()
         self._counts.clear()
         self._limits.clear()
+        self._rules.clear()
         self._touched = set()
 
     def _find_or_create(self, station_id: int, name: str, unit: str) -> _Row:
@@ -188,14 +210,13 @@ class SeriesBook:
             return
         self._limits |= {station_id: {} for station_id in station_ids}
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT s.id, q.name, q.unit, q.least, q.most FROM stations_station s "
-                "JOIN stations_modelquantity q ON q.model_id = s.model_id "
-                "WHERE s.id = ANY(%s) AND (q.least IS NOT NULL OR q.most IS NOT NULL)",
-                [station_ids],
-            )
-            for station_id, name, *limits in cursor.fetchall():
-                self._limits[station_id][name] = _Limits(*limits)
+            cursor.execute(_LIMITS, {"stations": station_ids})
+            for station_id, rules, name, *limits in cursor.fetchall():
+                if rules is None:
+                    self._limits[station_id][name] = _Limits(*limits)
+                else:
+                    found = [(is_organizations, pattern, s) for is_organizations, pattern, s in json.loads(rules)]
+                    self._rules[station_id] = sorted(found, key=lambda rule: rule_place(*rule[:2]))
 
     def _limits_of(self, station_id: int, name: str, unit: str) -> tuple[float, float]:
         """The limits of a quantity in the unit of its series; infinite if the model means another dimension."""

@@ -4,6 +4,7 @@ Format: https://www.postgresql.org/docs/15/sql-copy.html "Binary Format". A row 
 field's length and bytes; a timestamp is microseconds since 2000-01-01 UTC.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from struct import Struct
 
@@ -110,6 +111,11 @@ def converted_row(
     return _CONVERTED(7, 8, series_id, 8, occurred, 8, received, 8, value, 2, flags, 8, sent) + _text(unit)
 
 
+def unconverted_row(series_id: int, occurred: int, received: int, value: float, flags: int) -> bytes:
+    """A row of `CONVERTED` whose value is stored as it was sent."""
+    return _READING(7, 8, series_id, 8, occurred, 8, received, 8, value, 2, flags) + _NULL + _NULL
+
+
 def detection_row(
     station_id: int,
     occurred: int,
@@ -193,6 +199,11 @@ def source_of(file: str) -> str:
     return file.rpartition("-")[2].partition(".")[0][:SOURCE_MOST]
 
 
+def copy_of(rows: Sequence[bytes]) -> bytes:
+    """These rows as the content of a COPY."""
+    return b"".join([_HEADER, *rows, _TRAILER])
+
+
 def _jsonb(data: bytes) -> bytes:
     """A field of JSON; jsonb's binary form is a version byte followed by the text."""
     return (len(data) + 1).to_bytes(4, "big") + b"\x01" + data
@@ -216,7 +227,7 @@ class Sink:
 
         The staged way drops repeats and leaves the inserted rows in `<stage>_new` until the commit.
         """
-        payload = _HEADER + b"".join(self.rows) + _TRAILER
+        payload = copy_of(self.rows)
         if self.is_staged:
             self._write_staged(payload)
             return

@@ -1,9 +1,10 @@
 """Values derived from a batch's rows: newest values of series, and hourly counts of detections and of tags."""
 
-from fleet.ingest.batch import NOT_NEWEST, Batch
+from fleet.ingest.batch import Batch
 from fleet.ingest.database import cursor, numbers
 from fleet.ingest.rows.tables import DETECTIONS
 from fleet.telemetry.heard.tag_hours import ADDING_LOCK, COLUMNS, FROM_ROWS
+from fleet.telemetry.models import NOT_NEWEST
 
 _HOURS_SQL = (
     "INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count) {rows} "

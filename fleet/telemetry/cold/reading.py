@@ -7,6 +7,7 @@ asked for, is made before the statement and again after it: if both are the same
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -30,6 +31,8 @@ _SPANS_MOST: Final = 24
 _TRIES: Final = 5
 
 R = TypeVar("R")
+#: Series that are known to have no cold readings while `without_cold` is at work.
+_none_cold: ContextVar[frozenset[int]] = ContextVar("series without cold readings", default=frozenset())
 
 _FILES: Final = """
 SELECT f.id, f.place, f.name, p.series_id, s.raw_from
@@ -86,7 +89,7 @@ class ColdPlan:
 def cold_plan(series_ids: Sequence[int], spans: Sequence[Span]) -> ColdPlan:
     """Find the cold files with rows of these series in these spans; at most one query."""
     spans = [span for span in spans if span[0] < span[1]]
-    if not series_ids or not spans or min(start for start, _end in spans) >= clock.now() - NEVER_COLD:
+    if not spans or _is_known_hot(series_ids, min(start for start, _end in spans)):
         return ColdPlan()
     with connection.cursor() as cursor:
         return cold_plan_of(cursor.execute, cursor.fetchall, series_ids, spans)
@@ -116,8 +119,37 @@ def cold_plan_of(
     return ColdPlan(tuple(files.values()), joined)
 
 
+def without_cold(series_ids: Sequence[int], start: datetime, make: Callable[[], R]) -> R:
+    """Call `make`, which reads these series from `start` on, any number of times; return what it returns.
+
+    Where none of them has cold readings, its reads do not look for them: two queries for all of them together, and none
+    for the last two months. If a month becomes cold meanwhile, `make` is called once more.
+    """
+    if _is_known_hot(series_ids, start) or _any_cold(series_ids):
+        return make()
+    token = _none_cold.set(_none_cold.get() | frozenset(series_ids))
+    try:
+        made = make()
+    finally:
+        _none_cold.reset(token)
+    return make() if _any_cold(series_ids) else made
+
+
+def _any_cold(series_ids: Sequence[int]) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM telemetry_coldpart WHERE series_id = ANY(%s))", [list(series_ids)])
+        return bool(cursor.fetchone()[0])
+
+
+def _is_known_hot(series_ids: Sequence[int], start: datetime) -> bool:
+    """Whether all readings of these series from `start` on are in the table, without asking."""
+    return start >= clock.now() - NEVER_COLD or _none_cold.get().issuperset(series_ids)
+
+
 def cold_before(series_ids: Sequence[int], before: datetime, most: int) -> list[Span]:
     """For each series with cold readings before a moment: a span up to it that has the newest `most` of them."""
+    if _none_cold.get().issuperset(series_ids):
+        return []
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST, {"series": list(series_ids), "before": before, "most": most})
         return [(first_at, before) for (first_at,) in cursor.fetchall()]
@@ -180,7 +212,7 @@ def cold_total(series_ids: Sequence[int], start: datetime, end: datetime, *, is_
 
     With `is_least` at least so many: months that are cut are not counted, so that no file is read.
     """
-    if not series_ids or start >= clock.now() - NEVER_COLD:
+    if _is_known_hot(series_ids, start):
         return 0
     with connection.cursor() as cursor:
         cursor.execute(_COUNTED, {"series": list(series_ids), "start": start, "end": end})

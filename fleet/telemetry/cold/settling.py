@@ -3,6 +3,8 @@
 ingest sees no cold row, so a late one may be a repeat of one, or have its moment with another value. The rules are
 those of `fleet.ingest.rows.same_moment`: a value that is there, at its moment or moved from it by microseconds, is
 known; another value gets the next free microsecond and a mark; without a free one, it is left out and an event says so.
+A value whose series stores one in each interval, and has a cold one there, is kept back, as `fleet.ingest.rows.one_each`
+would have done.
 """
 
 from dataclasses import dataclass
@@ -10,6 +12,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from fleet.telemetry.cold.rows import COLD, COLUMNS, HOT
+from fleet.telemetry.keeping.intervals import interval_sql, station_intervals
+from fleet.telemetry.keeping.tallies import ADDING
 from fleet.telemetry.models import Suspicion
 
 _MARK: Final = Suspicion.SAME_MOMENT.value
@@ -32,6 +36,22 @@ WITH gone AS (
     RETURNING h.series_id, h.occurred_at
 ), noted AS ({_NOTE.format("gone")})
 SELECT count(*) FROM gone
+"""  # noqa: S608 - our own names
+_COUNT: Final = ADDING.format(
+    found="SELECT g.series_id, %(station)s, count(*), max(g.received_at), 0 FROM gone g GROUP BY 1 ORDER BY 1"
+)
+_BEGIN, _END = interval_sql("h.occurred_at", "i.seconds")
+_KEPT_BACK: Final = f"""
+WITH gone AS (
+    DELETE FROM {HOT} h
+    USING unnest(%(series)s::bigint[], %(seconds)s::int[], %(since)s::timestamptz[]) AS i(series_id, seconds, since)
+    WHERE h.series_id = i.series_id AND h.occurred_at >= %(start)s AND h.occurred_at < %(end)s
+        AND h.received_at >= i.since AND EXISTS (
+            SELECT 1 FROM {COLD} c
+            WHERE c.series_id = h.series_id AND c.occurred_at >= {_BEGIN} AND c.occurred_at < {_END})
+    RETURNING h.series_id, h.occurred_at, h.received_at
+), noted AS ({_NOTE.format("gone")})
+{_COUNT}
 """  # noqa: S608 - our own names
 # One of each few milliseconds at a time, and then of those between: places are free for one, not for its neighbour too.
 _BESIDE: Final = f"""
@@ -85,6 +105,9 @@ def late_settle(cursor: Any, *, station_id: int, start: datetime, end: datetime)
     arguments = {"station": station_id, "start": start, "end": end}
     cursor.execute(_KNOWN, arguments)
     known = int(cursor.fetchone()[0])
+    if intervals := station_intervals([station_id]):
+        series, seconds, since = (list(column) for column in zip(*intervals, strict=True))
+        cursor.execute(_KEPT_BACK, {**arguments, "series": series, "seconds": seconds, "since": since})
     moved = left_out = 0
     while True:
         some = 0

@@ -7,13 +7,16 @@ advisory lock keeps them from adding to an hour while it is counted.
 
 import time
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import connection, transaction
 
 from fleet.stations.models import StationContact
+from fleet.telemetry.keeping.models import ClearedDetections
 from fleet.telemetry.models import Detection, TagHourDue
 
+#: Retention removes no detections from before this moment: their clock was not set.
+PAST = datetime(2010, 1, 1, tzinfo=UTC)
 COLUMNS = "station_id, hour, port, tag, count, first_at, last_at, strongest"
 #: The columns of an hour, computed from rows `d` of detections. `{rows}` names them, `{where}` starts with AND or is empty.
 FROM_ROWS = (
@@ -47,7 +50,12 @@ def counting_order(station_id: int) -> int:
 
 
 def tag_hours_recount(*, station_id: int, hours: Collection[datetime]) -> None:
-    """Count these hours of a station again, in the current transaction; its contact must be locked."""
+    """Count these hours of a station again, in the current transaction; its contact must be locked.
+
+    Hours whose detections retention has removed keep their counts.
+    """
+    cleared = ClearedDetections.objects.filter(station=station_id).values_list("before", flat=True).first()
+    hours = [hour for hour in hours if cleared is None or not PAST <= hour < cleared]
     if not hours:
         return
     with connection.cursor() as cursor:

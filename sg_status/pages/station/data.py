@@ -18,7 +18,7 @@ from fleet.core.csv_file import Cell, csv_response
 from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
-from fleet.telemetry.cold.reading import is_cold
+from fleet.telemetry.cold.reading import is_cold, without_cold
 from fleet.telemetry.exports import READING_HEAD, reading_rows, readings_check
 from fleet.telemetry.models import Series
 from fleet.telemetry.quantities import series_label, series_place
@@ -28,7 +28,7 @@ from sg_status.pages.station.frame import station_of, station_render
 from sg_status.plots.bands import bands_of
 from sg_status.plots.choice import OTHERS_MOST, Choice, choice_of, neighbours
 from sg_status.plots.figure import Figure
-from sg_status.plots.readings import Traces, traces_of, year_of
+from sg_status.plots.readings import YEAR, Traces, traces_of, year_of
 from sg_status.plots.svg import figure_file
 from sg_status.plots.table import DRAWN_HEAD, drawn_rows, moment_rows, series_rows
 from sg_status.window import SPANS, Window, window_of
@@ -56,24 +56,10 @@ def station_data(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRespo
     shown = _shown(request, viewer, serial)
     context: dict[str, object] = {"has_chart": bool(shown.choice.lines), "spans": SPANS, "choice": shown.choice}
     if shown.choice.lines:
-        traces = traces_of(shown.choice.lines, shown.window)
-        rows = moment_rows(traces)
-        query, drawing = shown.window.query_fixed(request.GET), reverse("station-data-svg", args=[shown.station.serial])
-        rest = [one for one in shown.known if one not in shown.choice.own]
-        context |= {
-            "window": shown.window,
-            "newest": _newest(shown.choice),
-            "traces": traces,
-            "query": query,
-            "figure": _figure(viewer, shown, traces, f"{drawing}?{query}"),
-            "legend": series_rows(traces, shown.window, shown.moment),
-            "pages": Paginator(rows, ROWS_A_PAGE).get_page(request.GET.get("page")),
-            "is_cold": is_cold([one.pk for one in shown.choice.series], shown.window.start, shown.window.end),
-            "readings": sum(point.count for trace in traces.traces for point in trace.points),
-            "offered": [(one, series_label(one)) for one in rest[:OFFERED]],
-            "offered_more": [(one, series_label(one)) for one in rest[OFFERED:]],
-            "neighbours": list(neighbours(viewer, shown.station)[:OTHERS_MOST]),
-        }
+        # The plot of the year goes back that far.
+        start = min(shown.window.start, shown.moment - YEAR * 2)
+        series = [one.pk for one in shown.choice.series]
+        context |= without_cold(series, start, lambda: _drawn(request, viewer, shown))
     return station_render(request, viewer, shown.station, "sg_status/station/data.html", context, tab="station-data")
 
 
@@ -84,7 +70,8 @@ def station_data_svg(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
     shown = _shown(request, viewer, serial)
     if not shown.choice.lines:
         raise Http404(_("This station has sent no readings yet."))
-    traces = traces_of(shown.choice.lines, shown.window)
+    series = [one.pk for one in shown.choice.series]
+    traces = without_cold(series, shown.window.start, lambda: traces_of(shown.choice.lines, shown.window))
     drawing = figure_file(_figure(viewer, shown, traces), str(shown.station))
     answer = HttpResponse(drawing, content_type="image/svg+xml; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{shown.station.serial}-{_NAME}.svg"'
@@ -108,6 +95,29 @@ def station_data_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
         messages.error(request, str(error))
         return redirect(f"{reverse('station-data', args=[shown.station.serial])}?{request.GET.urlencode()}")
     return csv_response(request, name=name, head=("station", *READING_HEAD), rows=_written(shown))
+
+
+def _drawn(request: HttpRequest, viewer: Viewer, shown: ShownPeriod) -> dict[str, object]:
+    """The plot, and its figures as tables."""
+    traces = traces_of(shown.choice.lines, shown.window)
+    rows = moment_rows(traces)
+    query, drawing = shown.window.query_fixed(request.GET), reverse("station-data-svg", args=[shown.station.serial])
+    rest = [one for one in shown.known if one not in shown.choice.own]
+    return {
+        "window": shown.window,
+        "newest": _newest(shown.choice),
+        "traces": traces,
+        "query": query,
+        "figure": _figure(viewer, shown, traces, f"{drawing}?{query}"),
+        "legend": series_rows(traces, shown.window, shown.moment),
+        "pages": Paginator(rows, ROWS_A_PAGE).get_page(request.GET.get("page")),
+        "is_cold": is_cold([one.pk for one in shown.choice.series], shown.window.start, shown.window.end),
+        "away": [one for one in shown.known if one in shown.choice.own and (one.away.kept_back or one.away.removed)],
+        "readings": sum(point.count for trace in traces.traces for point in trace.points),
+        "offered": [(one, series_label(one)) for one in rest[:OFFERED]],
+        "offered_more": [(one, series_label(one)) for one in rest[OFFERED:]],
+        "neighbours": list(neighbours(viewer, shown.station)[:OTHERS_MOST]),
+    }
 
 
 def _shown(request: HttpRequest, viewer: Viewer, serial: str) -> ShownPeriod:

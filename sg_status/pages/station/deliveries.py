@@ -11,6 +11,7 @@ from fleet.ingest.corrections.branches import branch_settle
 from fleet.ingest.quarantine import quarantine_list
 from fleet.organizations.access import Viewer
 from fleet.telemetry.condition.backlog import backlog_of
+from fleet.telemetry.keeping.tallies import station_away
 from fleet.telemetry.ledger import ledger_summary
 from fleet.telemetry.models import StreamLedger
 from fleet.telemetry.streams import branch_get, branch_list, stream_change
@@ -29,6 +30,7 @@ def station_deliveries(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
     streams = [(stream.stream, stream.first_at) for stream in ledger.streams]
     context = {
         "ledger": ledger,
+        "away": station_away(station),
         "backlog": backlog_of(station=station, contact=contact_of(station), moment=moment),
         "change": stream_change(station=station, streams=streams, moment=moment),
         "branches": branch_list(station=station, moment=moment),

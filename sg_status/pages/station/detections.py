@@ -23,6 +23,7 @@ from fleet.deployments.selectors import deployment_current
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_visible
+from fleet.telemetry.clearing.detections import detections_cleared
 from fleet.telemetry.condition.coverage import detection_newest_hour
 from fleet.telemetry.exports import DETECTION_HEAD, detection_rows
 from fleet.telemetry.heard.covered import parts_covered
@@ -80,6 +81,7 @@ def station_detections(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
         "verdict": verdict_of(tags.found, asked.when, noise) if tags else None,
         "noise": [noise_line(port) for port in noise],
         "noise_days": DAYS,
+        "cleared": detections_cleared(station),
         "due": tag_hours_due(station_ids=[station.pk]),
         "total_ever": detection_total(station=station),
         "single": single,

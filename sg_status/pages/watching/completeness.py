@@ -37,7 +37,7 @@ COLUMNS: Final[tuple[tuple[str, Promise, bool], ...]] = (
 _CSV_HEAD = (
     *("serial", "name", "organization", "retired", "expected", "received", "percent", "on_station", "lost"),
     *("unsequenced", "last_contact_at", "backlog_messages", "streams", "branches_open"),
-    *("file_bytes", "file_bytes_unread", "file_bytes_refused", "file_lines_refused"),
+    *("file_bytes", "file_bytes_unread", "file_bytes_refused", "file_lines_refused", "readings_kept_back"),
 )
 
 
@@ -76,7 +76,7 @@ def _csv_row(row: Completeness) -> tuple[Cell, ...]:
     return (
         *(row.serial, row.name, row.organization, int(row.is_retired), row.expected, row.received, row.percent),
         *(row.on_station, row.lost, row.unsequenced, last, row.backlog, row.streams, row.branches_open),
-        *(row.file_bytes, row.file_bytes_unread, row.file_bytes_refused, row.file_lines_refused),
+        *(row.file_bytes, row.file_bytes_unread, row.file_bytes_refused, row.file_lines_refused, row.kept_back),
     )
 
 

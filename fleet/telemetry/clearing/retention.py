@@ -1,24 +1,30 @@
-"""Retention: removing readings after the time an organization has set. Roll-ups outlive rows; the ledger is untouched.
+"""Retention: removing readings after the time, or beyond the number, that a rule sets. Roll-ups outlive rows.
 
 `raw_from` and `hours_from` of a series record how far it has been cleared, and move in the transaction of the
-deletion. Roll-ups before them are not rebuilt, as their rows are gone: late rows are added to them.
+deletion. They are whole hours, because roll-ups before them are not rebuilt, as their rows are gone: late rows are added
+to them. The ledger is untouched.
 """
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
+from typing import Final
 
 from django.db import OperationalError, connection, transaction
+from django.db.models import Q
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput, Unavailable
+from fleet.core.errors import Unavailable
 from fleet.core.locks import transaction_lock
 from fleet.organizations.models import Organization
+from fleet.telemetry.clearing.detections import detections_clear
 from fleet.telemetry.cold.reading import cold_total
 from fleet.telemetry.cold_files import ColdFile
-from fleet.telemetry.models import DirtyHour, RetentionRule, Series
+from fleet.telemetry.keeping.models import RetentionRule
+from fleet.telemetry.keeping.rules import rule_of, rules_of_organization
+from fleet.telemetry.keeping.tallies import removed_count
+from fleet.telemetry.models import DirtyHour, Series
 from fleet.telemetry.partitions import partition_list
 from fleet.telemetry.rollups import LOCK
 
@@ -26,6 +32,16 @@ from fleet.telemetry.rollups import LOCK
 ROWS_MOST = 50_000
 _READINGS = "telemetry_reading"
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
+#: The start of the hour in which a series reaches the number of readings to keep, counted back from now. Hours count cold
+#: readings too, and none from a clock that ran ahead: those would push out all others.
+_REACHED: Final = """
+SELECT series_id, max(start) FROM (
+    SELECT h.series_id, h.start, n.most, sum(h.count) OVER (PARTITION BY h.series_id ORDER BY h.start DESC) AS newer
+    FROM unnest(%(series)s::bigint[], %(most)s::bigint[]) AS n(id, most) JOIN telemetry_series s ON s.id = n.id
+    JOIN telemetry_readinghour h ON h.series_id = n.id AND h.start <= %(moment)s
+        AND (s.raw_from IS NULL OR h.start >= s.raw_from)
+) AS counted WHERE newer >= most GROUP BY 1
+"""
 
 
 @dataclass(slots=True)
@@ -37,7 +53,10 @@ class Removed:
     days: int = 0
     #: Readings that came late for a time that was cleared: they went into the roll-ups and were removed too.
     late: int = 0
-    #: Series that have to wait: some of their hours are not rolled up yet, or cold storage cannot be read.
+    #: Single detections; their counts stay.
+    detections: int = 0
+    #: Series that have to wait: some of their hours are not rolled up yet, or cold storage cannot be read; and
+    #: stations whose hours of tags are not counted yet.
     waiting: int = 0
 
 
@@ -51,41 +70,6 @@ class Cutoffs:
     days: datetime | None
 
 
-def retention_set(
-    *,
-    organization: Organization,
-    pattern: str = "*",
-    raw_days: int | None = None,
-    hour_days: int | None = None,
-    day_days: int | None = None,
-) -> RetentionRule:
-    """Create or change the rule for a pattern; None keeps forever. Finer data may not be kept for longer."""
-    kept = [float("inf") if days is None else days for days in (raw_days, hour_days, day_days)]
-    if min(kept) < 1:
-        raise InvalidInput("Readings are kept for at least one day.", field="raw_days")
-    if kept != sorted(kept):
-        raise InvalidInput(
-            "Rows may not be kept for longer than hours, nor hours for longer than days, because each is made from "
-            "the former.",
-            field="raw_days",
-        )
-    with transaction.atomic():
-        rule, _ = RetentionRule.objects.update_or_create(
-            organization=organization,
-            pattern=pattern,
-            defaults={"raw_days": raw_days, "hour_days": hour_days, "day_days": day_days},
-        )
-        detail = {"raw_days": raw_days, "hour_days": hour_days, "day_days": day_days}
-        audit_write(actor=None, organization_id=organization.pk, action="retention.set", subject=pattern, detail=detail)
-    return rule
-
-
-def retention_list(*, organization: Organization | None = None) -> list[RetentionRule]:
-    """All rules, or those of one organization."""
-    rules = RetentionRule.objects.select_related("organization").order_by("organization__name", "pattern")
-    return list(rules if organization is None else rules.filter(organization=organization))
-
-
 def retention_run(
     *, moment: datetime | None = None, is_dry: bool = False, seconds: float = 300.0
 ) -> dict[str, Removed]:
@@ -96,12 +80,13 @@ def retention_run(
     1. partitions whose rows are all due are truncated
     2. rows, series by series
     3. roll-ups, series by series
+    4. detections, station by station
     """
     moment = moment or clock.now()
     today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     found: dict[str, Removed] = {}
     until = time.monotonic() + seconds
-    due = {organization: _cutoffs(organization, today) for organization in _organizations()}
+    due = {organization: _cutoffs(organization, today, moment) for organization in _organizations()}
     whole = {} if is_dry else _partitions_empty([cut for cuts in due.values() for cut in cuts])
     for organization, cuts in due.items():
         removed = Removed(readings=sum(whole.get(cut.series_id, 0) for cut in cuts))
@@ -109,6 +94,10 @@ def retention_run(
         for cut in cuts:
             if time.monotonic() < until:
                 _clear(cut, removed, is_dry=is_dry)
+        removed.detections, waiting = detections_clear(
+            organization, today, is_dry=is_dry, is_over=lambda: time.monotonic() >= until
+        )
+        removed.waiting += waiting
         if asdict(removed) != asdict(Removed()):
             found[organization.name] = removed
             if not is_dry:
@@ -123,7 +112,9 @@ def retention_run(
 
 
 def _organizations() -> list[Organization]:
-    return list(Organization.objects.filter(retention_rules__isnull=False).distinct().order_by("id"))
+    ruled = Q(detection_rule__isnull=False) | Q(retention_rules__isnull=False)
+    ruled |= Q(stations__retention_rules__isnull=False)
+    return list(Organization.objects.filter(ruled).distinct().order_by("id"))
 
 
 @transaction.atomic
@@ -136,20 +127,36 @@ def _late_take(organization: Organization, *, is_dry: bool) -> int:
     return late
 
 
-def _cutoffs(organization: Organization, today: datetime) -> list[Cutoffs]:
+def _cutoffs(organization: Organization, today: datetime, moment: datetime) -> list[Cutoffs]:
     """Cutoffs of each series of an organization to which a rule applies."""
-    rules = sorted(organization.retention_rules.all(), key=lambda rule: (-len(rule.pattern), rule.pattern))
+    rules, most = rules_of_organization(organization), dict[int, int]()
     cuts = []
-    named = Series.objects.filter(station__organization=organization).order_by("id").values_list("id", "name")
-    for series_id, name in named:
-        rule = next((rule for rule in rules if fnmatchcase(name, rule.pattern)), None)
+    named = Series.objects.filter(station__organization=organization).order_by("id")
+    for series_id, station_id, name in named.values_list("id", "station_id", "name"):
+        rule = rule_of(rules, station_id=station_id, name=name)
         if rule is not None:
             before = (
                 None if days is None else today - timedelta(days=days)
                 for days in (rule.raw_days, rule.hour_days, rule.day_days)
             )
             cuts.append(Cutoffs(series_id, *before))
-    return cuts
+            if rule.most is not None:
+                most[series_id] = rule.most
+    reached = _reached(most, moment)
+    return [replace(cut, raw=_later(cut.raw, reached.get(cut.series_id))) for cut in cuts]
+
+
+def _reached(most: dict[int, int], moment: datetime) -> dict[int, datetime]:
+    """By id of series, the moment from which on there are as many readings as are kept; without one, there are fewer."""
+    if not most:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_REACHED, {"series": list(most), "most": list(most.values()), "moment": moment})
+        return dict(cursor.fetchall())
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(one, other) if one and other else one or other
 
 
 def _partitions_empty(cuts: list[Cutoffs]) -> dict[int, int]:
@@ -201,6 +208,7 @@ def _partition_empty(name: str, end: datetime, series_ids: list[int]) -> dict[in
             "UPDATE telemetry_series SET raw_from = %s WHERE id = ANY(%s) AND (raw_from IS NULL OR raw_from < %s)",
             [end, series_ids, end],
         )
+        removed_count(lost)
     return lost
 
 
@@ -238,7 +246,9 @@ def _rows_clear(series_id: int, before: datetime) -> tuple[int, bool]:
             if not transaction_lock(LOCK) or _is_dirty(series_id, until):
                 return total, False
             # From then on nobody sees its cold rows of that time; the next run of cold storage removes them.
-            total += _cold_before(series_id, until) + _delete(_READINGS, "occurred_at", series_id, until)
+            rows = _cold_before(series_id, until) + _delete(_READINGS, "occurred_at", series_id, until)
+            removed_count({series_id: rows})
+            total += rows
             Series.objects.filter(pk=series_id).exclude(raw_from__gte=until).update(raw_from=until)
         if until >= before:
             return total, True
