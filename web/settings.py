@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "fleet.sync",
     "fleet.exports",
     "fleet.forward",
+    "fleet.wiki",
     "fleet.holdings",
     "fleet.ingest",
     "rest_api",

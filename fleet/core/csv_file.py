@@ -25,7 +25,7 @@ _GZIP_WBITS = 31
 
 
 def csv_response(
-    request: HttpRequest, *, name: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]
+    request: HttpRequest, *, name: str, head: Sequence[Cell], rows: Iterable[Sequence[Cell]]
 ) -> StreamingHttpResponse:
     """The rows as a download called `name`; they are read chunk by chunk while the response is sent."""
     pieces = chain([CSV_MARK], _pieces(head, rows))
@@ -58,7 +58,7 @@ def cell_guarded(cell: Cell) -> Cell:
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
-def _pieces(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
+def _pieces(head: Sequence[Cell], rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
     yield _lines([head])
     left = iter(rows)
     while some := list(islice(left, _PIECE)):

@@ -32,6 +32,8 @@ NAMES = (
     # Django
     *("*Config", "add_arguments", "clean_*", "db_type", "has_*_permission", "handler[45]00", "app_name"),
     *("temporary_file_path", "to_python", "value_from_datadict"),
+    # markdown-it asks whether an address may become a link.
+    "validateLink",
     # Django REST framework and drf-spectacular
     *("accepted_*", "allow_request", "*Scheme", "authenticate_header", "get_*", "renderer_context"),
     *("to_representation", "validate_*"),

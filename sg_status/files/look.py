@@ -34,17 +34,19 @@ class Look:
     plots: list[tuple[str, str]] = field(default_factory=list)
     text: str = ""
     html: SafeString | None = None
+    #: Names of a spreadsheet's sheets, and the place of the one that is shown.
+    sheets: list[str] = field(default_factory=list)
+    sheet: int = 0
 
 
 def look_of(revision: FileRevision, asked: Mapping[str, str]) -> Look:
-    """Look into a file; `asked` has `sort` and `plot`, each a column. What cannot be shown is a remark."""
+    """Look into a file; `asked` has `sort` and `plot`, each a column, and `sheet`. What cannot be shown is a remark."""
     kind, path = kind_of(revision.file.path), revision.file.path
     look = Look(kind)
     try:
         if kind is FileKind.SHEET:
-            table, sheets = sheet_read(revision.content)
-            if len(sheets) > 1:
-                look.remarks.append(_("The first sheet of these: %(names)s.") % {"names": ", ".join(sheets)})
+            look.sheet = sheet_asked(asked)
+            table, look.sheets = sheet_read(revision.content, sheet=look.sheet)
             _table_show(look, table, asked)
         elif kind in (FileKind.TABLE, FileKind.TEXT, FileKind.MARKDOWN):
             _beginning_show(look, beginning_read(revision.content, path), path, asked)
@@ -53,6 +55,12 @@ def look_of(revision: FileRevision, asked: Mapping[str, str]) -> Look:
     except DomainError as error:
         look.remarks.append(str(error))
     return look
+
+
+def sheet_asked(asked: Mapping[str, str]) -> int:
+    """The place of the sheet that is asked for as 1, 2 and so on; the first one if that is no number."""
+    given = asked.get("sheet", "")
+    return max(int(given) - 1, 0) if given.isascii() and given.isdigit() and len(given) < 5 else 0
 
 
 def _beginning_show(look: Look, beginning: Beginning, path: str, asked: Mapping[str, str]) -> None:

@@ -23,6 +23,7 @@ from fleet.deployments.models import Deployment
 from fleet.deployments.publishing import deployment_publish
 from fleet.organizations.invitations import invitation_create
 from fleet.organizations.models import Membership
+from fleet.wiki.models import WikiPage
 
 #: Addresses that accept GET but are never a page, and why.
 NO_PAGES = {
@@ -46,6 +47,8 @@ NO_PAGES = {
     "quarantine-body": "a file",
     "package-download": "a file",
     "station-stored-file": "a file",
+    "station-stored-sheet": "a file",
+    "station-stored-edit": "the form of a text whose bytes are there; tests/pages/test_stored_edit_page.py opens it",
     "station-stored-picture": "a picture",
     "station-stored-small": "a picture",
     "photo": "a picture",
@@ -110,7 +113,11 @@ def _public(tenant: Tenant) -> dict[str, str]:
     )
     (code,) = re.findall(r"/invitations/([^/\s]+)/", mail.outbox[-1].body)
     deployment.refresh_from_db()
+    slugs = [tenant.organization.slug, tenant.values["page_slug"]]
+    WikiPage.objects.filter(slug=slugs[1]).update(is_public=True)
     return {
+        "public-wiki": reverse("public-wiki", args=slugs[:1]),
+        "public-wiki-page": reverse("public-wiki-page", args=slugs),
         "public-deployment": reverse("public-deployment", args=[deployment.public_id]),
         "invitation": reverse("invitation", args=[code]),
     }

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from people import elsewhere, english, institute, operator, owner, stranger, viewer
+from people import elsewhere, english, institute, no_counters, operator, owner, stranger, viewer
 
-__all__ = ["elsewhere", "english", "institute", "operator", "owner", "stranger", "viewer"]
+__all__ = ["elsewhere", "english", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,9 @@
 
 import gzip
 import io
-import zipfile
 
 import pytest
+from files.spreadsheets import book, cells
 from files.tus_asking import Tus
 from people import key_of, station_of
 from PIL import Image
@@ -140,47 +140,9 @@ def test_markdown_can_do_nothing(hostile):
     assert "<table>" in html
 
 
-def book(rows: str) -> bytes:
-    """A spreadsheet as small as one can be."""
-    made = io.BytesIO()
-    kinds = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr(
-            "[Content_Types].xml",
-            '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-            f'<Override PartName="/xl/workbook.xml" ContentType="{kinds}.sheet.main+xml"/>'
-            f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{kinds}.worksheet+xml"/></Types>',
-        )
-        file.writestr(
-            "_rels/.rels",
-            '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
-            f'<Relationship Id="r1" Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        )
-        file.writestr(
-            "xl/workbook.xml",
-            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="Birds" sheetId="1" r:id="r1"/></sheets></workbook>',
-        )
-        file.writestr(
-            "xl/_rels/workbook.xml.rels",
-            '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
-            f'<Relationship Id="r1" Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-        )
-        file.writestr(
-            "xl/worksheets/sheet1.xml", f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>'
-        )
-    return made.getvalue()
-
-
-def cells(number: int, *values: str) -> str:
-    texts = (f'<c t="inlineStr"><is><t>{value}</t></is></c>' for value in values)
-    return f'<row r="{number}">{"".join(texts)}</row>'
-
-
 @pytest.mark.django_db
 def test_a_spreadsheet_is_read_in_a_process_of_its_own(content_of):
-    found, names = sheets.sheet_read(content_of(book(cells(1, "tag", "mass") + cells(2, "a1", "17.5")), "a.xlsx"))
+    found, names = sheets.sheet_read(content_of(book(Birds=cells(1, "tag", "mass") + cells(2, "a1", "17.5")), "a.xlsx"))
     assert (found.columns, found.rows, names) == (["tag", "mass"], [["a1", "17.5"]], ["Birds"])
     with pytest.raises(InvalidInput, match="cannot be read"):
         sheets.sheet_read(content_of(b"PK\x03\x04 not one", "b.xlsx"))

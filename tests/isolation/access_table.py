@@ -197,6 +197,9 @@ TABLE: dict[str, Row] = {
     "station-stored-view": row(POST=VIEWER, body={"view": "tiles"}),
     "station-stored-look": row(GET=VIEWER, queries=({"sort": "0"}, {"plot": "0"})),
     # The tenant's file is no picture: the page says so.
+    # Its bytes are not there: the form cannot show them, and nothing is saved.
+    "station-stored-edit": row(GET=OPERATOR, POST=OPERATOR, body={"text": "New"}, may_be_absent=True),
+    "station-stored-sheet": row(GET=VIEWER),
     "station-stored-picture": row(GET=VIEWER, may_be_absent=True),
     "station-stored-small": row(GET=VIEWER, may_be_absent=True),
     # Nothing is selected: the page says so.
@@ -256,6 +259,8 @@ TABLE: dict[str, Row] = {
         GET=ANYONE, params={"public_id": "=00000000-0000-4000-8000-000000000000"}, may_be_absent=True
     ),
     "public-photo": row(GET=ANYONE, params=_NO_PHOTO, may_be_absent=True),
+    "public-wiki": row(GET=ANYONE, params={"slug": "=nobody"}, may_be_absent=True),
+    "public-wiki-page": row(GET=ANYONE, params={"slug": "=nobody", "page_slug": "=none"}, may_be_absent=True),
     "public-photo-small": row(GET=ANYONE, params=_NO_PHOTO, may_be_absent=True),
     "station-settings": row(GET=VIEWER, POST=OPERATOR, body={"name": "New", "notes": ""}),
     "station-token": row(POST=OPERATOR),
@@ -288,6 +293,14 @@ TABLE: dict[str, Row] = {
     # The code is the credential.
     "invitation": row(GET=ANYONE, POST=ANYONE, params={"code": "=guessed"}, may_be_absent=True),
     "organization-files": row(GET=VIEWER, queries=({"station": "$serial"}, {"q": "txt"})),
+    "wiki-pages": row(GET=VIEWER),
+    "wiki-add": row(GET=OPERATOR, POST=OPERATOR, body={"title": "New", "text": "# New"}),
+    "wiki-page": row(GET=VIEWER),
+    "wiki-edit": row(GET=OPERATOR, POST=OPERATOR, body={"title": "New", "text": "# New", "number": "1"}),
+    "wiki-remove": row(POST=OWNER),
+    "wiki-history": row(GET=VIEWER),
+    "wiki-revision": row(GET=VIEWER, params={"number": "=1"}),
+    "wiki-restore": row(POST=OPERATOR, params={"number": "=1"}),
     "organization-packages": row(
         GET=VIEWER,
         POST=VIEWER,
@@ -506,6 +519,15 @@ TABLE: dict[str, Row] = {
     "api:invitation-resend": row(POST=OWNER),
     # The code is the credential.
     "api:invitation-accept": row(POST=PERSON, body={"code": "guessed"}, may_be_absent=True, people_only=True),
+    "api:pages": row(GET=VIEWER, POST=OPERATOR, body={"title": "New", "text": "# New"}),
+    "api:page": row(GET=VIEWER, PUT=OPERATOR, DELETE=OWNER, body={"title": "New", "text": "# New", "number": 1}),
+    "api:page-revisions": SEEN,
+    "api:page-revision": row(GET=VIEWER, params={"number": "=1"}),
+    "api:stored-files": row(GET=VIEWER, queries=({"search": "none"},)),
+    "api:stored-file": SEEN,
+    # Its bytes are not there.
+    "api:stored-text": row(GET=VIEWER, PUT=OPERATOR, body={"text": "New"}, may_be_absent=True),
+    "api:stored-sheet": row(GET=VIEWER, may_be_absent=True),
     "api:exports": row(
         GET=VIEWER,
         POST=VIEWER,

@@ -48,6 +48,7 @@ from fleet.sync.models import (
 )
 from fleet.telemetry.keeping.models import RetentionRule, SeriesTally
 from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger, TagHour, TimeShift
+from fleet.wiki.services import PageAsked, page_create, page_write
 
 #: A word for each tenant. It is in every text that people or stations wrote, and in no address and no id.
 WORDS = {"own": "Alabaster", "foreign": "Zinnober"}
@@ -76,6 +77,7 @@ def nothing() -> dict[str, str]:
         "prefix": "nosuch",
         "series": "none/such:thing",
         "heard_tag": "nosuchtag",
+        "page_slug": "no-such-page",
     }
     return {**{name: str(uuid.uuid4()) for name in UUIDS}, **dict.fromkeys(NUMBERS, "2147483640"), **known}
 
@@ -130,6 +132,7 @@ def tenant_make(word: str) -> Tenant:
         **_work_make(word, organization, first),
         **_sorting_make(word, organization, first),
     }
+    made.values["page_slug"] = _page_make(word, organization, made.values["photo_name"])
     for role in Role:
         made.people[role.value] = person(f"{word}-{role.value}".lower(), (organization, role))
         # An account with a password that nobody knows, so that pages can still ask for it.
@@ -159,6 +162,17 @@ def _written_make(word: str, station: Station) -> Mapping[str, str]:
     Image.new("RGB", (8, 8), "green").save(picture, "PNG")
     photo = photo_add(actor=SERVER, station=station, upload=picture, caption=word)
     return {"note_id": str(note.pk), "photo_name": photo.name}
+
+
+def _page_make(word: str, organization: Organization, photo: str) -> str:
+    """Write a page of the organization, with a picture, and change it once; return its name in addresses."""
+    text = f"# {word}\n\n{word}, [itself](pages/{photo}) and ![{word}](photos/{photo})\n\n| a |\n|---|\n| {word} |\n"
+    # In addresses, so without the word.
+    slug = f"p-{uuid.uuid4().hex[:12]}"
+    page = page_create(actor=SERVER, organization=organization, asked=PageAsked(title=word, text=text, slug=slug))
+    changed = PageAsked(title=word, text=f"{text}\n{word}", remark=word)
+    page_write(actor=SERVER, page=page, asked=changed, based_on=page.number)
+    return slug
 
 
 def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ from fleet.organizations.models import ApiKey, Invitation, Membership
 from fleet.stations.keys import api_key_create
 from fleet.stations.models import Newcomer
 from fleet.telemetry.models import StationEvent
+from fleet.wiki.models import WikiPage
 from message_queue.folder import folder_modules
 from rest_api import v1
 from rest_api.lists import SortColumn
@@ -33,6 +34,7 @@ LISTS = {
     "exports": ("organizations/institute/exports", ("asked_at", "rows"), "id"),
     "export_schedules": ("organizations/institute/export-schedules", ("created_at", "name"), "id"),
     "forwarders": ("organizations/institute/forwarders", ("added_at", "name"), "id"),
+    "pages": ("organizations/institute/pages", ("position", "title"), "slug"),
     "audit": ("organizations/institute/audit", ("at", "who", "action", "subject"), "detail"),
     "backfills": ("stations/{serial}/backfills", ("asked_at",), "id"),
     "commands": ("stations/{serial}/commands", ("issued_at", "expires_at", "closed_at", "name", "state"), "id"),
@@ -73,8 +75,8 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
         elif name == "keys":
             key, _secret = api_key_create(organization=institute, name=f"key {n % 2}", is_read_only=True)
             ApiKey.objects.filter(pk=key.pk).update(created=at, last_used_at=some, expiry_date=some)
-        elif name.startswith(("export", "forwarders")):
-            exports_make(name, institute, station, n, at)
+        elif name.startswith(("export", "page", "forwarders")):
+            owned_make(name, institute, station, n, at)
         elif name == "backfills":
             told = {"due_at": NOON, "newest_id": 1, "state": "failed", "stored_all": 1, "octets_all": 1}
             Backfill.objects.create(station=station, asked_at=at, **told)
@@ -107,9 +109,12 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
             StationEvent.objects.create(station=station, source="all" if n % 2 else "", data={"n": n}, **told)
 
 
-def exports_make(name: str, institute, station, n: int, at) -> None:
-    """Create one row of the lists about data packages and forwarders."""
-    if name == "exports":
+def owned_make(name: str, institute, station, n: int, at) -> None:
+    """Create one row of the lists about data packages, pages and forwarders of an organization."""
+    if name == "pages":
+        page = {"slug": f"p{n}", "title": f"page {n % 2}", "position": n % 3, "changed_at": at}
+        WikiPage.objects.create(organization=institute, **page)
+    elif name == "exports":
         told = {"station_ids": [station.pk], "kinds": ["events"], "start_at": NOON, "end_at": at, "name": f"x{n}"}
         DataPackage.objects.create(organization=institute, asked_at=at, rows=n % 2, format="csv", **told)
     elif name == "forwarders":

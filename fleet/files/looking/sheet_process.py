@@ -1,7 +1,7 @@
-"""Turn a spreadsheet into rows of text. Runs as a separate process with limited memory.
+"""Turn a sheet of a spreadsheet into rows, one JSON list a line. Runs as a separate process with limited memory.
 
-Reads the file from standard input and prints the first sheet's rows, or why it refused. It imports none of our code: it
-has no settings, no secrets and no database.
+Reads the file from standard input, prints the rows, and says on the error output that they are all, or why it refused.
+It imports none of our code: it has no settings, no secrets and no database.
 """
 
 import io
@@ -10,16 +10,23 @@ import os
 import resource
 import sys
 from contextlib import suppress
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
-#: Bytes of memory and seconds of CPU time: a file that needs more is refused and cannot harm anything else.
-MEMORY_MOST, SECONDS_MOST = 700_000_000, 10
+#: Bytes of memory and seconds of CPU time, and bytes that are written: a file that needs more is refused and cannot
+#: harm anything else.
+MEMORY_MOST, SECONDS_MOST, WRITTEN_MOST = 700_000_000, 20, 150_000_000
+#: Digits of a figure that spreadsheets show: the others are rounding errors of their arithmetic.
+_DIGITS = ".15g"
+#: Figures up to which each whole number is exact.
+_WHOLE_MOST = 1e15
 
 
-def main(rows_most: int, columns_most: int, cell_most: int) -> dict[str, Any]:
-    """Convert within the limits. Returns `sheets`, `rows` and `more`, or `refused`."""
+def main(sheet: int, rows_most: int, columns_most: int, cell_most: int, cells_most: int) -> dict[str, Any]:
+    """Print the first rows of a sheet; longer rows and texts are cut. Returns `sheets` and `more`, or `refused`."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MOST, MEMORY_MOST))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_MOST, SECONDS_MOST))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (WRITTEN_MOST, WRITTEN_MOST))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Pages and the API have priority.
     os.nice(10)
@@ -29,19 +36,41 @@ def main(rows_most: int, columns_most: int, cell_most: int) -> dict[str, Any]:
 
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(octets))
-        sheet = book.get_sheet_by_index(0)
-        more = False
-        found: list[list[str]] = []
-        for row in sheet.iter_rows():
-            if len(found) == rows_most:
+        if sheet >= len(book.sheet_names):
+            return {"refused": "sheet"}
+        cells, more = 0, False
+        for number, whole in enumerate(book.get_sheet_by_index(sheet).iter_rows()):
+            row = whole[:columns_most]
+            cells += len(row)
+            if cells > cells_most:
+                return {"refused": "large"}
+            if number == rows_most:
                 more = True
                 break
-            found.append([str(cell)[: cell_most + 1] for cell in row[: columns_most + 1]])
+            sys.stdout.write(json.dumps([plain(cell, cell_most) for cell in row]) + "\n")
+        sys.stdout.flush()
     except (CalamineError, OSError, ValueError, TypeError, IndexError, MemoryError):
         return {"refused": "unread"}
-    return {"sheets": list(book.sheet_names)[:100], "rows": found, "more": more}
+    return {"sheets": list(book.sheet_names)[:100], "more": more}
+
+
+def plain(cell: Any, most: int) -> str | int | float:
+    """A cell as a figure, or as a text of so many characters: times as in ISO 8601, durations as hours, minutes and seconds."""
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, float):
+        return int(cell) if cell.is_integer() and abs(cell) < _WHOLE_MOST else float(format(cell, _DIGITS))
+    if isinstance(cell, datetime):
+        return cell.isoformat(timespec="milliseconds" if cell.microsecond else "seconds")
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    if isinstance(cell, timedelta):
+        minutes, seconds = divmod(abs(cell).total_seconds(), 60)
+        hours, minutes = divmod(int(minutes), 60)
+        return f"{'-' if cell < timedelta(0) else ''}{hours:02}:{minutes:02}:{seconds:02.0f}"
+    return cell if isinstance(cell, int) else str(cell)[:most]
 
 
 if __name__ == "__main__":
     with suppress(BrokenPipeError):
-        sys.stdout.write(json.dumps(main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
+        sys.stderr.write(json.dumps(main(*(int(each) for each in sys.argv[1:]))))

@@ -35,7 +35,8 @@ def revision_meet_again(revision: FileRevision, *, sent_by: str) -> None:
 def content_met(*, upload: Upload, content: StoredContent, begins_with: str) -> Meeting:
     """Record a content under the upload's name. Call it in a transaction that holds the content's lock.
 
-    `begins_with`: the SHA-256 of its beginning, as long as the newest revision was. Raises `TooMany`.
+    `begins_with`: the SHA-256 of its beginning, as long as the newest revision was. What a person changed is never a
+    file that grew: the text before stays. Raises `TooMany`.
     """
     file, is_new_file = StoredFile.objects.get_or_create(station_id=upload.station_id, path=upload.path)
     StoredFile.objects.select_for_update().get(pk=file.pk)
@@ -45,7 +46,7 @@ def content_met(*, upload: Upload, content: StoredContent, begins_with: str) -> 
         return Meeting.KNOWN
     organization_id = upload.station.organization_id
     octets = 0 if _is_had(content, organization_id) else content.octets
-    if newest is not None and begins_with == newest.content.sha256:
+    if newest is not None and not upload.is_edited and begins_with == newest.content.sha256:
         FileRevision.objects.filter(pk=newest.pk).update(
             content=content,
             grown=F("grown") + 1,

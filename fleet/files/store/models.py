@@ -127,6 +127,8 @@ class Upload(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
     #: Why it was refused, or what a whole one waits for.
     reason = models.CharField(max_length=300, blank=True, default="")
+    #: Whether a person changed the text on a page: its file gets another revision, even if the text only grew.
+    is_edited = models.BooleanField(default=False, db_default=False)
     #: Since when all its bytes have been here and the store has not taken them.
     waiting_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField()

@@ -105,7 +105,7 @@ def _settle(upload: Upload, *, is_waited_for: bool) -> None:
         raise Unavailable(_("The bytes of this upload were removed: begin it again.")) from error
     if whole != upload.sha256:
         _refuse(upload, whole)
-    elif newest is not None and _is_shorter_state(upload, newest):
+    elif newest is not None and not upload.is_edited and _is_shorter_state(upload, newest):
         revision_meet_again(newest, sent_by=upload.sender_name)
         _close(upload, Upload.State.KNOWN)
     else:

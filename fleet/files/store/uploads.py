@@ -59,6 +59,8 @@ class FileAsked:
     modified_at: datetime | None
     #: Whether the sender goes on with an upload of the same file that it began before.
     resumes: bool
+    #: Whether a person changed the text on a page.
+    is_edited: bool = False
 
 
 def sender_check(sender: UploadSender) -> None:
@@ -82,6 +84,7 @@ def upload_begin(*, sender: UploadSender, asked: FileAsked) -> Upload:
         octets=asked.octets,
         sha256=asked.sha256,
         modified_at=asked.modified_at,
+        is_edited=asked.is_edited,
         sender=sender.key,
         sender_name=sender.name[:150],
         created_at=moment,

@@ -53,13 +53,24 @@ class FileFate:
     reason: str = ""
 
 
-def file_take(*, sender: UploadSender, serial: str, path: str, opened: Readable) -> FileFate:
-    """Store one file, unless it is known. Raises `Forbidden` and `NotFound`; whatever else refuses it is its fate."""
+def file_take(*, sender: UploadSender, serial: str, path: str, opened: Readable, is_edited: bool = False) -> FileFate:
+    """Store one file, unless it is known. `is_edited`: a person changed its text on a page.
+
+    Raises `Forbidden` and `NotFound`; whatever else refuses it is its fate.
+    """
     reason, may_be_data = other_file_reason(path.rpartition("/")[2])
-    if reason and not may_be_data:
+    if reason and not may_be_data and not is_edited:
         return FileFate(path, Fate.KEPT_BACK, reason)
     octets, sha256 = _measure(opened)
-    asked = FileAsked(serial=serial, path=path, octets=octets, sha256=sha256, modified_at=None, resumes=True)
+    asked = FileAsked(
+        serial=serial,
+        path=path,
+        octets=octets,
+        sha256=sha256,
+        modified_at=None,
+        resumes=not is_edited,
+        is_edited=is_edited,
+    )
     try:
         upload = upload_begin(sender=sender, asked=asked)
         if upload.state == Upload.State.OPEN:

@@ -20,6 +20,7 @@ TABS: Final[tuple[tuple[str, Promise, Membership.Role], ...]] = (
     ("organization-keys", _("Keys"), Role.VIEWER),
     ("organization-alerts", _("Alerts"), Role.VIEWER),
     ("organization-rules", _("Alert rules"), Role.VIEWER),
+    ("wiki-pages", _("Pages"), Role.VIEWER),
     ("organization-files", _("Files"), Role.VIEWER),
     ("organization-packages", _("Data packages"), Role.VIEWER),
     ("organization-forwarders", _("Forwarders"), Role.VIEWER),

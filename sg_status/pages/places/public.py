@@ -22,6 +22,7 @@ from fleet.deployments.selectors import deployment_public_get, deployments_publi
 from fleet.files.photos import Size
 from fleet.files.photos_public import photo_public_find, photos_public
 from fleet.organizations.access import Viewer
+from fleet.wiki.selectors import public_pages
 from sg_status.maps.drawing import LONG
 from sg_status.maps.pins import Pin
 from sg_status.maps.sectors import beams_of
@@ -107,6 +108,7 @@ def public_deployment(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "antennas": antennas,
         "photos": photos_public(deployments=[found], moment=moment)[found.pk],
         "has_beams": bool(beams),
+        "has_pages": public_pages(slug=found.site.organization.slug).exists(),
         **map_context(place_pin(place, found.site.name), beams=beams),
     }
     # Strangers have no time zone of their own: they see the place's, unless it would tell more than they may know.

@@ -1,23 +1,27 @@
-"""One stored file: what it is, who stored it and when, its hashes and revisions, and what is in it."""
+"""One stored file: what it is, who stored it and when, its hashes and revisions, what is in it, and a sheet as CSV."""
 
 from http import HTTPStatus
 
+from django.contrib import messages
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from fleet.core.csv_file import csv_response
 from fleet.core.errors import InvalidInput, TooMany
 from fleet.files.looking.beginning import SHA1_MOST, sha1_read
+from fleet.files.looking.editing import text_may_be_edited
 from fleet.files.looking.previews import Size, preview_file
+from fleet.files.looking.sheets import sheet_csv
 from fleet.files.store.away import StoreAway
 from fleet.files.store.models import FileRevision
 from fleet.files.store.selectors import revision_find, revisions_of_file
-from fleet.organizations.access import Viewer
+from fleet.organizations.access import Role, Viewer
 from sg_status.access import page
-from sg_status.files.look import look_of
+from sg_status.files.look import look_of, sheet_asked
 from sg_status.pages.station.frame import station_of, station_render
 
 REVISIONS_SHOWN = 50
@@ -36,8 +40,23 @@ def station_stored_look(request: HttpRequest, viewer: Viewer, serial: str, revis
         "sha1_most": SHA1_MOST,
         "revisions": revisions_of_file(revision.file)[:REVISIONS_SHOWN],
         "look": look_of(revision, request.GET.dict()),
+        "may_edit": viewer.may_station(Role.OPERATOR, station) and text_may_be_edited(revision),
     }
     return station_render(request, viewer, station, "sg_status/station/stored_look.html", context, tab="station-files")
+
+
+@page
+@require_safe
+def station_stored_sheet(request: HttpRequest, viewer: Viewer, serial: str, revision_id: int) -> HttpResponseBase:
+    """A sheet of a spreadsheet as CSV, the first one or `sheet`; a refusal is said on the file's page."""
+    station = station_of(viewer, serial)
+    revision = revision_find(station=station, revision_id=revision_id)
+    try:
+        name, head, rows = sheet_csv(revision, sheet=sheet_asked(request.GET.dict()))
+    except (InvalidInput, TooMany) as error:
+        messages.error(request, str(error))
+        return redirect("station-stored-look", serial=station.serial, revision_id=revision.pk)
+    return csv_response(request, name=name, head=head, rows=rows)
 
 
 @page
@@ -72,6 +91,7 @@ _BASE = "stations/<serial:serial>/files/stored/<int:revision_id>/"
 
 urlpatterns = [
     path(f"{_BASE}look/", station_stored_look, name="station-stored-look"),
+    path(f"{_BASE}sheet.csv", station_stored_sheet, name="station-stored-sheet"),
     path(f"{_BASE}picture/", station_stored_picture, {"size": "whole"}, name="station-stored-picture"),
     path(f"{_BASE}picture/small/", station_stored_picture, {"size": "small"}, name="station-stored-small"),
 ]

@@ -1,0 +1,1 @@
+"""An organization's own pages: Markdown texts with revisions, for its members or for everybody."""

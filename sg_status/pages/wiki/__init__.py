@@ -1,0 +1,1 @@
+"""Pages that organizations wrote: list, reading, writing, revisions, and what everybody sees."""

@@ -1,0 +1,1 @@
+"""Showing pages that organizations wrote."""
