@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from message_queue.asyncapi import document
+from message_queue.events.page import events_page
 from message_queue.messages_page import messages_page
 from message_queue.topology import definitions
 
@@ -20,6 +21,7 @@ def generated() -> dict[Path, str]:
         ROOT / "broker" / "definitions.json": _pretty(definitions({})),
         ROOT / "docs" / "reference" / "asyncapi.json": _pretty(document()),
         ROOT / "docs" / "reference" / "messages.md": messages_page(),
+        ROOT / "docs" / "reference" / "events.md": events_page(),
     }
 
 

@@ -5,6 +5,7 @@ could match another station's names.
 """
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 from message_queue.errors import SerialNotAllowed
@@ -19,6 +20,8 @@ _SERIAL = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _STATION_EXCHANGE = re.compile(r"(?:in|up)\.([A-Za-z0-9_-]{1,64})\Z")
 _STATION_USER = re.compile(r"(?:st|up)\.([A-Za-z0-9_-]{1,64})\.([0-9]{1,9})\Z")
 _UPLOAD = "up."
+_SLUG = re.compile(r"[A-Za-z0-9_-]{1,60}\Z")
+_TAP = re.compile(r"tap\.[0-9a-f]{16}\Z")
 
 
 def serial_check(serial: str) -> str:
@@ -99,3 +102,41 @@ def login_permissions(user: str) -> dict[str, str]:
     if serial is None:
         raise SerialNotAllowed(user)
     return upload_permissions(serial) if is_upload(user) else station_permissions(serial)
+
+
+def tap_name(number: str) -> str:
+    """The queue of a tap, and its only login: `tap.<16 hexadecimal digits>`. They are random, so they tell nothing."""
+    return tap_check(f"tap.{number}")
+
+
+def tap_check(name: str) -> str:
+    """Return a tap's name if it is one; raise `ValueError` otherwise."""
+    if not _TAP.match(name):
+        raise ValueError(name)
+    return name
+
+
+def is_tap(name: str) -> bool:
+    """Whether a queue or login has the name of a tap."""
+    return _TAP.match(name) is not None
+
+
+def tap_permissions(name: str) -> dict[str, str]:
+    """RabbitMQ permissions of a tap's login: read its own queue, nothing else."""
+    return {"configure": "^$", "write": "^$", "read": "^" + tap_check(name).replace(".", r"\.") + "$"}
+
+
+def tap_keys(organization: str, serials: Collection[str], events: Collection[str]) -> frozenset[str]:
+    """Routing keys of an organization's events: those of these stations and of these names, none given means all.
+
+    A slug and a serial have no dot or wildcard, so no key reaches another organization.
+    """
+    if not _SLUG.match(organization):
+        raise ValueError(organization)
+    if not serials and not events:
+        return frozenset({f"{organization}.#"})
+    return frozenset(
+        f"{organization}.{serial_check(serial) if serial else '*'}.{event or '*'}"
+        for serial in serials or ("",)
+        for event in events or ("",)
+    )

@@ -18,6 +18,8 @@ COMMANDS = "commands"
 FLEET_EVENTS = "fleet.events"
 DEAD = "dead"
 DEAD_QUEUE = "inbound.dead"
+#: Exchange and queue for events that a full tap dropped, or that were in it for too long; they wait to be counted.
+TAPS_DROPPED = "taps.dropped"
 
 #: Queue of each lane, most urgent first; the ingest worker drains them in this order.
 INBOUND_QUEUES = (Lane.URGENT.value, Lane.TELEMETRY.value, Lane.BULK.value)
@@ -32,8 +34,13 @@ NO_DELIVERY_LIMIT = 2_147_483_647
 #: Maximum commands waiting for one station.
 COMMANDS_WAITING_MOST = 50
 
+#: Events that wait to be counted as dropped; beyond so many, some are not counted.
+TAPS_DROPPED_MOST = 100_000
+
 #: Limits of a station's login: it uses two connections, plus room for half-open ones that a bad link leaves behind.
 STATION_LIMITS = {"max-connections": 6, "max-channels": 48}
+#: Limits of the login of a tap: a reader, the one that replaces it, and half-open ones.
+TAP_LIMITS = {"max-connections": 4, "max-channels": 16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +78,9 @@ EXCHANGES = (
     Exchange(COMMANDS, "direct"),
     Exchange(FLEET_EVENTS, "topic"),
     Exchange(DEAD, "topic", internal=True),
+    Exchange(TAPS_DROPPED, "fanout", internal=True),
 )
-QUEUES = (*(Queue(name) for name in INBOUND_QUEUES), Queue(DEAD_QUEUE))
+QUEUES = (*(Queue(name) for name in INBOUND_QUEUES), Queue(DEAD_QUEUE), Queue(TAPS_DROPPED, type="classic"))
 
 
 #: Celery's exchange and queues in vhost `jobs`; they exist before any worker starts.
@@ -93,7 +101,20 @@ def bindings() -> tuple[Binding, ...]:
         *(Binding(INBOUND, Lane.BULK.value, "queue", message_key(c.kind, is_late=True)) for c in kinds),
         Binding(INBOUND_OTHER, Lane.BULK.value, "queue", ""),
         Binding(DEAD, DEAD_QUEUE, "queue", "#"),
+        Binding(TAPS_DROPPED, TAPS_DROPPED, "queue", ""),
     )
+
+
+def tap_arguments(*, messages: int, octets: int, seconds: int) -> dict[str, Any]:
+    """Arguments of a tap's queue: a full one drops its oldest events, which are counted as they leave it."""
+    return {
+        "x-queue-type": "classic",
+        "x-overflow": "drop-head",
+        "x-max-length": messages,
+        "x-max-length-bytes": octets,
+        "x-message-ttl": seconds * 1_000,
+        "x-dead-letter-exchange": TAPS_DROPPED,
+    }
 
 
 POLICIES: dict[str, dict[str, Any]] = {
@@ -125,6 +146,10 @@ POLICIES: dict[str, dict[str, Any]] = {
             "overflow": "reject-publish",
         },
     },
+    "taps-dropped": {
+        "pattern": r"^taps\.dropped$",
+        "definition": {"max-length": TAPS_DROPPED_MOST, "overflow": "drop-head"},
+    },
 }
 
 #: Policies of vhost `jobs`. Without a delivery limit, a job that kills its process would be retried forever.
@@ -152,8 +177,9 @@ JOB_POLICIES: dict[str, dict[str, Any]] = {
 #: Permissions of the server's own users in vhost `fleet`: (configure, write, read).
 SERVER_PERMISSIONS = {
     "ingest": ("^$", "^$", r"^inbound\.(urgent|telemetry|bulk|dead)$"),
-    # It reads stations' queues to withdraw cancelled commands, and writes what the server reads from their cards.
-    "commander": ("^$", r"^(commands|fleet\.events|up\..+)$", r"^cmd\."),
+    # It reads stations' queues to withdraw cancelled commands, and writes what the server reads from their cards. It
+    # counts what taps dropped.
+    "commander": ("^$", r"^(commands|fleet\.events|up\..+)$", r"^(cmd\..+|taps\.dropped)$"),
     "provisioner": (".*", ".*", ".*"),
 }
 

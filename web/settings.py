@@ -306,6 +306,9 @@ ROOST_SYNC_INTERVAL_S = float(setting("ROOST_SYNC_INTERVAL_S", "3600"))
 ROOST_ALERT_GROUP_WAIT_S = float(setting("ROOST_ALERT_GROUP_WAIT_S", "10"))
 #: Whether alerts may go to webhooks in private networks, where users could otherwise reach services beside this one.
 ROOST_WEBHOOK_PRIVATE_ADDRESSES = setting("ROOST_WEBHOOK_PRIVATE_ADDRESSES", "0") == "1"
+#: Taps of one organization, and the bytes of events that each may hold.
+ROOST_TAPS_MOST = int(setting("ROOST_TAPS_MOST", "5"))
+ROOST_TAP_BYTES = int(setting("ROOST_TAP_BYTES", "50000000"))
 #: Messages of one station that may go to quarantine in an hour before an alert is raised.
 ROOST_QUARANTINE_GROWTH = int(setting("ROOST_QUARANTINE_GROWTH", "20"))
 # A station's quota: messages per second and burst, bytes per hour and burst; 0 means no limit.

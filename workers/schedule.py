@@ -34,6 +34,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-photos": _every(3_600.0, "files.sweep_photos"),
     "forward": _every(10.0, "forward.run_lanes"),
     "prune-feed": _every(600.0, "forward.prune_feed"),
+    "watch-taps": _every(15.0, "forward.watch_taps"),
+    "reconcile-taps": _every(600.0, "forward.reconcile_taps"),
     "make-packages": _every(60.0, "exports.make_packages"),
     "sweep-packages": _every(600.0, "exports.sweep_packages"),
     "work-schedules": _every(60.0, "exports.work_schedules"),

@@ -26,6 +26,7 @@ from fleet.core.outbox import event_announce
 from fleet.core.pulses import INGEST, is_listening, pulse_age
 from fleet.core.spoken import moments_kept, moments_told
 from fleet.stations.models import Station
+from message_queue.events.kinds import IncidentEvent
 
 #: After an outage of ours the stations' deadlines are reset; the sweep waits this long so that it sees the new ones.
 AFTER_OUTAGE = timedelta(seconds=15)
@@ -215,18 +216,31 @@ def _moment_known() -> datetime | None:
     return min(now - age, now)
 
 
+def _sentence_told(incident: Incident) -> str:
+    """The sentence for programs; only the problem's name if the sentence tells where the station is."""
+    rule = rules().get(incident.rule)
+    if rule is not None and rule.tells_place:
+        with translation.override(incident.organization.language):
+            return f"{rule.opened_subject}."
+    with timezone.override(None):
+        return moments_told(incident.sentence, incident.opened_at)
+
+
 def _announce(incidents: Iterable[Incident], event: str) -> None:
     """Announce an event to integrations through the outbox, and to open pages after commit."""
     changed: dict[int, set[str]] = defaultdict(set)
     for incident in incidents:
-        with timezone.override(None):
-            sentence = moments_told(incident.sentence, incident.opened_at)
         changed[incident.organization_id].add(incident.station.serial)
         event_announce(
             organization=incident.organization.slug,
-            serial=incident.station.serial,
-            event=event,
-            detail={"rule": incident.rule, "incident": incident.pk, "sentence": sentence},
+            event=IncidentEvent(
+                event=event,
+                station=incident.station.serial,
+                at=clock.now(),
+                rule=incident.rule,
+                incident=incident.pk,
+                sentence=_sentence_told(incident),
+            ),
         )
     if changed:
         live_announce(changed=changed)

@@ -9,6 +9,7 @@ from django.db import connection
 
 from fleet.core import clock
 from fleet.core.models import OutboxMessage
+from message_queue.events.kinds import FleetEvent, event_plain
 
 #: PostgreSQL channel that tells the relay that a row was committed.
 CHANNEL = "roost_outbox"
@@ -47,10 +48,9 @@ def job_ask(name: str, /, **arguments: Any) -> OutboxMessage:
 class Announcement:
     """An event for programs on `fleet.events`."""
 
+    #: The organization's slug.
     organization: str
-    serial: str
-    event: str
-    detail: dict[str, Any]
+    event: FleetEvent
 
 
 def events_announce(announcements: Sequence[Announcement]) -> None:
@@ -61,8 +61,8 @@ def events_announce(announcements: Sequence[Announcement]) -> None:
     OutboxMessage.objects.bulk_create(
         OutboxMessage(
             target=OutboxMessage.Target.EVENT,
-            routing_key=f"{one.organization}.{one.serial}.{one.event}",
-            body={"event": one.event, "station": one.serial, "at": moment.isoformat(), **one.detail},
+            routing_key=f"{one.organization}.{one.event.station}.{one.event.event}",
+            body=event_plain(one.event),
             created_at=moment,
             due_at=moment,
         )
@@ -72,9 +72,9 @@ def events_announce(announcements: Sequence[Announcement]) -> None:
         cursor.execute(f"NOTIFY {CHANNEL}")
 
 
-def event_announce(*, organization: str, serial: str, event: str, detail: dict[str, Any]) -> None:
+def event_announce(*, organization: str, event: FleetEvent) -> None:
     """Announce one event to programs on `fleet.events`."""
-    events_announce([Announcement(organization, serial, event, detail)])
+    events_announce([Announcement(organization, event)])
 
 
 def outbox_prune(*, older_than: timedelta = timedelta(days=1)) -> int:

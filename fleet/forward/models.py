@@ -1,4 +1,4 @@
-"""Forwarders, notes of which rows arrived for them, rows that a receiver refused, and ids that receivers gave."""
+"""Forwarders with their notes, refused rows and given ids; and taps, from which programs read events."""
 
 from typing import Final
 
@@ -216,3 +216,61 @@ class GivenId(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} is {self.there}"
+
+
+class Tap(models.Model):
+    """A queue on the broker from which an organization's own programs read its events, with a login of its own.
+
+        working ──a person──▶ deleted, with its queue and login
+           └──the organization is deleted──▶ without queue and login ──it is restored──▶ working, by the same secret
+
+    This row decides; the broker is brought in line with it. The secret is shown once and known here only as the hash
+    that the broker checks, so that a broker that lost everything gets the login back.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="taps")
+    name = models.CharField(max_length=80)
+    #: Name of its queue, and of its login.
+    queue = models.CharField(max_length=24, unique=True)
+    #: As RabbitMQ keeps it: Base64 of four bytes of salt and SHA-256 of salt and secret.
+    secret_hash = models.CharField(max_length=64)
+    #: Names of events, and serials of stations; empty: all.
+    events = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    stations = ArrayField(models.CharField(max_length=64), default=list, blank=True)
+    #: Its bounds: events, bytes of their bodies, and seconds that an event stays.
+    messages_most = models.IntegerField()
+    bytes_most = models.BigIntegerField()
+    seconds_most = models.IntegerField()
+    added_at = models.DateTimeField()
+    added_by_name = models.CharField(max_length=150, blank=True)
+
+    #: As last seen on the broker: events that wait, events with a reader that has not confirmed them, and connections
+    #: that read. Null until it was seen.
+    waiting = models.BigIntegerField(null=True)
+    waiting_bytes = models.BigIntegerField(default=0)
+    unconfirmed = models.BigIntegerField(default=0)
+    readers = models.IntegerField(default=0)
+    seen_at = models.DateTimeField(null=True)
+    #: Events that were read, and the broker's own count of them, which begins again when the broker starts.
+    taken = models.BigIntegerField(default=0)
+    taken_there = models.BigIntegerField(default=0)
+    last_taken_at = models.DateTimeField(null=True)
+    #: Events that left it unread: because it was full, and because they were too old.
+    dropped = models.BigIntegerField(default=0)
+    expired = models.BigIntegerField(default=0)
+    last_dropped_at = models.DateTimeField(null=True)
+    #: More may have been dropped than were counted.
+    is_at_least = models.BooleanField(default=False)
+
+    class Meta:
+        """Names are unique within an organization."""
+
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="tap_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def audited_as(self) -> tuple[int | None, str]:
+        """Organization and name for the audit log."""
+        return self.organization_id, self.name

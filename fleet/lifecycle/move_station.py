@@ -39,6 +39,7 @@ from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.logins.enrolment import tokens_end, upload_logins_end
 from fleet.stations.models import History, Station, StationContact, StationTransfer
 from fleet.sync.models import MotusDifference
+from message_queue.events.kinds import MoveEvent
 
 
 class _Side(NamedTuple):
@@ -163,7 +164,8 @@ def _record_move(side: _Side, action: str, serial: str, history: History) -> Non
             detail={"history": history, **({"by": side.name} if side.name else {})},
         )
     event_announce(
-        organization=side.organization.slug, serial=serial, event=f"station_{action}", detail={"history": history}
+        organization=side.organization.slug,
+        event=MoveEvent(event=f"station_{action}", station=serial, at=clock.now(), history=str(history)),
     )
 
 

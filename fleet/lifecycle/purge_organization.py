@@ -1,5 +1,6 @@
 """Purging a deleted organization after 30 days, and counting beforehand what goes with it."""
 
+import logging
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -7,9 +8,11 @@ from django.db.models import ProtectedError, Sum
 
 from fleet.core import clock
 from fleet.core.audit import audit_write
+from fleet.core.errors import Unavailable
 from fleet.core.models import AuditEntry
 from fleet.core.outbox import job_ask
 from fleet.deployments.models import Deployment, Site
+from fleet.forward.taps.reconcile import taps_purge
 from fleet.lifecycle.erase_station import ERASE_JOB, station_hide
 from fleet.organizations.access import Viewer
 from fleet.organizations.deletion import GRACE
@@ -19,6 +22,8 @@ from fleet.organizations.models import ApiKey, Membership, Organization
 from fleet.stations.logins.enrolment import RECONCILE_JOB
 from fleet.stations.models import Station
 from fleet.telemetry.models import Series, StreamLedger, UnsequencedCount
+
+_log = logging.getLogger(__name__)
 
 #: Audit log entries deleted per transaction.
 _STEP = 5_000
@@ -95,6 +100,12 @@ def organization_purge(*, organization: Organization) -> bool:
     """Delete the row and everything attached once its stations are gone. False while some are left: try again later."""
     due = Organization.objects.filter(pk=organization.pk, deleted_at__lte=clock.now() - GRACE)
     if not due.exists():
+        return False
+    try:
+        # First: another organization may get its short name, and with it what a tap that stayed would read.
+        taps_purge(organization=organization)
+    except Unavailable as error:
+        _log.warning("Taps of %s could not be removed; Roost will try again: %s", organization.slug, error)
         return False
     while _audit_step(organization):
         pass

@@ -3,6 +3,7 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections, transaction
@@ -13,6 +14,7 @@ from fleet.alerts.sending import notifications_send
 from fleet.alerts.services import silence_sweep, station_heard_again
 from fleet.core.models import Outage, OutboxMessage, Pulse
 from fleet.stations.models import StationContact
+from message_queue.events.kinds import EVENTS
 
 pytestmark = pytest.mark.django_db
 
@@ -238,6 +240,8 @@ def test_integrations_hear_of_both_ends(smtp, member, make_station, hear, organi
     address = f"{organization.slug}.{station.serial}"
     heard = [event.removeprefix(f"{address}.") for event in events]
     assert heard == ["contact_late", "contact_silent", "incident_opened", "incident_closed"]
+    for body in OutboxMessage.objects.filter(target="event").values_list("body", flat=True):
+        assert msgspec.convert(body, EVENTS[body["event"]].body).station == station.serial
 
 
 def test_the_sweep_wakes_the_sender_once(smtp, member, make_station):

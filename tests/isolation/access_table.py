@@ -383,6 +383,9 @@ TABLE: dict[str, Row] = {
         },
     ),
     "rule-delete": row(GET=OPERATOR, POST=OPERATOR),
+    "organization-taps": row(GET=VIEWER, POST=OWNER, body={"name": ""}),
+    "organization-tap": row(GET=VIEWER, POST=OWNER),
+    "tap-delete": row(GET=OWNER, POST=OWNER),
     "organization-audit": row(GET=OWNER, queries=({"who": "$username"}, {"subject": "$serial"})),
     "organization-audit-csv": row(GET=OWNER),
     # API.
@@ -539,6 +542,9 @@ TABLE: dict[str, Row] = {
     "api:export-schedules": row(GET=VIEWER, POST=OPERATOR, body={"name": "New", "every": "day"}),
     "api:export-schedule": row(GET=VIEWER, DELETE=OPERATOR),
     "api:export-schedule-parts": SEEN,
+    "api:taps": row(GET=VIEWER, POST=OWNER, body={"name": "New"}),
+    "api:tap": row(GET=VIEWER, DELETE=OWNER),
+    "api:tap-secret": row(POST=OWNER),
     # A key cannot create keys.
     "api:keys": row(GET=VIEWER, POST=OWNER, body={"name": "New"}, people_only=True),
     "api:key": row(GET=OWNER, DELETE=OWNER),

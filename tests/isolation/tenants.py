@@ -25,7 +25,7 @@ from fleet.deployments.models import Deployment, Room, Site
 from fleet.exports.models import DataPackage, PackageSchedule, ScheduledPart
 from fleet.files.models import FileMove, FileRevision, StationFile, StoredContent, StoredFile, Upload
 from fleet.files.photos import photo_add
-from fleet.forward.models import Forwarder, ForwardNote, GivenId, RefusedRow
+from fleet.forward.models import Forwarder, ForwardNote, GivenId, RefusedRow, Tap
 from fleet.holdings.models import HeldFile, StationHolding
 from fleet.ingest.models import Backfill, BackfillFile, QuarantinedMessage, QuarantineReplay
 from fleet.organizations.invitations import invitation_create
@@ -108,6 +108,7 @@ NUMBERS = (
     "schedule_id",
     "forwarder_id",
     "rule_id",
+    "tap_id",
     "backfill_id",
     "difference_id",
     "motus_upload_id",
@@ -358,6 +359,7 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
         "schedule_id": str(schedule.pk),
         "forwarder_id": str(_forwarder_make(word, organization, station)),
         "rule_id": str(_rule_make(word, organization, station)),
+        "tap_id": str(_tap_make(word, organization)),
     }
 
 
@@ -390,6 +392,15 @@ def _rule_make(word: str, organization: Organization, station: Station) -> int:
     RuleState.objects.create(rule=rule, station=station, series=series, phase="pending", since=moment)
     RuleNote.objects.create(series_ids=[series.pk], hours=[1])
     return rule.pk
+
+
+def _tap_make(word: str, organization: Organization) -> int:
+    """Create a tap that is only a row here."""
+    tap = Tap.objects.create(
+        organization=organization, name=word, queue=f"tap.{uuid.uuid4().hex[:16]}", secret_hash=word,
+        messages_most=1, bytes_most=1, seconds_most=86_400, added_at=clock.now(), added_by_name=word,
+    )  # fmt: skip
+    return tap.pk
 
 
 def _sorting_make(word: str, organization: Organization, station: Station) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.models import AuditEntry
 from fleet.exports.models import DataPackage, PackageSchedule
-from fleet.forward.models import Forwarder
+from fleet.forward.models import Forwarder, Tap
 from fleet.ingest.models import Backfill, QuarantinedMessage, QuarantineReplay
 from fleet.organizations.models import ApiKey, Invitation, Membership
 from fleet.stations.keys import api_key_create
@@ -35,6 +35,7 @@ LISTS = {
     "export_schedules": ("organizations/institute/export-schedules", ("created_at", "name"), "id"),
     "forwarders": ("organizations/institute/forwarders", ("added_at", "name"), "id"),
     "pages": ("organizations/institute/pages", ("position", "title"), "slug"),
+    "taps": ("organizations/institute/taps", ("created_at", "name"), "id"),
     "audit": ("organizations/institute/audit", ("at", "who", "action", "subject"), "detail"),
     "backfills": ("stations/{serial}/backfills", ("asked_at",), "id"),
     "commands": ("stations/{serial}/commands", ("issued_at", "expires_at", "closed_at", "name", "state"), "id"),
@@ -75,7 +76,7 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
         elif name == "keys":
             key, _secret = api_key_create(organization=institute, name=f"key {n % 2}", is_read_only=True)
             ApiKey.objects.filter(pk=key.pk).update(created=at, last_used_at=some, expiry_date=some)
-        elif name.startswith(("export", "page", "forwarders")):
+        elif name.startswith(("export", "page", "forwarders", "taps")):
             owned_make(name, institute, station, n, at)
         elif name == "backfills":
             told = {"due_at": NOON, "newest_id": 1, "state": "failed", "stored_all": 1, "octets_all": 1}
@@ -110,7 +111,7 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
 
 
 def owned_make(name: str, institute, station, n: int, at) -> None:
-    """Create one row of the lists about data packages, pages and forwarders of an organization."""
+    """Create one row of the lists about data packages, pages, forwarders and taps."""
     if name == "pages":
         page = {"slug": f"p{n}", "title": f"page {n % 2}", "position": n % 3, "changed_at": at}
         WikiPage.objects.create(organization=institute, **page)
@@ -120,6 +121,9 @@ def owned_make(name: str, institute, station, n: int, at) -> None:
     elif name == "forwarders":
         told = {"kind": "webhook", "name": f"f{n}", "settings": {"url": "https://example.org"}, "after_xact": 0}
         Forwarder.objects.create(organization=institute, added_at=at, **told)
+    elif name == "taps":
+        told = {"messages_most": 1, "bytes_most": 1, "seconds_most": 3_600, "queue": f"tap.{n}", "secret_hash": "x"}
+        Tap.objects.create(organization=institute, name=f"t{n}", added_at=at, **told)
     else:
         told = {"every": "day", "target": "page", "kinds": ["events"], "format": "csv", "next_start": NOON}
         PackageSchedule.objects.create(organization=institute, name=f"s{n}", created_at=at, **told)

@@ -9,6 +9,7 @@ from fleet.alerts.models import Incident
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
 from fleet.core.errors import Conflict, Forbidden, NotFound
+from fleet.core.models import OutboxMessage
 from fleet.core.pulses import INGEST, pulse_beat
 from fleet.deployments.antennas import AntennaSaid, antennas_set
 from fleet.deployments.models import Antenna
@@ -157,6 +158,9 @@ def test_an_incident_is_opened_once_and_closes_with_the_decision(read, station, 
     assert opened() == opened() == [("motus_mismatch", station.pk)]
     incident = Incident.objects.get(rule="motus_mismatch")
     assert "Its place is 54.18500, 7.88160 here and 55.00000, 7.88170 at Motus." in incident.sentence
+    # Programs are not told where it is.
+    told = OutboxMessage.objects.get(routing_key__endswith=".incident_opened").body
+    assert (told["rule"], told["sentence"]) == ("motus_mismatch", "Differs from Motus.")
     difference = difference_get(viewer=owner, organization=institute, difference_id=MotusDifference.objects.get().pk)
     difference_keep(actor=owner, difference=difference)
     assert opened() == []

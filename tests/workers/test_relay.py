@@ -18,6 +18,7 @@ from fleet.core import clock
 from fleet.core.models import OutboxMessage
 from fleet.core.outbox import event_announce, job_ask, outbox_add, outbox_prune
 from message_queue import topology
+from message_queue.events.kinds import MoveEvent
 from workers.relay import Relay
 
 pytestmark = pytest.mark.django_db
@@ -162,11 +163,12 @@ def test_a_full_command_queue_refuses_and_the_row_waits(operator, institute, cha
 
 def test_an_event_goes_out_under_its_key_and_nobody_listening_is_no_error(channel, bound):
     queue = bound(topology.FLEET_EVENTS, "old-cut.#")
-    event_announce(organization="old-cut", serial="SG-1", event="contact.silent", detail={"why": "x"})
-    event_announce(organization="nobody", serial="SG-2", event="contact.silent", detail={})
+    for organization in ("old-cut", "nobody"):
+        event = MoveEvent(event="station_moved_here", station="SG-1", at=clock.now(), history="goes")
+        event_announce(organization=organization, event=event)
     Relay().publish_round()
     (message,) = got(channel, queue)
-    assert message.delivery_info["routing_key"] == "old-cut.SG-1.contact.silent"
+    assert message.delivery_info["routing_key"] == "old-cut.SG-1.station_moved_here"
     assert not OutboxMessage.objects.filter(published_at=None).exists()
 
 

@@ -1,11 +1,18 @@
-"""Forwarding tasks: run the lanes that are due, and remove notes that nobody wants any more."""
+"""Forwarding tasks: run the lanes that are due, remove notes that nobody wants any more, and look after taps."""
 
+import logging
 from typing import Any
 
 from celery import shared_task
 
 from fleet.forward.feed import feed_prune
 from fleet.forward.lanes import RUN_JOB, lanes_run
+from fleet.forward.taps.reconcile import taps_reconcile
+from fleet.forward.taps.services import RECONCILE_JOB
+from fleet.forward.taps.watching import taps_watch
+from fleet.stations.errors import BrokerUnreachable
+
+_log = logging.getLogger(__name__)
 
 
 @shared_task(name=RUN_JOB)
@@ -18,3 +25,21 @@ def run_lanes(**_: Any) -> None:
 def prune_feed(**_: Any) -> None:
     """Remove notes that every forwarder has done, and stop forwarders that are weeks behind."""
     feed_prune()
+
+
+@shared_task(name="forward.watch_taps")
+def watch_taps(**_: Any) -> None:
+    """Write down what waits in taps and what they dropped. If the broker does not answer, the next run does it."""
+    try:
+        taps_watch()
+    except BrokerUnreachable as error:
+        _log.warning("Taps were not watched: %s", error)
+
+
+@shared_task(name=RECONCILE_JOB)
+def reconcile_taps(**_: Any) -> None:
+    """Repair differences of taps on the broker. If it does not answer, the next run does it."""
+    try:
+        taps_reconcile()
+    except BrokerUnreachable as error:
+        _log.warning("Taps were not compared with the broker: %s", error)

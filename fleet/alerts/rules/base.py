@@ -52,6 +52,8 @@ class Rule:
     closed_several: Promise
     #: It cannot wait for the sweep of all rules and has one of its own.
     has_own_sweep: bool = False
+    #: Its sentence may tell where a station is, so programs get only the problem's name.
+    tells_place: bool = False
 
 
 def made_rule(name: str, title: str) -> Rule:

@@ -50,4 +50,5 @@ RULE = Rule(
     closed_subject=pgettext_lazy("beginning of a mail's subject", "Agrees with Motus"),
     opened_several=gettext_lazy("%(stations)s differ from their deployments at Motus, the first since %(since)s."),
     closed_several=gettext_lazy("The deployments of %(stations)s agree with Motus again."),
+    tells_place=True,
 )

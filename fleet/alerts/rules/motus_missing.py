@@ -73,4 +73,5 @@ RULE = Rule(
         "%(stations)s send detections without a deployment at Motus, the first since %(since)s."
     ),
     closed_several=gettext_lazy("%(stations)s no longer send detections without a deployment at Motus."),
+    tells_place=True,
 )

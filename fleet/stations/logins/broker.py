@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -62,6 +63,11 @@ class BrokerNode:
     alarms: tuple[str, ...]
     #: Running nodes that this one cannot see.
     partitions: tuple[str, ...]
+
+
+def broker_ca_pem() -> str:
+    """The certificate authority that signed the broker's certificate; empty if clients trust it anyway."""
+    return Path(settings.ROOST_CA_FILE).read_text(encoding="ascii") if settings.ROOST_CA_FILE else ""
 
 
 class BrokerAccess:

@@ -9,7 +9,6 @@ import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +22,7 @@ from fleet.core.errors import Conflict, Unavailable
 from fleet.core.outbox import job_ask
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.errors import BrokerUnreachable, EnrolmentRefused
-from fleet.stations.logins.broker import BrokerAccess
+from fleet.stations.logins.broker import BrokerAccess, broker_ca_pem
 from fleet.stations.models import Credential, EnrolmentToken, LoginPurpose, Station
 from message_queue import routing
 
@@ -133,7 +132,7 @@ def station_enrol(
         password=password,
         exchange=routing.upload_exchange(serial) if is_upload else routing.station_exchange(serial),
         command_queue="" if is_upload else routing.command_queue(serial),
-        ca_pem=_ca_pem(),
+        ca_pem=broker_ca_pem(),
     )
 
 
@@ -280,7 +279,3 @@ def _purpose_refusal(asked: LoginPurpose) -> EnrolmentRefused:
 def _purpose_detail(purpose: str | None) -> dict[str, str]:
     """The audit log detail for a login that is not the station's own."""
     return {"purpose": LoginPurpose.UPLOAD.value} if purpose == LoginPurpose.UPLOAD else {}
-
-
-def _ca_pem() -> str:
-    return Path(settings.ROOST_CA_FILE).read_text(encoding="ascii") if settings.ROOST_CA_FILE else ""

@@ -157,6 +157,9 @@ ACTIONS: Final[dict[str, Promise]] = {
     "station.text_edited": _("changed a stored text of"),
     "station.update": _("changed settings of a station"),
     "sync.ask": _("started a check of"),
+    "tap.add": _("added a tap:"),
+    "tap.delete": _("deleted the tap"),
+    "tap.renew": _("gave a new secret to the tap"),
 }
 
 

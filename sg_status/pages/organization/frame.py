@@ -24,6 +24,7 @@ TABS: Final[tuple[tuple[str, Promise, Membership.Role], ...]] = (
     ("organization-files", _("Files"), Role.VIEWER),
     ("organization-packages", _("Data packages"), Role.VIEWER),
     ("organization-forwarders", _("Forwarders"), Role.VIEWER),
+    ("organization-taps", _("Taps"), Role.VIEWER),
     ("organization-motus", _("Motus"), Role.VIEWER),
     ("organization-audit", _("Audit log"), Role.OWNER),
 )

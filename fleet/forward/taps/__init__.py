@@ -1,0 +1,1 @@
+"""Taps: queues on the broker from which an organization's own programs read its events."""
