@@ -10,6 +10,7 @@ from message_queue.contracts import contracts
 from message_queue.contracts.base import Body, Contract, Shape
 from message_queue.contracts.commands import command_contracts
 from message_queue.contracts.commands.base import CommandContract
+from message_queue.pieces import ASK_KEY, FILES_QUEUE, PIECE_KEY, PIECE_MOST, UploadAnswer, UploadAsked
 
 _HEAD = """# Kinds and commands
 
@@ -33,11 +34,32 @@ def messages_page() -> str:
         [
             _HEAD,
             *_table(("kind", "queue", "body", "what it is for"), kinds),
+            "\n## Files\n",
+            *_table(("key", "queue", "body", "what it is for"), _file_rows()),
             "\n## Commands\n",
             *_table(("command", "parameters", "default lifetime", "who may send it", "what it does"), commands),
             "",
         ]
     )
+
+
+def _file_rows() -> list[tuple[str, ...]]:
+    """Messages about files over AMQP, which are no kinds."""
+    return [
+        (
+            f"`{ASK_KEY}`",
+            f"`{FILES_QUEUE}`",
+            "object: " + _fields(UploadAsked),
+            "A file that the station is about to send.",
+        ),
+        (
+            f"`{PIECE_KEY}`",
+            f"`{FILES_QUEUE}`",
+            f"at most {PIECE_MOST:,} bytes",
+            "Bytes of it. Only the station itself.",
+        ),
+        ("the answer", "`reply_to`", "object: " + _fields(UploadAnswer), "How far the upload is."),
+    ]
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from message_queue import contracts
 from message_queue.contracts.base import Lane
+from message_queue.pieces import ASK_KEY, FILES_QUEUE, PIECE_KEY
 from message_queue.routing import FLEET_VHOST, JOBS_VHOST, message_key
 
 INBOUND = "inbound"
@@ -59,6 +60,7 @@ class Queue:
 
     name: str
     type: str = "quorum"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,13 @@ EXCHANGES = (
     Exchange(DEAD, "topic", internal=True),
     Exchange(TAPS_DROPPED, "fanout", internal=True),
 )
-QUEUES = (*(Queue(name) for name in INBOUND_QUEUES), Queue(DEAD_QUEUE), Queue(TAPS_DROPPED, type="classic"))
+QUEUES = (
+    *(Queue(name) for name in INBOUND_QUEUES),
+    # Pieces of files apart from all data; several readers would take them out of order.
+    Queue(FILES_QUEUE, arguments={"x-single-active-consumer": True}),
+    Queue(DEAD_QUEUE),
+    Queue(TAPS_DROPPED, type="classic"),
+)
 
 
 #: Celery's exchange and queues in vhost `jobs`; they exist before any worker starts.
@@ -94,11 +102,12 @@ DEAD_JOBS_MOST = 100_000
 
 
 def bindings() -> tuple[Binding, ...]:
-    """Each kind goes to its lane's queue, late and unknown messages to bulk, dead letters to their own queue."""
+    """Each kind goes to its lane's queue, late and unknown messages to bulk, files and dead letters to their own queues."""
     kinds = contracts.contracts().values()
     return (
         *(Binding(INBOUND, c.lane.value, "queue", c.kind) for c in kinds),
         *(Binding(INBOUND, Lane.BULK.value, "queue", message_key(c.kind, is_late=True)) for c in kinds),
+        *(Binding(INBOUND, FILES_QUEUE, "queue", key) for key in (ASK_KEY, PIECE_KEY)),
         Binding(INBOUND_OTHER, Lane.BULK.value, "queue", ""),
         Binding(DEAD, DEAD_QUEUE, "queue", "#"),
         Binding(TAPS_DROPPED, TAPS_DROPPED, "queue", ""),
@@ -119,7 +128,7 @@ def tap_arguments(*, messages: int, octets: int, seconds: int) -> dict[str, Any]
 
 POLICIES: dict[str, dict[str, Any]] = {
     "inbound": {
-        "pattern": r"^inbound\.(urgent|telemetry|bulk)$",
+        "pattern": r"^inbound\.(urgent|telemetry|bulk|files)$",
         "definition": {
             "delivery-limit": DELIVERY_LIMIT,
             "dead-letter-exchange": DEAD,
@@ -176,7 +185,8 @@ JOB_POLICIES: dict[str, dict[str, Any]] = {
 
 #: Permissions of the server's own users in vhost `fleet`: (configure, write, read).
 SERVER_PERMISSIONS = {
-    "ingest": ("^$", "^$", r"^inbound\.(urgent|telemetry|bulk|dead)$"),
+    # It answers the senders of files at the addresses that the broker gave them: that goes through the default exchange.
+    "ingest": ("^$", r"^amq\.default$", r"^inbound\.(urgent|telemetry|bulk|files|dead)$"),
     # It reads stations' queues to withdraw cancelled commands, and writes what the server reads from their cards. It
     # counts what taps dropped.
     "commander": ("^$", r"^(commands|fleet\.events|up\..+)$", r"^(cmd\..+|taps\.dropped)$"),
@@ -224,7 +234,7 @@ def _exchange(vhost: str, exchange: Exchange) -> dict[str, Any]:
 
 
 def _queue(vhost: str, queue: Queue) -> dict[str, Any]:
-    return _durable(vhost, queue.name, arguments={"x-queue-type": queue.type})
+    return _durable(vhost, queue.name, arguments={"x-queue-type": queue.type, **queue.arguments})
 
 
 def _binding(vhost: str, binding: Binding) -> dict[str, Any]:

@@ -33,6 +33,8 @@ from station_agent.replay import ReplayFeed, replay_run
 from station_agent.replay_words import is_anything_left, replay_show
 from station_agent.station import LinkState
 from station_agent.status import status_read, status_say
+from station_agent.uploads.amqp import AmqpUploader
+from station_agent.uploads.sending import FileSender
 from station_agent.uploads.tus import Uploader
 from station_agent.uploads.upload import AT_ONCE, result_say, results_json, total_say, upload_run
 from station_agent.waiting_line import waiting
@@ -316,6 +318,12 @@ def upload(
         float, typer.Option(metavar="SECONDS", help="Stop when nothing has arrived for this long.", min=1.0)
     ] = 600.0,
     insecure_http: InsecureOption = False,
+    over_amqp: Annotated[
+        bool,
+        typer.Option(
+            "--over-amqp", help="Send over AMQP, as data goes; without an address of the site it is so anyway."
+        ),
+    ] = False,
 ) -> None:
     """Upload files as they are. Files that the server has are not sent again, and an interrupted upload continues.
 
@@ -324,13 +332,11 @@ def upload(
     settings = _config(config)
     if not place.exists():
         raise WrongUse(f"{place} does not exist: name a folder or a file.")
-    if not settings.server:
-        raise WrongUse("The configuration has no address of a server: enrol again, or add `server`.")
-    address = enrolment.server_check(settings.server, insecure_http=insecure_http)
-    login = settings.amqp.username, settings.amqp.password
-    uploader = Uploader(server=address, login=login, ca_file=ca, give_up=give_up)
+    _log(verbose=False)
+    logging.getLogger().setLevel(logging.ERROR)
+    uploader = _uploader(settings, ca, give_up=give_up, insecure_http=insecure_http, over_amqp=over_amqp)
     console, results, shown_at = Console(stderr=True, highlight=False), [], 0.0
-    with Live(console=console, transient=True, auto_refresh=False) as live:
+    with contextlib.closing(uploader), Live(console=console, transient=True, auto_refresh=False) as live:
 
         def tell(name: str, there: int, size: int) -> None:
             nonlocal shown_at
@@ -338,13 +344,24 @@ def upload(
                 shown_at = time.monotonic()
                 live.update(Text(f"{name}: {bytes_say(there)} of {bytes_say(size)}"), refresh=True)
 
-        for result in upload_run(uploader, place, tell, at_once=AT_ONCE):
+        for result in upload_run(uploader, place, tell, at_once=AT_ONCE if isinstance(uploader, Uploader) else 1):
             results.append(result)
             if not as_json:
                 print(result_say(result), flush=True)
     print(results_json(results, uploader.sent) if as_json else total_say(results, uploader.sent))
     if any(result.outcome == "refused" for result in results):
         raise typer.Exit(1)
+
+
+def _uploader(settings: Config, ca: Path | None, *, give_up: float, insecure_http: bool, over_amqp: bool) -> FileSender:
+    """The way over which files go. Raises `WrongUse`."""
+    if settings.server and not over_amqp:
+        address = enrolment.server_check(settings.server, insecure_http=insecure_http)
+        login = settings.amqp.username, settings.amqp.password
+        return Uploader(server=address, login=login, ca_file=ca, give_up=give_up)
+    if is_upload(settings.amqp.exchange):
+        raise WrongUse("A desk sends files over HTTPS only: its configuration needs the address of the `server`.")
+    return AmqpUploader(settings.amqp, heartbeat=settings.heartbeat, give_up=give_up)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback

@@ -53,7 +53,9 @@ class Vitals:
     sources: dict[str, SourceView] = field(default_factory=dict)
     publishing: LinkState = field(default_factory=LinkState)
     commands: LinkState = field(default_factory=LinkState)
-    #: The part of both links' `link_sent` and `link_received` that is already on disk.
+    #: Files on their own connection; only its bytes on the link are known.
+    uploads: LinkState = field(default_factory=LinkState)
+    #: The part of all links' `link_sent` and `link_received` that is already on disk.
     link_stored: tuple[int, int] = (0, 0)
     #: Data that is recorded and not sent, by the settings.
     kept: set[str] = field(default_factory=set)
@@ -64,6 +66,11 @@ class Vitals:
     file_totals: Callable[[], FileTotals] | None = None
     next_report_at: float | None = None
     warnings: dict[str, str] = field(default_factory=dict)
+
+    def uploads_count(self, sent: int, received: int) -> None:
+        """Count bytes that files took on the link. Called by the thread that uploads, alone."""
+        self.uploads.link_sent += sent
+        self.uploads.link_received += received
 
 
 class Station:

@@ -320,6 +320,8 @@ ROOST_QUOTA_BYTES_BURST = float(setting("ROOST_QUOTA_BYTES_BURST", "500000000"))
 ROOST_INGEST = setting("ROOST_INGEST", "0") == "1"
 ROOST_INGEST_NAME = setting("ROOST_INGEST_NAME", "ingest")
 ROOST_INGEST_BATCH = int(setting("ROOST_INGEST_BATCH", "1000"))
+#: Whether it also takes files that come over AMQP, which it needs the site's disk for.
+ROOST_INGEST_FILES = setting("ROOST_INGEST_FILES", "1") == "1"
 #: Folder of the files that a container's health check reads; empty outside a container.
 ROOST_SIGNS = setting("ROOST_SIGNS", "")
 # Messages waiting for ingest before stations are asked to slow down.

@@ -75,12 +75,13 @@ def _leave_beat_sign(**_: object) -> None:
 
 
 def _complete() -> None:
-    """Add the schedule and the consumer of station messages, whose modules need the application to exist."""
+    """Add the schedule and the consumers of what stations send, whose modules need the application to exist."""
+    from workers.consumers.files import FilesStep  # noqa: PLC0415 - app loading
     from workers.consumers.inbound import InboundStep  # noqa: PLC0415 - app loading
     from workers.schedule import SCHEDULE  # noqa: PLC0415 - app loading
 
     app.conf.beat_schedule = SCHEDULE
-    app.steps["worker"].add(InboundStep)
+    app.steps["worker"].update((InboundStep, FilesStep))
 
 
 _complete()

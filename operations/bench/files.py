@@ -18,7 +18,7 @@ from operations.bench.traffic import stations_make
 from operations.instance import Instance
 from operations.preparation import pages_build
 from operations.running import health
-from station_agent.uploads import tus
+from station_agent.uploads import sending, tus
 from station_agent.uploads.upload import AT_ONCE, upload_run
 
 if TYPE_CHECKING:
@@ -99,11 +99,11 @@ def _cut(port: int, folder: Path, megabytes: int) -> dict[str, Any]:
     _random_file(card / "2026-06-01" / "large.bin", octets)
     with CutLine(port, cuts=CUTS, every=octets // (CUTS + 1)) as line:
         # A cut line is not an overloaded server: go on at once.
-        usual, tus.RETRY_FIRST = tus.RETRY_FIRST, 0.05
+        usual, sending.RETRY_FIRST = sending.RETRY_FIRST, 0.05
         try:
             _send(f"http://127.0.0.1:{line.port}", card)
         finally:
-            tus.RETRY_FIRST = usual
+            sending.RETRY_FIRST = usual
     return {
         "part": "resume",
         "figure": f"more bytes over {line.made} cuts",

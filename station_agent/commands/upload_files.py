@@ -2,8 +2,6 @@
 
 from message_queue.contracts.commands.upload_files import UploadFiles
 from station_agent.commands.base import CommandOutcome, Handler
-from station_agent.errors import WrongUse
-from station_agent.identity.enrolment import server_check
 from station_agent.manifest.orders import UploadOrders
 from station_agent.station import Station
 
@@ -11,12 +9,6 @@ from station_agent.station import Station
 def _run(station: Station, parameters: UploadFiles) -> CommandOutcome:
     if "files" not in station.vitals.sources:
         return CommandOutcome("failed", "The source of the files is switched off in the station's configuration.")
-    if not station.config.server:
-        return CommandOutcome("failed", "The configuration names no server: enrol the station again with a new token.")
-    try:
-        server_check(station.config.server, insecure_http=False)
-    except WrongUse as error:
-        return CommandOutcome("failed", str(error)[:250])
     UploadOrders(station.outbox.database).add(parameters)
     station.attention.set()
     count = len(parameters.files)

@@ -20,8 +20,8 @@ def data_use_store(outbox: Outbox, vitals: Vitals) -> DataUse:
     before = (
         msgspec.json.decode(kept, type=DataUse) if kept else DataUse(sent=0, received=0, counter=secrets.token_hex(8))
     )
-    sent = vitals.publishing.link_sent + vitals.commands.link_sent
-    received = vitals.publishing.link_received + vitals.commands.link_received
+    links = (vitals.publishing, vitals.commands, vitals.uploads)
+    sent, received = sum(link.link_sent for link in links), sum(link.link_received for link in links)
     fresh_sent, fresh_received = sent - vitals.link_stored[0], received - vitals.link_stored[1]
     now = DataUse(sent=before.sent + fresh_sent, received=before.received + fresh_received, counter=before.counter)
     if now != before or not kept:

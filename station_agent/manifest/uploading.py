@@ -4,12 +4,15 @@ Before it is sent, and before each piece after a cut, a file must still be the o
 more of it is sent, and its end says so.
 """
 
+import contextlib
 import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import msgspec
 
 from message_queue.contracts.manifest import UploadEnd
 from station_agent.errors import AgentError, ServerAway
@@ -20,8 +23,11 @@ from station_agent.manifest.orders import Order, UploadOrders
 from station_agent.manifest.walk import FoundFile, Signature
 from station_agent.network_kind import network_kind
 from station_agent.station import Station
+from station_agent.uploads.amqp import AmqpUploader
 from station_agent.uploads.regular import regular_open
-from station_agent.uploads.tus import FileChanged, FileRefused, LocalFile, Uploader
+from station_agent.uploads.sending import FileChanged, FileRefused, FileSender, LocalFile, Progress
+from station_agent.uploads.tus import Uploader
+from station_agent.uploads.ways import UploadWay, UploadWays
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +67,7 @@ class UploadWorker:
         self._network = network
         self._book = ManifestBook(station.outbox.database)
         self._orders = UploadOrders(station.outbox.database)
+        self._ways, self._way = UploadWays(station), UploadWay.SITE
         self._thread: threading.Thread | None = None
         self._next_at, self._pause = 0.0, RETRY_FIRST
         #: The files that wait and the reason, for a person at the station.
@@ -76,11 +83,15 @@ class UploadWorker:
 
     def work(self) -> None:
         """Upload what is asked for, until there is nothing, the server is away, or the agent stops."""
+        self._way = self._ways.choose()
         try:
-            notes = [note for order in self._orders.open_list() if (note := self._one(order))]
+            with contextlib.closing(self._sender()) as sender:
+                notes = [note for order in self._orders.open_list() if (note := self._one(order, sender))]
         except _Stopped:
             return
         except ServerAway as error:
+            if self._way is UploadWay.SITE:
+                self._ways.site_away()
             self._wait(f"Uploads wait: {error}")
         except AgentError as error:
             self._wait(f"Uploads wait: {error}")
@@ -102,7 +113,24 @@ class UploadWorker:
         self._next_at = time.monotonic() + self._pause
         self._pause = min(self._pause * 2, RETRY_MOST)
 
-    def _one(self, order: Order) -> str:
+    def _sender(self) -> FileSender:
+        station = self._station
+        amqp = station.config.amqp
+        if self._way is UploadWay.SITE:
+            return Uploader(
+                server=station.config.server, login=station.login, ca_file=None, give_up=GIVE_UP, ca_pem=amqp.ca_pem
+            )
+        username, password = station.login
+        return AmqpUploader(
+            msgspec.structs.replace(amqp, username=username, password=password),
+            heartbeat=station.config.heartbeat,
+            give_up=GIVE_UP,
+            may_send=self._ways.may_send,
+            count=station.vitals.uploads_count,
+            now=lambda: None if station.clock_base is None else station.now(),
+        )
+
+    def _one(self, order: Order, sender: FileSender) -> str:
         """Upload one file, or note its end; return why it waits, if it does."""
         if not self._orders.is_current(order):
             # The next run reads how it is asked for now.
@@ -121,7 +149,7 @@ class UploadWorker:
         except OSError as error:
             self._orders.end(order, "refused", f"The station cannot read it: {error.strerror or error}.")
         else:
-            return self._upload(order, file)
+            return self._upload(order, file, sender)
         return ""
 
     def _elsewhere(self, order: Order) -> str:
@@ -157,14 +185,10 @@ class UploadWorker:
             hashing.close()
         return digest
 
-    def _upload(self, order: Order, file: LocalFile) -> str:
+    def _upload(self, order: Order, file: LocalFile, sender: FileSender) -> str:
         """Send it and note its end; return why it waits, if it does. What arrived until then is kept."""
-        config = self._station.config
-        uploader = Uploader(
-            server=config.server, login=self._station.login, ca_file=None, give_up=GIVE_UP, ca_pem=config.amqp.ca_pem
-        )
-
-        looked: dict[str, float] = {"at": time.monotonic(), "sent": 0}
+        before = sender.sent
+        looked: dict[str, float] = {"at": time.monotonic(), "sent": before}
 
         def progress(_there: int) -> None:
             if self._station.stopping.is_set():
@@ -172,9 +196,9 @@ class UploadWorker:
             if order.until < self._station.now():
                 raise _TimeOver
             moment = time.monotonic()
-            if moment - looked["at"] < LOOK_S and uploader.sent - looked["sent"] < LOOK_BYTES:
+            if moment - looked["at"] < LOOK_S and sender.sent - looked["sent"] < LOOK_BYTES:
                 return
-            looked.update(at=moment, sent=uploader.sent)
+            looked.update(at=moment, sent=sender.sent)
             if not self._orders.is_current(order):
                 raise _AskedOtherwise
             if waits := self._elsewhere(order):
@@ -182,7 +206,7 @@ class UploadWorker:
 
         end: tuple[UploadEnd, str]
         try:
-            end = ("known" if uploader.upload(file, progress) == "known" else "stored"), ""
+            end = self._send(file, sender, progress), ""
         except _TimeOver:
             end = "expired", "Its time was over while it was uploaded. What arrived is kept."
         except FileChanged as error:
@@ -191,11 +215,17 @@ class UploadWorker:
             end = "refused", str(error)
         except (_AskedOtherwise, _Elsewhere) as error:
             # It goes on as it is asked for now, or once the network is one of those.
-            self._orders.sent_add(order, uploader.sent)
+            self._orders.sent_add(order, sender.sent - before)
             return str(error)
         except AgentError:
-            self._orders.sent_add(order, uploader.sent)
+            self._orders.sent_add(order, sender.sent - before)
             raise
-        self._orders.sent_add(order, uploader.sent)
+        self._orders.sent_add(order, sender.sent - before)
         self._orders.end(order, *end)
         return ""
+
+    def _send(self, file: LocalFile, sender: FileSender, progress: Progress) -> UploadEnd:
+        outcome = sender.upload(file, progress)
+        if self._way is UploadWay.SITE:
+            self._ways.site_works()
+        return "known" if outcome == "known" else "stored"

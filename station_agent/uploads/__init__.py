@@ -1,1 +1,1 @@
-"""Uploading files to the site: a client of tus 1.0, and `station-agent upload`."""
+"""Uploading files: over HTTPS (tus 1.0) or AMQP, and `station-agent upload`."""

@@ -8,7 +8,7 @@ import select
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,15 @@ from urllib.parse import urlsplit
 from station_agent import __version__
 from station_agent.errors import AgentError, ServerAway, WrongUse
 from station_agent.link.reasons import reason_of
-from station_agent.uploads.regular import regular_open
+from station_agent.uploads.sending import (
+    Attempts,
+    FileChanged,
+    FileRefused,
+    LocalFile,
+    Progress,
+    UploadStopped,
+    blocks_read,
+)
 
 _PATH, _VERSION = "/api/v1/uploads", "1.0.0"
 #: Bytes of a request, and of one write to the network.
@@ -26,31 +34,6 @@ PIECE, _WRITE = 16_000_000, 262_144
 _IDLE_S = 2.0
 _ANSWER_MOST = 65_536
 _SECONDS = 60.0
-#: Seconds between two attempts, doubled each time.
-RETRY_FIRST, RETRY_MOST = 1.0, 60.0
-
-Progress = Callable[[int], None]
-
-
-class FileRefused(AgentError):
-    """The server does not take this file; others may pass."""
-
-
-class FileChanged(FileRefused):
-    """The bytes that arrived are not those that were announced."""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalFile:
-    """A file as it was when its SHA-256 was taken. With a `check`, each piece asks before it is sent."""
-
-    path: Path
-    name: str
-    size: int
-    modified: float
-    sha256: str
-    #: Gets the descriptor of the open file; raises `FileChanged` if it is no longer the same.
-    check: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +55,6 @@ class _Answer:
     def offset(self) -> int:
         told = self.headers.get("Upload-Offset", "")
         return int(told) if told.isdigit() else -1
-
-
-class UploadStopped(AgentError):
-    """`Uploader.stop` was called. What arrived is kept by the server."""
-
-    def __init__(self) -> None:
-        super().__init__("The upload was stopped.")
 
 
 class Uploader:
@@ -110,7 +86,7 @@ class Uploader:
 
     def upload(self, file: LocalFile, progress: Progress) -> str:
         """Upload one file; return `stored` or `known`. Raises `FileRefused`, `ServerAway` and `AgentError`."""
-        attempts = _Attempts(self._give_up, self._stopping)
+        attempts = Attempts(self._give_up, self._stopping)
         while True:
             begun = self._ask(attempts, "POST", _PATH, _begin_headers(file))
             place, offset = begun.headers.get("Location", ""), begun.offset
@@ -130,7 +106,13 @@ class Uploader:
             # The upload expired meanwhile: begin it again.
             attempts.failed(ServerAway("The server no longer knows this upload."))
 
-    def _send(self, attempts: "_Attempts", file: LocalFile, place: str, offset: int, progress: Progress) -> _Answer:
+    def close(self) -> None:
+        """End the connection of this thread, if there is one."""
+        line, self._kept.line = self._kept.line, None
+        if line is not None:
+            line.close()
+
+    def _send(self, attempts: Attempts, file: LocalFile, place: str, offset: int, progress: Progress) -> _Answer:
         """Send one piece; return the answer with the new offset, which is -1 if the upload is gone."""
         piece = min(PIECE, file.size - offset)
         headers = {
@@ -166,7 +148,7 @@ class Uploader:
         with contextlib.suppress(ServerAway):
             self._request("DELETE", place, {}, None)
 
-    def _outcome(self, attempts: "_Attempts", place: str, last: _Answer) -> str:
+    def _outcome(self, attempts: Attempts, place: str, last: _Answer) -> str:
         """What became of the whole file, asked only if the last answer does not say it."""
         if last.state in ("stored", "known"):
             return last.state
@@ -178,7 +160,7 @@ class Uploader:
             raise FileRefused(answer.reason)
         return state
 
-    def _ask(self, attempts: "_Attempts", method: str, path: str, headers: dict[str, str]) -> _Answer:
+    def _ask(self, attempts: Attempts, method: str, path: str, headers: dict[str, str]) -> _Answer:
         """An answer to a request without a body, asked again while the server is away or busy."""
         while True:
             try:
@@ -193,24 +175,15 @@ class Uploader:
             attempts.failed(ServerAway(answer.reason), wait=answer.headers.get("Retry-After", ""))
 
     def _body(self, file: LocalFile, offset: int, octets: int, progress: Progress) -> Iterator[bytes]:
-        with contextlib.ExitStack() as until_end:
-            with _reading():
-                opened = until_end.enter_context(regular_open(file.path))
-                if file.check is not None:
-                    file.check(opened.fileno())
-                opened.seek(offset)
-            left = octets
-            while left > 0:
-                with _reading():
-                    # A file that shrank meanwhile is filled up, so that the answer comes and says that it changed.
-                    piece = opened.read(min(_WRITE, left)) or bytes(min(_WRITE, left))
-                if self._stopping.is_set():
-                    raise UploadStopped
-                yield piece
-                left -= len(piece)
-                with self._counting:
-                    self.sent += len(piece)
-                progress(offset + octets - left)
+        there = offset
+        for piece in blocks_read(file, offset, octets, _WRITE):
+            if self._stopping.is_set():
+                raise UploadStopped
+            yield piece
+            there += len(piece)
+            with self._counting:
+                self.sent += len(piece)
+            progress(there)
 
     def _request(self, method: str, path: str, headers: dict[str, str], body: Iterator[bytes] | None) -> _Answer:
         told = {
@@ -257,36 +230,6 @@ class _KeptLine(threading.local):
 
     line: http.client.HTTPConnection | None = None
     used = 0.0
-
-
-class _Attempts:
-    """When to try again, and when to give up."""
-
-    def __init__(self, give_up: float, stopping: threading.Event) -> None:
-        self._give_up, self._stopping = give_up, stopping
-        self.succeeded()
-
-    def succeeded(self) -> None:
-        """Bytes arrived."""
-        self._wait, self._since = RETRY_FIRST, time.monotonic()
-
-    def failed(self, error: ServerAway, *, wait: str = "") -> None:
-        """Wait before the next attempt. Raises the error if nothing arrived for too long, and `UploadStopped`."""
-        pause = float(wait) if wait.isdigit() else self._wait
-        if time.monotonic() - self._since + pause > self._give_up:
-            raise error
-        if self._stopping.wait(pause):
-            raise UploadStopped
-        self._wait = min(self._wait * 2, RETRY_MOST)
-
-
-@contextlib.contextmanager
-def _reading() -> Iterator[None]:
-    """Raise `FileRefused` for what the disk does not give: a bad sector is the trouble of its file, not of the link."""
-    try:
-        yield
-    except OSError as error:
-        raise FileRefused(f"The station cannot read it: {error.strerror or error}.") from error
 
 
 def _has_ended(line: http.client.HTTPConnection) -> bool:

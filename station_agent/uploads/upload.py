@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from formats.sensorgnome.names import name_show, other_file_reason
-from station_agent.uploads.tus import FileChanged, FileRefused, LocalFile, Uploader
+from station_agent.uploads.sending import FileChanged, FileRefused, FileSender, LocalFile
 from station_agent.words import bytes_say
 
 #: How often a file that changes while it is sent is tried.
@@ -37,7 +37,7 @@ class UploadResult:
     reason: str = ""
 
 
-def upload_run(uploader: Uploader, root: Path, tell: Tell, *, at_once: int = 1) -> Iterator[UploadResult]:
+def upload_run(uploader: FileSender, root: Path, tell: Tell, *, at_once: int = 1) -> Iterator[UploadResult]:
     """Upload a file, or all files below a folder, so many at once; the results are in the order of names.
 
     More than one at once hides the round trips of small files; `tell` is then called from several threads. Raises
@@ -83,7 +83,7 @@ def results_json(results: list[UploadResult], sent: int) -> str:
     return json.dumps({"files": files, "total": {"files": len(files), **total, "bytes_sent": sent}}, indent=2)
 
 
-def _upload_one(uploader: Uploader, path: Path, name: str, tell: Tell) -> UploadResult:
+def _upload_one(uploader: FileSender, path: Path, name: str, tell: Tell) -> UploadResult:
     reason, may_be_data = other_file_reason(path.name)
     if reason and not may_be_data:
         return UploadResult(name, "kept back", reason=reason)

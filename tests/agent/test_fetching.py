@@ -34,7 +34,7 @@ from station_agent.daemon import station_open
 from station_agent.manifest import uploading
 from station_agent.running.executor import Executor
 from station_agent.sources import sources_make
-from station_agent.uploads import tus
+from station_agent.uploads import sending, tus
 
 __all__ = ["institute"]
 
@@ -124,8 +124,8 @@ def root(tmp_path) -> Path:
 
 @pytest.fixture
 def make_fleet(tmp_path, institute, site, monkeypatch):
-    monkeypatch.setattr(tus, "RETRY_FIRST", 0.05)
-    monkeypatch.setattr(tus, "RETRY_MOST", 0.2)
+    monkeypatch.setattr(sending, "RETRY_FIRST", 0.05)
+    monkeypatch.setattr(sending, "RETRY_MOST", 0.2)
     made: list[Fleet] = []
 
     def make(data: Path) -> Fleet:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from station_agent.errors import ServerAway
-from station_agent.uploads import tus
-from station_agent.uploads.tus import FileRefused, LocalFile, Uploader, UploadStopped
+from station_agent.uploads import sending
+from station_agent.uploads.sending import FileRefused, LocalFile, UploadStopped
+from station_agent.uploads.tus import Uploader
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -71,7 +72,7 @@ def test_a_file_that_the_disk_does_not_give_is_refused_and_not_the_server_s_faul
 
 
 def test_a_server_that_takes_no_byte_is_given_up_after_pauses(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(tus, "RETRY_FIRST", 0.1)
+    monkeypatch.setattr(sending, "RETRY_FIRST", 0.1)
     path = tmp_path / "a.bin"
     path.write_bytes(os.urandom(1_000))
     began = time.monotonic()

@@ -83,6 +83,25 @@ SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
         "A dangerous command in a loop: three an hour for one station, then it is refused with a reason.",
         ("tests/commands/test_command_services.py::test_a_dangerous_command_in_a_loop_is_refused",),
     ),
+    "106": (
+        "A worker killed while it makes a data package leaves no half one; the next run makes it whole.",
+        ("tests/exports/test_packages_made.py::test_a_worker_that_is_killed_leaves_no_half_package",),
+    ),
+    "107": (
+        "Motus' answer to a day's archive is lost: what Motus has is found and followed, and not sent twice.",
+        ("tests/sync/test_motus_known_files.py::test_an_archive_whose_answer_was_lost_is_ours_and_is_followed",),
+    ),
+    "108": (
+        "A worker killed at each step of moving a month to cold storage: no row is lost or there twice.",
+        (
+            "tests/telemetry/test_cold_kills.py::test_killed_before_any_statement_the_next_run_goes_on",
+            "tests/telemetry/test_cold_kills.py::test_killed_before_and_after_each_act",
+        ),
+    ),
+    "109": (
+        "A worker killed while it forwards readings: each arrives, and a repeat is the same message.",
+        ("tests/forward/test_forward_killed.py::test_a_webhook_gets_everything_and_repeats_are_the_same_messages",),
+    ),
 }
 
 #: Number -> why it is not shown.

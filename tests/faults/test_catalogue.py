@@ -9,7 +9,7 @@ from operations.paths import REPOSITORY
 
 #: Broker and network; workers, database and outside services; agent and time; commands; hostile messages; abuse; a
 #: station's files, desks, and what one sender costs the others.
-NUMBERS = {str(number) for number in (*range(1, 67), 68, 69, 70, *range(85, 99))}
+NUMBERS = {str(number) for number in (*range(1, 67), 68, 69, 70, *range(85, 99), *range(104, 110))}
 PLAYED = re.compile(r'(?:number=|jobs\(\s*|": |costly\("[^"]*", |told\(verdicts, "[^"]*", )"(\d+)(?:-(\d+))?"')
 
 

@@ -270,7 +270,7 @@ ATTEMPTS = (
         "consume answers through `amq.rabbitmq.reply-to`",
         _direct_reply,
         "allowed",
-        "Nothing on the server replies to an address in a message.",
+        "Only files are answered, at an address that the broker made for the asking channel; see the decision 0574.",
     ),
     Attempt(
         27,

@@ -18,6 +18,7 @@ from message_queue import plain
 from message_queue.contracts import contracts
 from message_queue.contracts.commands import command_contracts
 from message_queue.contracts.commands.base import CommandMessage, Withdrawal
+from message_queue.pieces import UploadAnswer, UploadAsked
 
 SAMPLES = sorted((Path(__file__).parents[1] / "wire_samples").glob("*.json"))
 REPOSITORY = Path(__file__).parents[2]
@@ -66,6 +67,8 @@ KNOWN: dict[Any, Any] = {}
 TYPES = {kind: contract.body for kind, contract in contracts().items()} | {
     "command": CommandMessage,
     "withdrawal": Withdrawal,
+    "upload": UploadAsked,
+    "answer": UploadAnswer,
 }
 TWINS = {name: twin(kind, KNOWN) for name, kind in TYPES.items()}
 BY_SAMPLE = [(path.name.partition(".")[0], json.loads(path.read_text())["body"]) for path in SAMPLES] + [
@@ -81,6 +84,8 @@ BY_SAMPLE = [(path.name.partition(".")[0], json.loads(path.read_text())["body"])
         },
     ),
     ("withdrawal", {"withdraw": "0f0e0d0c0b0a49088706050403020100", "station": "S", "expires_at": 2}),
+    ("upload", {"path": "a/b.txt", "size": 7, "sha256": "0" * 64, "modified": 1.5, "turn": 1}),
+    ("answer", {"turn": 1, "state": "open", "upload": "5d0c", "offset": 7, "reason": "x"}),
 ]
 
 

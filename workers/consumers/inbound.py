@@ -21,9 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-import amqp
 from celery import bootsteps
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -38,6 +36,7 @@ from fleet.ingest.outcome import Outcome
 from fleet.ingest.pipeline import DatabaseAway, Pipeline
 from message_queue.routing import serial_of_exchange, serial_of_user
 from message_queue.topology import DEAD_QUEUE, INBOUND_QUEUES
+from workers.consumers.connecting import AMQP_ERRORS, station_close, station_connect
 from workers.consumers.frames import StationConnection
 from workers.consumers.lanes import KeptBack, LaneReader, Load, exchanges_of
 
@@ -55,7 +54,6 @@ COSTLY_S = 5.0
 #: Late messages in a lane from which there is too little room for others, and bytes of late messages in all lanes.
 CROWDED_FROM, CROWDED_BYTES = 1_000, 64_000_000
 BATCH_WAIT_S = 0.05
-HEARTBEAT_S = 30
 BEAT_EVERY_S = 5.0
 TELL_EVERY_S = 0.1
 #: Longest wait in seconds before reconnecting to the broker, and before retrying the database.
@@ -64,8 +62,6 @@ BROKER_WAIT_MOST_S, DATABASE_WAIT_MOST_S = 5.0, 5.0
 _GARBAGE_EVERY = (50_000, 20, 100)
 #: Timeout in seconds of one write to the broker.
 _SEND_TIMEOUT_S = 15.0
-
-_AMQP_ERRORS = (amqp.exceptions.AMQPError, OSError)
 
 
 class InboundConsumer(threading.Thread):
@@ -102,7 +98,7 @@ class InboundConsumer(threading.Thread):
                     _log.info("Ingest takes messages.")
                 attempt, is_away = 0, False
                 self._drain(connection)
-            except _AMQP_ERRORS as error:
+            except AMQP_ERRORS as error:
                 if not is_away:
                     _log.warning("The broker is away, ingest waits for it: %s", str(error) or type(error).__name__)
                 attempt, is_away = attempt + 1, True
@@ -114,23 +110,13 @@ class InboundConsumer(threading.Thread):
                 database.close()
                 attempt, is_away = attempt + 1, True
             finally:
-                _close(connection)
+                station_close(connection)
             if is_away:
                 self._stopping.wait(random.uniform(0.2, 1.0) * min(2.0**attempt * 0.25, BROKER_WAIT_MOST_S))
         database.close()
 
     def _connect(self) -> StationConnection:
-        parts = urlsplit(self._url)
-        connection = StationConnection(
-            host=f"{parts.hostname}:{parts.port or 5672}",
-            userid=unquote(parts.username or ""),
-            password=unquote(parts.password or ""),
-            virtual_host=unquote(parts.path[1:]) or "/",
-            heartbeat=HEARTBEAT_S,
-            connect_timeout=10,
-            client_properties={"connection_name": "ingest"},
-        )
-        connection.connect()
+        connection = station_connect(self._url, name="ingest")
         self._connection, self._load = connection, Load()
         # This process survived, so lanes that were wide can stay wide.
         wide = {lane.queue for lane in self._lanes if lane.is_wide}
@@ -273,7 +259,7 @@ class InboundConsumer(threading.Thread):
             self._beat(self._connection)
             self._connection.heartbeat_tick()
 
-    def _beat(self, connection: amqp.Connection) -> None:
+    def _beat(self, connection: StationConnection) -> None:
         """Every few seconds, record that the broker is connected and the database commits."""
         moment = time.monotonic()
         if moment - self._beat_at < BEAT_EVERY_S or not connection.connected:
@@ -312,15 +298,6 @@ def _original(delivery: Delivery) -> Delivery:
         return delivery
     key = keys[0] if isinstance(keys, list) and keys else delivery.routing_key
     return Delivery(str(exchange), str(key), delivery.properties, delivery.body)
-
-
-def _close(connection: amqp.Connection | None) -> None:
-    if connection is not None:
-        with contextlib.suppress(*_AMQP_ERRORS):
-            # A short timeout: a broker that hangs must not block the shutdown.
-            if connection.transport is not None and connection.transport.sock is not None:
-                connection.transport.wait_for(2.0)
-            connection.close()
 
 
 class InboundStep(bootsteps.StartStopStep):

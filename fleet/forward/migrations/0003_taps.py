@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("forward", "0001_forwarders"),
+        ("forward", "0002_detections_turns_and_tests"),
         ("organizations", "0007_how_a_person_sees_files"),
     ]
 
