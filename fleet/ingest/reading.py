@@ -19,7 +19,7 @@ from message_queue.unpacking import size_said
 
 #: Processor seconds that any message may take, and the bytes that each further second weighs.
 USUAL_S, SECOND_WEIGHT = 0.001, 100_000_000
-#: Messages after which the processor's clock is read anew.
+#: Messages after which the processor's clock is read again.
 _MARK_EVERY = 64
 #: Seconds of writing assumed per row, for comparing stations.
 _ROW_S = 0.00001

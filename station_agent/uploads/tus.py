@@ -149,7 +149,7 @@ class Uploader:
             self._request("DELETE", place, {}, None)
 
     def _outcome(self, attempts: Attempts, place: str, last: _Answer) -> str:
-        """What became of the whole file, asked only if the last answer does not say it."""
+        """`stored` or `known`, asked only if the last answer does not say it. Raises if the file was refused."""
         if last.state in ("stored", "known"):
             return last.state
         answer = self._ask(attempts, "GET", place, {})

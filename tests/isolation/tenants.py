@@ -112,7 +112,7 @@ NUMBERS = (
     "backfill_id",
     "difference_id",
     "motus_upload_id",
-    "rule_id",
+    "kept_rule_id",
     "station_rule_id",
 )
 
@@ -287,7 +287,7 @@ def _data_make(word: str, station: Station) -> Mapping[str, str]:
     own = RetentionRule.objects.create(station=station, pattern=f"{word}*", interval_s=1, interval_since=moment)
     SeriesTally.objects.create(series=series, station=station, kept_back=1, kept_back_at=moment, removed=1)
     ids = {
-        "rule_id": rule,
+        "kept_rule_id": rule,
         "station_rule_id": own,
         "backfill_id": backfill,
         "revision_id": revision,

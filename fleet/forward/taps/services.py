@@ -28,7 +28,7 @@ from message_queue import routing
 from message_queue.events.kinds import EVENTS
 
 RECONCILE_JOB: Final = "forward.reconcile_taps"
-#: What one tap may hold, and what it holds if nobody says otherwise.
+#: Contents of one tap, if nobody says otherwise and at most: messages, bytes, and hours of age.
 MESSAGES, MESSAGES_MOST = 10_000, 100_000
 BYTES, BYTES_LEAST = 10_000_000, 10_000
 HOURS, HOURS_MOST = 168, 720

@@ -12,7 +12,7 @@ from fleet.telemetry.keeping.models import RetentionRule
 from fleet.telemetry.keeping.rules import DAYS_MOST, INTERVAL_MOST_S, READINGS_MOST, Kept
 
 
-class RuleForm(forms.Form):
+class StorageRuleForm(forms.Form):
     """A rule for the series of a pattern. Figures that are left empty do not limit anything."""
 
     pattern = forms.CharField(
@@ -51,7 +51,7 @@ class RuleForm(forms.Form):
     )
 
     @classmethod
-    def of(cls, query: Mapping[str, Any], rules: Iterable[RetentionRule]) -> "RuleForm":
+    def of(cls, query: Mapping[str, Any], rules: Iterable[RetentionRule]) -> "StorageRuleForm":
         """The form with the figures of the rule, or with the series, that an address names."""
         pattern = str(query.get("pattern", ""))[:128]
         found = next((rule for rule in rules if rule.pattern == pattern), None)

@@ -36,7 +36,7 @@ from fleet.telemetry.keeping.tallies import station_away
 from fleet.telemetry.models import Series
 from fleet.telemetry.selectors import series_list
 from sg_status.access import act, page, refusal_show
-from sg_status.pages.keeping.forms import DetectionsForm, RuleForm
+from sg_status.pages.keeping.forms import DetectionsForm, StorageRuleForm
 from sg_status.pages.organization.frame import organization_render
 from sg_status.pages.station.frame import station_of, station_render
 
@@ -58,7 +58,7 @@ def organization_kept(request: HttpRequest, viewer: Viewer, slug: str) -> HttpRe
     found = organization_find(viewer=viewer, slug=slug)
     if request.method == "POST":
         rules_require(actor=viewer, owner=found, kept=Kept())
-    form = RuleForm(request.POST) if request.method == "POST" else None
+    form = StorageRuleForm(request.POST) if request.method == "POST" else None
     if form is not None and form.is_valid() and _save(request, viewer, found, form):
         return redirect("organization-kept", found.slug)
     return _organization_render(request, viewer, found, form, None)
@@ -83,11 +83,11 @@ def organization_kept_detections(request: HttpRequest, viewer: Viewer, slug: str
 
 
 def _organization_render(
-    request: HttpRequest, viewer: Viewer, found: Organization, form: RuleForm | None, detections: DetectionsForm | None
+    request: HttpRequest, viewer: Viewer, found: Organization, form: StorageRuleForm | None, detections: DetectionsForm | None
 ) -> HttpResponse:
     days, rules = detection_days(found), rule_list(owner=found)
     context = {
-        "form": form or RuleForm.of(request.GET, rules),
+        "form": form or StorageRuleForm.of(request.GET, rules),
         "rules": rules,
         "days": days,
         "detections_form": detections or DetectionsForm(initial={"days": days}, auto_id="detections-%s"),
@@ -114,14 +114,14 @@ def station_kept(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRespo
     station = station_of(viewer, serial)
     if request.method == "POST":
         rules_require(actor=viewer, owner=station, kept=Kept())
-    form = RuleForm(request.POST) if request.method == "POST" else None
+    form = StorageRuleForm(request.POST) if request.method == "POST" else None
     if form is not None and form.is_valid() and _save(request, viewer, station, form):
         return redirect("station-kept", station.serial)
     rules = rules_of_station(station)
     own = [rule for rule in rules if rule.station_id == station.pk]
     pages = Paginator(series_list(station=station), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
-        "form": form or RuleForm.of(request.GET, own),
+        "form": form or StorageRuleForm.of(request.GET, own),
         "may_own": viewer.may_station(Role.OWNER, station),
         "rules": own,
         "rules_of_all": [rule for rule in rules if rule.station_id is None],
@@ -143,7 +143,7 @@ def station_kept_remove(request: HttpRequest, viewer: Viewer, serial: str, rule_
     return redirect("station-kept", station.serial)
 
 
-def _save(request: HttpRequest, viewer: Viewer, owner: Owner, form: RuleForm) -> bool:
+def _save(request: HttpRequest, viewer: Viewer, owner: Owner, form: StorageRuleForm) -> bool:
     try:
         rule_set(actor=viewer, owner=owner, pattern=form.cleaned_data["pattern"], kept=form.kept())
     except Forbidden:
