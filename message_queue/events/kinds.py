@@ -25,7 +25,7 @@ class ContactEvent(FleetEvent, frozen=True, kw_only=True):
 
 
 class IncidentEvent(FleetEvent, frozen=True, kw_only=True):
-    """A problem that people are told of."""
+    """A problem at a station, reported by alerts."""
 
     rule: Annotated[str, Meta(description="name of the rule that found it, such as `silence`")]
     incident: Annotated[int, Meta(description="its number, which stays the same until it is closed")]
