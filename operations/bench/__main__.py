@@ -209,6 +209,7 @@ def files(
     _run("files", bench, as_json=as_json)
 
 
+@app.command()
 def cold(
     *,
     as_json: AsJson = False,
