@@ -33,6 +33,7 @@ class Running:
     processes: dict[str, subprocess.Popen[bytes]]
     environment: dict[str, str]
     logs: Path
+    grace_s: int = GRACE_S
 
     @property
     def site(self) -> str:
@@ -46,7 +47,14 @@ class Running:
         application = {"site": "web.asgi:application", "live": "sg_status.live.main:application"}[name]
         port = {"site": self.site_port, "live": self.live_port}[name]
         flags = [flag.format(bind="127.0.0.1") for flag in UVICORN]
-        command = [sys.executable, *flags, application, "--port", str(port), f"--timeout-graceful-shutdown={GRACE_S}"]
+        command = [
+            sys.executable,
+            *flags,
+            application,
+            "--port",
+            str(port),
+            f"--timeout-graceful-shutdown={self.grace_s}",
+        ]
         with (self.logs / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
@@ -77,8 +85,8 @@ class Running:
 
 
 @contextmanager
-def running(static_root: Path, *names: str, **settings_more: str) -> Iterator[Running]:
-    """Start these processes, with extra settings if given; stop them afterwards."""
+def running(static_root: Path, *names: str, grace_s: int = GRACE_S, **settings_more: str) -> Iterator[Running]:
+    """Start these processes, with extra settings if given; stop them afterwards. `grace_s`: see `GRACE_S`."""
     site_port, live_port = _free_ports(2)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ROOST_DATABASE_URL")}
     environment |= {
@@ -92,7 +100,7 @@ def running(static_root: Path, *names: str, **settings_more: str) -> Iterator[Ru
     }
     logs = static_root / "logs"
     logs.mkdir(exist_ok=True)
-    made = Running(site_port, live_port, {}, environment, logs)
+    made = Running(site_port, live_port, {}, environment, logs, grace_s)
     try:
         for name in names:
             made.start(name)

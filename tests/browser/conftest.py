@@ -41,7 +41,8 @@ def collected(npm, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def standing(django_db_setup, collected) -> Iterator[Running]:
     """Both processes, started once for a file: a start takes as long as many a test."""
-    with running(collected, "site", "live") as made:
+    # Little grace, as in a real site: a browser keeps connections open that nobody uses, and each stop waited for them.
+    with running(collected, "site", "live", grace_s=3) as made:
         yield made
 
 
