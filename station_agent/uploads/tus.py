@@ -28,8 +28,8 @@ from station_agent.uploads.sending import (
 )
 
 _PATH, _VERSION = "/api/v1/uploads", "1.0.0"
-#: Bytes of a request, and of one write to the network.
-PIECE, _WRITE = 16_000_000, 262_144
+#: Bytes of a request, and of one write to the network: each write has `_SECONDS`, also on the slowest link.
+PIECE, _WRITE = 16_000_000, 65_536
 #: Seconds for which a connection is used again: servers and proxies close idle ones, many after five seconds.
 _IDLE_S = 2.0
 _ANSWER_MOST = 65_536
