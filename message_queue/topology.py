@@ -157,7 +157,11 @@ POLICIES: dict[str, dict[str, Any]] = {
     },
     "taps-dropped": {
         "pattern": r"^taps\.dropped$",
-        "definition": {"max-length": TAPS_DROPPED_MOST, "overflow": "drop-head"},
+        "definition": {
+            "delivery-limit": NO_DELIVERY_LIMIT,
+            "max-length": TAPS_DROPPED_MOST,
+            "overflow": "drop-head",
+        },
     },
 }
 

@@ -11,9 +11,10 @@ from browser.every_page import visiting
 from django.urls import reverse
 from people import SERVER, station_of
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from psycopg.types.range import Range
 from site_processes import running
+from waiting import until
 
 from fleet.core import clock
 from fleet.deployments.antennas import AntennaSaid, antennas_set
@@ -26,6 +27,8 @@ LAND = (
     "() => document.querySelectorAll('.stage path.ground').length > 0"
     " && document.querySelector('.leaflet-ground-pane svg').getBoundingClientRect().width > 300"
 )
+#: The colours of the light scheme.
+LAND_COLOUR, WATER_COLOUR = (0xF8, 0xF6, 0xEF), (0xE3, 0xEA, 0xF0)
 #: What the first view of a region may weigh beyond the page: its cells, all together.
 REGION_BUDGET = 150_000
 
@@ -82,11 +85,18 @@ def test_land_and_water_have_their_colours_without_scripts(browser, processes, p
     options = {"java_script_enabled": False, "viewport": {"width": width, "height": 844}, "color_scheme": "light"}
     with visiting(browser, processes, person.user, **options) as visitor:
         visitor.visit(reverse("map"))
-        picture = Image.open(io.BytesIO(visitor.page.locator(".map.sheet").screenshot())).convert("RGB")
-    shares = {colour: count / picture.width / picture.height for count, colour in picture.getcolors(1 << 20)}
-    assert shares.get((0xF8, 0xF6, 0xEF), 0.0) > 0.05, "land"
-    assert shares.get((0xE3, 0xEA, 0xF0), 0.0) > 0.05, "water"
+        # The browser may decode the pictures of the ground after the page's load event.
+        shares = until(lambda: shares_with_ground(visitor.page), "land and water in their colours", every=0.2)
     assert (0, 0, 0) not in shares
+
+
+def shares_with_ground(page: Page) -> dict[tuple[int, int, int], float]:
+    """Each colour's share of the map, once land and water have theirs; until then, none."""
+    picture = Image.open(io.BytesIO(page.locator(".map.sheet").screenshot())).convert("RGB")
+    points = picture.width * picture.height
+    shares = {colour: count / points for count, colour in picture.getcolors(1 << 20)}
+    is_drawn = all(shares.get(colour, 0.0) > 0.05 for colour in (LAND_COLOUR, WATER_COLOUR))
+    return shares if is_drawn else {}
 
 
 def test_the_first_view_of_a_region_is_light(browser, processes, person, published):

@@ -38,6 +38,8 @@ class Watched:
         self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         self.page.get_by_role("button", name="Log in", exact=True).click()
         expect(self.page.get_by_role("navigation", name="Main menu")).to_be_visible()
+        # Keys and buttons do their work once the scripts have run, and those run before the load event.
+        self.page.wait_for_load_state("load")
         return self.page
 
 

@@ -3,8 +3,9 @@
 import time
 
 import pytest
+from django.db import connection
 
-from fleet.telemetry.models import Detection, Position, StationEvent
+from fleet.telemetry.models import Detection, Position, Reading, StationEvent
 
 pytestmark = pytest.mark.django_db
 NOW = int(time.time()) - 60
@@ -66,3 +67,23 @@ def test_two_places_of_one_second_are_one_row_and_a_word(send):
 def test_two_texts_of_one_moment_are_one_event_and_a_word(send):
     send("readings", [{"n": "door", "vs": "open", "t": NOW}, {"n": "door", "vs": "closed", "t": NOW}])
     assert (StationEvent.objects.filter(name="door").count(), left_out()) == (1, [("events", 1)])
+
+
+def test_repeats_of_a_series_that_keeps_its_value_are_looked_up_by_key(send):
+    """Comparing each with all stored values of the series took minutes when a station repeated a long backlog."""
+    pack = [{"n": "door", "t": NOW - 600 + second, "v": 1} for second in range(600)]
+    send("readings", pack)
+    read = read_by_scanning()
+    send("readings", pack)
+    assert read_by_scanning() == read
+    assert Reading.objects.count() == 600
+
+
+def read_by_scanning() -> int:
+    """Readings that this transaction has read by scanning whole tables."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(pg_stat_get_xact_tuples_returned(inhrelid)), 0) FROM pg_inherits "
+            "WHERE inhparent = 'telemetry_reading'::regclass"
+        )
+        return int(cursor.fetchone()[0])

@@ -117,8 +117,9 @@ def test_a_flood_of_one_station_fails_no_message_of_another(rig):
     def flood():
         with pika.BlockingConnection(connection_parameters(flooder)) as connection:
             channel = connection.channel()
-            # One number for all: after the first the ledger drops them, so that the disk does not fill up.
-            how = pika.BasicProperties(type="readings", delivery_mode=2, headers={"v": 1, "stream": "flood", "seq": 1})
+            # One number of one run for all: after the first the ledger drops them, so that the disk does not fill up.
+            fields = {"v": 1, "stream": "flood", "seq": 1, "run": "a1", "since": 1}
+            how = pika.BasicProperties(type="readings", delivery_mode=2, headers=fields)
             while not stopping.is_set():
                 channel.basic_publish(flooder["exchange"], "readings", body, how)
                 sent[0] += 1

@@ -22,6 +22,7 @@ from amqp.serialization import PROPERTY_CLASSES
 from amqp.transport import TCPTransport
 
 from fleet.ingest.delivery import Delivery
+from workers.consumers.properties import usual_properties
 
 Frame = tuple[int, int, bytes]
 #: Callback with the delivery tag, whether the message was delivered before, and the message.
@@ -36,6 +37,8 @@ _DELIVER = b"\x00\x3c\x00\x3c"
 _TAG = Struct(">QB").unpack_from
 _BASIC = Message.CLASS_ID
 _load_properties = PROPERTY_CLASSES[_BASIC]
+#: A content header has its property flags after class, weight and size of the body.
+_FLAGS_AT = 12
 #: Maximum bytes per read.
 _READ = 262_144
 #: Bytes of an unreadable property list that are kept for people to inspect.
@@ -242,16 +245,19 @@ class StationConnection(amqp.Connection):
 
 def _properties(header: bytes) -> dict[str, Any]:
     """The properties of a content header; of an unreadable one, the error and the first bytes."""
+    properties = usual_properties(header, _FLAGS_AT)
+    if properties is not None:
+        return properties
     try:
-        properties: dict[str, Any] = _load_properties(header, 12)[0]
+        unusual: dict[str, Any] = _load_properties(header, _FLAGS_AT)[0]
     except _UNREADABLE as error:
         return _unreadable(header, error)
-    return properties
+    return unusual
 
 
 def _unreadable(header: bytes, error: Exception) -> dict[str, Any]:
     why = f"{type(error).__name__}: {error}"[:200]
-    return {"unreadable": why, "raw": header[12 : 12 + _KEPT].hex()}
+    return {"unreadable": why, "raw": header[_FLAGS_AT : _FLAGS_AT + _KEPT].hex()}
 
 
 def _frame_handler(connection: StationConnection, callback: Callable[..., Any]) -> Callable[[Frame], bool]:
@@ -267,7 +273,7 @@ def _frame_handler(connection: StationConnection, callback: Callable[..., Any]) 
                 raise
             connection.channels[number].unreadable = _unreadable(payload, error)
             # Keep class, weight and body size; set no property flags.
-            return handle((kind, number, payload[:12] + b"\x00\x00"))
+            return handle((kind, number, payload[:_FLAGS_AT] + b"\x00\x00"))
 
     return on_frame
 

@@ -16,6 +16,8 @@ _FAR = "interval '1 millisecond'"
 _COLUMNS = "series_id, occurred_at, received_at, value, flags, sent_value, sent_unit"
 
 # Finds values that are neither stored nor repeats of one another, and the last place taken after their moment.
+# OFFSET 0 forces a lookup by key for each value: the planner has no statistics of the temporary table, and compared each
+# repeat of a series that keeps its value with all its stored readings.
 _PART = f"""
 WITH different AS (
     SELECT DISTINCT ON (s.series_id, s.occurred_at, s.value) s.* FROM {{stage}} s
@@ -23,6 +25,7 @@ WITH different AS (
         SELECT 1 FROM telemetry_reading r WHERE r.series_id = s.series_id AND r.value = s.value
         AND r.occurred_at >= s.occurred_at AND r.occurred_at < s.occurred_at + {_FAR}
         AND (r.occurred_at = s.occurred_at OR r.flags & {Suspicion.SAME_MOMENT.value} <> 0)
+        OFFSET 0
     )
 ), placed AS (
     SELECT d.*, coalesce((

@@ -83,7 +83,11 @@ def organization_kept_detections(request: HttpRequest, viewer: Viewer, slug: str
 
 
 def _organization_render(
-    request: HttpRequest, viewer: Viewer, found: Organization, form: StorageRuleForm | None, detections: DetectionsForm | None
+    request: HttpRequest,
+    viewer: Viewer,
+    found: Organization,
+    form: StorageRuleForm | None,
+    detections: DetectionsForm | None,
 ) -> HttpResponse:
     days, rules = detection_days(found), rule_list(owner=found)
     context = {
