@@ -26,7 +26,9 @@ UVICORN = (
     "--no-proxy-headers",
     "--ws=none",
 )
-CELERY = ("-m", "celery", "-A", "workers.celery_app")
+#: Django's checks are for those who change the code. At each start they took a second, and 40 MB for pages that a worker
+#: never shows.
+CELERY = ("-m", "celery", "-A", "workers.celery_app", "--skip-checks")
 WORKER = (*CELERY, "worker", "--without-gossip", "--without-mingle")
 
 

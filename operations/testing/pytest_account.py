@@ -120,6 +120,7 @@ class Account:
                 "skipped": len(self.skipped - self.failed),
                 "failed": sorted(self.failed),
                 "faults": sorted(self.faults),
+                "seconds": {file: round(seconds, 1) for file, seconds in sorted(self.seconds.items())},
             }
             Path(os.environ[REPORT_VARIABLE]).write_text(json.dumps(report))
         return (yield)

@@ -85,5 +85,5 @@ class Supervised:
 def ingest_worker(name: str, environment: dict[str, str], logs: Path, application: str) -> Supervised:
     """A real ingest worker; `application` is the Celery application that it loads."""
     words = ["-P", "solo", "-n", f"{name}@rig", "-Q", "ingest.control", "--without-gossip", "--without-mingle"]
-    command = [sys.executable, "-m", "celery", "-A", application, "worker", *words]
+    command = [sys.executable, "-m", "celery", "-A", application, "--skip-checks", "worker", *words]
     return Supervised(name, command, environment | {"ROOST_INGEST": "1"}, logs)

@@ -93,7 +93,7 @@ def task_worker(rig):
     for statement in TABLES:
         rig.execute(f"SET ROLE roost; {statement}")
     logs, words = rig.stack.paths.logs, ["--without-gossip", "--without-mingle", "-P", "prefork", "-c", "2"]
-    celery = [sys.executable, "-m", "celery", "-A", "faults.job_worker"]
+    celery = [sys.executable, "-m", "celery", "-A", "faults.job_worker", "--skip-checks"]
     started = [
         Supervised("relay", [sys.executable, "-m", "workers.relay"], rig.environment, logs).start(),
         Supervised(
