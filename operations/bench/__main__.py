@@ -253,13 +253,21 @@ def _run(name: str, bench: Callable[[Stack, Instance], list[dict[str, Any]]], *,
     console = Console(highlight=False)
     console.print(f"bench {name} on " + ", ".join(f"{k} {v}" for k, v in document["machine"].items()))
     columns = [key for key, value in document["runs"][0].items() if not isinstance(value, list | dict)]
-    table = Table(*[column.replace("_", " ") for column in columns], box=None)
-    for run in document["runs"]:
-        table.add_row(*[f"{run[column]:,}" if isinstance(run[column], int) else str(run[column]) for column in columns])
+    lines = [[column.replace("_", " "), *(_shown(run[column]) for run in document["runs"])] for column in columns]
+    # More figures than runs would not fit beside one another.
+    is_tall = len(columns) > len(document["runs"])
+    head, *rest = lines if is_tall else zip(*lines, strict=True)
+    table = Table(*head, box=None)
+    for line in rest:
+        table.add_row(*line)
     console.print(table)
     for run in document["runs"]:
         for share in (value.items() for value in run.values() if isinstance(value, dict)):
             console.print("processor: " + ", ".join(f"{name} {percent} %" for name, percent in share))
+
+
+def _shown(figure: Any) -> str:
+    return f"{figure:,}" if isinstance(figure, int) else str(figure)
 
 
 def _definitions(instance: Instance) -> dict[str, Any]:

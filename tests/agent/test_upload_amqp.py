@@ -22,6 +22,7 @@ from waiting import PATIENCE_S, until
 from fleet.core import clock
 from fleet.files.models import FileRevision, StoreAccount, Upload
 from fleet.files.store.parts import part_size
+from fleet.files.store.place import place_mark
 from fleet.files.store.uploads import FileAsked, UploadSender, upload_begin, upload_writer
 from fleet.stations.logins.enrolment import enrolment_token_create, station_enrol
 from fleet.stations.models import Station
@@ -36,6 +37,7 @@ from station_agent.uploads import sending, ways
 from station_agent.uploads.amqp import AmqpUploader
 from station_agent.uploads.sending import LocalFile
 from station_agent.uploads.upload import upload_run
+from workers.consumers import files as files_consumer
 from workers.consumers.files import WAITING_MOST, FilesConsumer
 
 __all__ = ["elsewhere", "institute"]
@@ -61,6 +63,7 @@ class Enrolled:
 @pytest.fixture
 def consumer(stack, settings, tmp_path, monkeypatch) -> Iterator[FilesConsumer]:
     settings.MEDIA_ROOT = tmp_path / "site"
+    place_mark()
     monkeypatch.setattr(sending, "RETRY_FIRST", 0.05)
     with stack.rabbitmq.management() as client:
         client.delete(f"/api/queues/{django_settings.ROOST_FLEET_VHOST}/{FILES_QUEUE}/contents").raise_for_status()
@@ -125,6 +128,24 @@ def test_a_folder_comes_home_without_an_address_of_the_site_and_is_known_then(co
     again = enrolled.uploader()
     assert {outcome for outcome, _reason in outcomes(again, card).values()} == {"known"}
     assert again.sent == 0
+
+
+def test_a_worker_without_the_disk_of_the_site_leaves_files_to_others(
+    stack, settings, tmp_path, enrol, card, monkeypatch, caplog
+):
+    settings.MEDIA_ROOT = tmp_path / "elsewhere"
+    monkeypatch.setattr(files_consumer, "_DISK_LOOK_S", 0.01)
+    made = FilesConsumer(django_settings.ROOST_FLEET_BROKER_URL)
+    made.start()
+    try:
+        until(lambda: "is not on the site's disk" in caplog.text, "a word about the disk")
+        with pika.BlockingConnection(pika.URLParameters(django_settings.ROOST_FLEET_BROKER_URL)) as connection:
+            assert connection.channel().queue_declare(FILES_QUEUE, passive=True).method.consumer_count == 0
+        place_mark()
+        assert {outcome for outcome, _reason in outcomes(enrol().uploader(), card).values()} == {"stored"}
+    finally:
+        made.stop()
+        made.join(PATIENCE_S)
 
 
 def asdict_of(amqp: AmqpSettings) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from django.conf import settings
 from django.db import connections
 
 from fleet.files.store.pieces import pieces_take, upload_ask
+from fleet.files.store.place import place_is_ours
 from fleet.ingest.delivery import Delivery
 from message_queue.errors import MessageRefused
 from message_queue.pieces import (
@@ -57,6 +58,8 @@ ASKED_MOST, REFUSED_MOST = 600, 120
 PREFETCH = 256
 #: Seconds between two looks for written pieces, and at a quiet queue.
 _BUSY_S, _QUIET_S = 0.02, 0.5
+#: Seconds between two looks for the site's disk, and the looks after which its absence is told.
+_DISK_LOOK_S, _DISK_LOOKS = 1.0, 30
 _SEND_TIMEOUT_S, _WAIT_MOST_S = 15.0, 5.0
 _ADDRESS_MOST = 255
 _TOO_MANY = "This station sends more about files than the server takes: wait for its answers."
@@ -94,6 +97,7 @@ class FilesConsumer(threading.Thread):
     def run(self) -> None:
         """Connect and drain in a loop."""
         attempt = 0
+        self._await_disk()
         while not self._stopping.is_set():
             connection: StationConnection | None = None
             try:
@@ -113,6 +117,18 @@ class FilesConsumer(threading.Thread):
             if attempt:
                 self._stopping.wait(random.uniform(0.2, 1.0) * min(2.0**attempt * 0.25, _WAIT_MOST_S))
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _await_disk(self) -> None:
+        """Wait until the site has marked the folder of files, as it does when it starts."""
+        waited = 0
+        while not place_is_ours() and not self._stopping.wait(_DISK_LOOK_S):
+            waited += 1
+            if waited == _DISK_LOOKS:
+                _log.warning(
+                    "%s is not on the site's disk, or the site never ran: this worker leaves files that come over AMQP to "
+                    "others. Set ROOST_INGEST_FILES=0 if that is meant.",
+                    settings.MEDIA_ROOT,
+                )
 
 
 class _FilesLine:
