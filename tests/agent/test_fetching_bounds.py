@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from agent.test_fetching import institute, make_fleet, root, site, stored, write
 from people import SERVER
+from waiting import until
 
 from fleet.holdings.policy import FetchRule, policy_set
 from message_queue.contracts.commands.upload_files import UploadFiles
@@ -18,6 +19,11 @@ from station_agent.uploads.regular import regular_open
 __all__ = ["institute", "make_fleet", "root", "site"]
 
 DIGEST = "0" * 64
+
+
+def arrived(site) -> int:
+    """Bytes of uploads on the site's disk."""
+    return sum(part.stat().st_size for part in (site.logs.parent / "uploads").glob("??/*"))
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "a/./b", "a//b", "~usb/../x", "~usb//etc/passwd"])
@@ -84,7 +90,7 @@ def test_a_pipe_or_folder_in_place_of_a_file_is_refused_and_the_others_come(make
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("services")
-def test_a_file_pauses_when_the_station_changes_to_another_network(make_fleet, root, monkeypatch):
+def test_a_file_pauses_when_the_station_changes_to_another_network(make_fleet, root, site, monkeypatch):
     write(root / "large.bin", os.urandom(3_000_000))
     fleet = make_fleet(root.parent)
     fleet.say()
@@ -95,7 +101,11 @@ def test_a_file_pauses_when_the_station_changes_to_another_network(make_fleet, r
 
     def network():
         looks.append(1)
-        return "wifi" if len(looks) < 20 else "mobile"
+        if len(looks) < 20:
+            return "wifi"
+        # What the site has not read when the line ends is sent again.
+        until(lambda: arrived(site) > 1_000_000, "the bytes that were sent")
+        return "mobile"
 
     worker._network = network
     fleet.upload()
