@@ -6,17 +6,21 @@ from datetime import datetime
 from urllib.parse import quote
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from fleet.alerts.act_links import act_url, receiver_of
 from fleet.alerts.channels.base import IncidentReport, Message
 from fleet.alerts.channels.mail import NAME as MAIL
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.rules import rule_of
 from fleet.alerts.rules.base import Rule
+from fleet.alerts.selectors import incident_shown
 from fleet.core.spoken import moment_words, one_line
 from fleet.core.zones import is_utc, zone_words
+from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
 from fleet.organizations.people import speaking_to
 from fleet.stations.models import Station
@@ -25,6 +29,8 @@ from fleet.stations.models import Station
 NAMED_MOST = 40
 #: Incidents that a message holds for programs; it says how many there are.
 REPORTS_MOST = 500
+#: Messages about incidents that go on; they tell only of those that still do.
+GOING_ON = (Notification.Phase.AGAIN, Notification.Phase.ASSIGNED)
 _SUBJECT_MOST = 150
 _ANSWERS_MOST = 20
 
@@ -35,17 +41,19 @@ def message_of(*, notification: Notification, moment: datetime, secret: str = ""
     A station that recovered before anyone was notified is reported as recovered.
     """
     organization = notification.organization
-    found = notification.incidents.select_related("station").order_by("station__name", "station__serial")
-    incidents = list(found)
-    over = _is_over(notification, incidents)
+    incidents = list(_told_of(notification).order_by("station__name", "station__serial"))
+    over, receiver = _is_over(notification, incidents), receiver_of(notification)
     with _in_the_readers_words(notification):
         if notification.phase == Notification.Phase.TEST:
             subject, body = _test_words(organization)
         else:
             rule = rule_of(notification.rule, incidents[0].title if incidents else "")
-            text = _Text(rule, organization, incidents, over, moment)
+            text = _Text(rule, notification, incidents, over, receiver, moment)
             subject, body = text.subject(), text.body()
-        reports = tuple(_report(incident, is_over=incident.pk in over) for incident in incidents[:REPORTS_MOST])
+        reports = tuple(
+            _report(incident, notification, receiver, is_over=incident.pk in over)
+            for incident in incidents[:REPORTS_MOST]
+        )
     return Message(
         message_id=notification.message_id,
         answers=_answers(notification, incidents),
@@ -59,6 +67,23 @@ def message_of(*, notification: Notification, moment: datetime, secret: str = ""
         total=len(incidents),
         secret=secret,
     )
+
+
+def is_overtaken(notification: Notification) -> bool:
+    """Whether the message is about incidents that go on, and none of them does so any more."""
+    return notification.phase in GOING_ON and not _told_of(notification).exists()
+
+
+def _told_of(notification: Notification) -> QuerySet[Incident]:
+    """The incidents of a message; of one about what goes on, only those that do. What may have arrived stays as it was."""
+    found = notification.incidents.select_related("organization", "station__organization", "station__contact")
+    if notification.phase not in GOING_ON or notification.is_maybe_delivered:
+        return found
+    if notification.phase == Notification.Phase.AGAIN:
+        return found.filter(closed_at=None, acknowledged_at=None)
+    member = notification.destination.membership_id if notification.destination else None
+    # Nobody's destination: then it is of no assignee either.
+    return found.filter(closed_at=None, assignee=member or 0)
 
 
 @contextmanager
@@ -79,7 +104,9 @@ def _test_words(organization: Organization) -> tuple[str, str]:
     return _("Test of Roost's alerts"), f"{body}\n\n--\n{_incidents_url()}\n"
 
 
-def _report(incident: Incident, *, is_over: bool) -> IncidentReport:
+def _report(
+    incident: Incident, notification: Notification, receiver: Viewer | None, *, is_over: bool
+) -> IncidentReport:
     return IncidentReport(
         incident_id=incident.pk,
         serial=incident.station.serial,
@@ -90,6 +117,8 @@ def _report(incident: Incident, *, is_over: bool) -> IncidentReport:
         opened_at=incident.opened_at,
         closed_at=incident.closed_at,
         url=_station_url(incident.station),
+        incident_url=f"{_incidents_url()}{incident.pk}/",
+        act_url="" if is_over else act_url(notification, incident, receiver),
     )
 
 
@@ -104,13 +133,15 @@ class _Text:
     def __init__(
         self,
         rule: Rule,
-        organization: Organization,
+        notification: Notification,
         incidents: Sequence[Incident],
         over: frozenset[int],
+        receiver: Viewer | None,
         moment: datetime,
     ) -> None:
-        self._rule, self._organization, self._incidents = rule, organization, incidents
-        self._over, self._moment = over, moment
+        self._rule, self._notification, self._incidents = rule, notification, incidents
+        self._organization: Organization = notification.organization
+        self._over, self._receiver, self._moment = over, receiver, moment
         self._is_all_over = all(incident.pk in over for incident in incidents)
 
     def subject(self) -> str:
@@ -119,6 +150,10 @@ class _Text:
         is_one = len(self._incidents) == 1
         what = station_words(self._incidents[0].station) if is_one else self._count_words()
         subject = f"{one_line(str(word))}: {what}"
+        if self._notification.phase == Notification.Phase.AGAIN:
+            subject = _("Still open: %(subject)s") % {"subject": subject}
+        elif self._notification.phase == Notification.Phase.ASSIGNED:
+            subject = _("Assigned to you: %(subject)s") % {"subject": subject}
         return subject if len(subject) <= _SUBJECT_MOST else subject[: _SUBJECT_MOST - 1] + "…"
 
     def body(self) -> str:
@@ -129,13 +164,16 @@ class _Text:
 
     def _one(self) -> list[str]:
         incident = self._incidents[0]
-        return [self._sentence(incident), _station_url(incident.station)]
+        parts = [self._sentence(incident), _station_url(incident.station)]
+        link = self._link(incident)
+        return [*parts, f"{_('Acknowledge or snooze it, without logging in:')}\n{link}"] if link else parts
 
     def _several(self) -> list[str]:
         since = moment_words(min(incident.began_at for incident in self._incidents), self._moment)
         first = self._rule.closed_several if self._is_all_over else self._rule.opened_several
         named = [
             f"* {station_words(incident.station)}: {self._sentence(incident)}\n  {_station_url(incident.station)}"
+            + (f"\n  {_('Acknowledge or snooze:')} {link}" if (link := self._link(incident)) else "")
             for incident in self._incidents[:NAMED_MOST]
         ]
         more = len(self._incidents) - NAMED_MOST
@@ -143,7 +181,13 @@ class _Text:
             named.append(ngettext("and %(n)d more", "and %(n)d more", more) % {"n": more} + f": {_incidents_url()}")
         return [str(first) % {"stations": self._count_words(), "since": since}, *named]
 
+    def _link(self, incident: Incident) -> str:
+        return "" if incident.pk in self._over else act_url(self._notification, incident, self._receiver)
+
     def _sentence(self, incident: Incident) -> str:
+        if self._notification.phase in GOING_ON:
+            # It may have begun long ago.
+            return one_line(incident_shown(incident).sentence)
         return one_line(incident.said(is_over=incident.pk in self._over))
 
     def _count_words(self) -> str:

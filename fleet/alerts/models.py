@@ -1,5 +1,6 @@
-"""Incidents, the destinations that are told about them, the notifications, and problems of the server itself."""
+"""Incidents and their steps, the destinations that are told, the notifications, and problems of the server itself."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import get_language
@@ -14,11 +15,29 @@ from fleet.stations.models import Station
 class Incident(models.Model):
     """A problem with a station, from when it was noticed until it is over.
 
-        open ──the rule's condition is over──▶ closed
+          ┌────the snooze is over, it changed, or a person takes it back────┐
+          ▼                                                                 │
+        open ──a person acknowledges──▶ acknowledged ◀──people──▶ snoozed ──┤
+          │ ◀──a person takes it back────────┤                              │
+          └──────────────────────────────────┴──────────────────────────────┘
+                        │ the rule's condition is over
+                        ▼
+                      closed ──it was acknowledged or snoozed, and opens again before its end is told──▶ as it was
+
+    The state is in `state`; `fleet.alerts.handling` has the steps of people, `fleet.alerts.snoozes` the end of snoozes,
+    and `fleet.alerts.flaps` what opens again. Each step is a conditional UPDATE and an `IncidentStep`.
 
     At most one open incident per station and rule: the partial unique index settles every race. The name of a rule that
     people made contains its id, so several of theirs can be open at one station.
     """
+
+    class State(models.TextChoices):
+        """What is happening with it."""
+
+        OPEN = "open"
+        ACKNOWLEDGED = "acknowledged"
+        SNOOZED = "snoozed"
+        CLOSED = "closed"
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="incidents")
@@ -40,22 +59,99 @@ class Incident(models.Model):
     began_at = models.DateTimeField()
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
+    #: By whom it was acknowledged or snoozed, since when; a closed one keeps it.
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_by_name = models.CharField(max_length=150, blank=True, default="", db_default="")
+    #: Snoozed until this moment; or until it changes.
+    snoozed_until = models.DateTimeField(null=True)
+    is_snoozed_until_change = models.BooleanField(default=False, db_default=False)
+    #: The member who takes care of it; nobody once the person has left the organization.
+    assignee = models.ForeignKey(Membership, on_delete=models.SET_NULL, null=True, related_name="incidents")
+    #: Of a closed one whose end is not told yet: until then it may open again.
+    reopens_until = models.DateTimeField(null=True)
 
     class Meta:
-        """One open incident per station and rule."""
+        """One open incident per station and rule; indexes for the ends of snoozes, and for what may open again."""
 
         constraints = [
-            models.UniqueConstraint(fields=["station", "rule"], name="incident_open_once", condition=Q(closed_at=None))
+            models.UniqueConstraint(fields=["station", "rule"], name="incident_open_once", condition=Q(closed_at=None)),
+            models.CheckConstraint(
+                condition=Q(acknowledged_at__isnull=False) | Q(snoozed_until=None, is_snoozed_until_change=False),
+                name="incident_snoozed_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=Q(snoozed_until=None) | Q(is_snoozed_until_change=False), name="incident_snoozed_one_way"
+            ),
         ]
-        indexes = [models.Index(fields=["organization", "-opened_at"])]
+        indexes = [
+            models.Index(fields=["organization", "-opened_at"]),
+            models.Index(
+                fields=["snoozed_until"],
+                name="incident_snoozed",
+                condition=Q(closed_at=None, snoozed_until__isnull=False),
+            ),
+            models.Index(fields=["station", "rule"], name="incident_reopens", condition=Q(reopens_until__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.rule} at station {self.station_id}"
+
+    @property
+    def state(self) -> str:
+        """One of `State`."""
+        if self.closed_at is not None:
+            return self.State.CLOSED
+        if self.is_snoozed:
+            return self.State.SNOOZED
+        return self.State.OPEN if self.acknowledged_at is None else self.State.ACKNOWLEDGED
+
+    @property
+    def is_snoozed(self) -> bool:
+        """Whether it is, or was when it closed, snoozed."""
+        return self.snoozed_until is not None or self.is_snoozed_until_change
 
     def said(self, *, is_over: bool) -> str:
         """Sentence on how it began or ended, in the active language if available, otherwise in the organization's."""
         said, own = (self.closing_sentences, self.closing_sentence) if is_over else (self.sentences, self.sentence)
         return moments_told(str(said.get(get_language(), own)), clock.now())
+
+
+class IncidentStep(models.Model):
+    """One step in an incident's life after it was noticed: who did what and when. Rows are only added."""
+
+    class Kind(models.TextChoices):
+        """What was done; the last three by Roost."""
+
+        ACKNOWLEDGED = "acknowledged"
+        SNOOZED = "snoozed"
+        TAKEN_BACK = "taken_back"
+        ASSIGNED = "assigned"
+        NOTED = "noted"
+        WOKEN = "woken"
+        CHANGED = "changed"
+        REOPENED = "reopened"
+
+    id = models.BigAutoField(primary_key=True)
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="steps")
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    at = models.DateTimeField()
+    #: None: Roost itself, a key, or somebody whose account was deleted; the name stays.
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    by_name = models.CharField(max_length=150, blank=True)
+    #: The note; or whom it was assigned to, empty for nobody.
+    text = models.TextField(blank=True)
+    #: Of a snooze: its end, None until it changes. Of a reopening: when it had closed.
+    until = models.DateTimeField(null=True)
+    #: The id of the notification whose link was used. No foreign key: old notifications may go.
+    link = models.BigIntegerField(null=True)
+
+    class Meta:
+        """A link works once for each incident of its message."""
+
+        constraints = [models.UniqueConstraint(fields=["incident", "link"], name="incident_link_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at incident {self.incident_id}"
 
 
 class Destination(models.Model):
@@ -97,21 +193,24 @@ class Destination(models.Model):
 
 
 class Notification(models.Model):
-    """One message to one destination about the opening or the end of one or several incidents, or to test it.
+    """One message to one destination about one or several incidents: that they opened, go on or are over; or to test it.
 
         pending ──lease──▶ sending ──▶ sent
-         │ ▲                  ├──its destination is off or gone──▶ dropped
+         │ ▲                  ├──its destination is off or gone, or its incidents moved on──▶ dropped
          │ └──transient error─┴──permanent error──▶ failed
-         └──merged into another message that waited with it──▶ merged
+         ├──merged into another message that waited with it──▶ merged
+         └──held, and its incidents open again──▶ dropped
 
     `message_id` is stable: a mail sent twice after a crash is the same mail in the same thread. The state changes only
     by conditional UPDATE; `attempts` identifies the lease.
     """
 
     class Phase(models.TextChoices):
-        """Whether it reports a beginning or an end, or was asked for as a test."""
+        """It reports a beginning, that a snooze ended, a new assignee or an end; or was asked for as a test."""
 
         OPENED = "opened"
+        AGAIN = "again"
+        ASSIGNED = "assigned"
         CLOSED = "closed"
         TEST = "test"
 
@@ -140,6 +239,8 @@ class Notification(models.Model):
     created_at = models.DateTimeField()
     #: Not before this moment; while sending: the end of the lease.
     due_at = models.DateTimeField()
+    #: An end that is not told, and joins no other message, before it has lasted until then.
+    held_until = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     attempts = models.IntegerField(default=0)
     last_error = models.TextField(blank=True)

@@ -1,4 +1,4 @@
-"""Planning notifications: who is told that incidents opened, and who of them is told that they closed."""
+"""Planning notifications: who is told that incidents opened, go on after a snooze, were assigned, or closed."""
 
 import secrets
 from collections import defaultdict
@@ -10,7 +10,7 @@ from django.conf import settings
 
 from fleet.alerts.models import Destination, Incident, Notification
 from fleet.alerts.recipients import Recipient, recipients_of
-from fleet.organizations.models import Organization
+from fleet.organizations.models import Membership, Organization
 
 State = Notification.State
 Phase = Notification.Phase
@@ -28,12 +28,42 @@ def notifications_plan_opened(*, incidents: Sequence[Incident], moment: datetime
     return planned
 
 
-def notifications_plan_closed(*, incidents: Sequence[Incident], moment: datetime) -> list[Notification]:
-    """Plan the messages about ends, for those who were told of the beginning.
+def notifications_plan_closed(
+    *, incidents: Sequence[Incident], moment: datetime, held_until: datetime | None = None
+) -> list[Notification]:
+    """Plan the messages about ends, for those who were told of the beginning; `held_until`: not before.
 
     Anyone whose message about the beginning still waits gets one message with both. The caller holds locks on the
     incidents.
     """
+    return _plan_told(Phase.CLOSED, incidents, moment, held_until)
+
+
+def notifications_plan_again(*, incidents: Sequence[Incident], moment: datetime) -> list[Notification]:
+    """Plan the messages that snoozed incidents are open again, for those who were told of the beginning.
+
+    The message of anyone whose own still waits will say it. The caller holds locks on the incidents.
+    """
+    return _plan_told(Phase.AGAIN, incidents, moment)
+
+
+def notifications_plan_assigned(*, incident: Incident, member: Membership, moment: datetime) -> list[Notification]:
+    """Plan the messages to a member's own destinations that an incident was assigned to this member."""
+    planned = []
+    for destination in Destination.objects.filter(membership=member, is_on=True).order_by("pk"):
+        address = destination.address or member.user.email
+        if address:
+            recipient = Recipient(destination.channel, address, destination.pk)
+            planned.append(
+                _create_notification(incident.organization_id, incident.rule, Phase.ASSIGNED, recipient, moment)
+            )
+            _link_incidents(planned[-1], [incident])
+    return planned
+
+
+def _plan_told(
+    phase: Phase, incidents: Sequence[Incident], moment: datetime, held_until: datetime | None = None
+) -> list[Notification]:
     told = _lock_told(incidents)
     planned: list[Notification] = []
     recipients = recipients_of({incident.organization_id for incident in incidents})
@@ -42,7 +72,7 @@ def notifications_plan_closed(*, incidents: Sequence[Incident], moment: datetime
             address = recipient.channel, recipient.address
             concerned = [incident for incident in group if address in told[incident.pk]]
             if concerned:
-                notification = _create_notification(organization_id, rule, Phase.CLOSED, recipient, moment)
+                notification = _create_notification(organization_id, rule, phase, recipient, moment, held_until)
                 planned.append(notification)
                 _link_incidents(notification, concerned)
     return planned
@@ -57,6 +87,13 @@ def notification_plan_test(
     Notification.objects.filter(pk=notification.pk).update(due_at=moment)
 
 
+def beginnings_lock(incidents: Iterable[Incident]) -> dict[int, Notification]:
+    """Lock the messages about the beginnings of incidents, in order of their ids; return them by id."""
+    links = Notification.incidents.through.objects.filter(incident_id__in=[incident.pk for incident in incidents])
+    found = Notification.objects.select_for_update().filter(pk__in=links.values("notification_id"), phase=Phase.OPENED)
+    return {notification.pk: notification for notification in found.order_by("pk")}
+
+
 def _lock_told(incidents: Iterable[Incident]) -> dict[int, set[tuple[str, str]]]:
     """Channels and addresses that were or are told that each incident opened. Locks the notifications to settle that.
 
@@ -64,12 +101,7 @@ def _lock_told(incidents: Iterable[Incident]) -> dict[int, set[tuple[str, str]]]
     """
     numbers = [incident.pk for incident in incidents]
     links = Notification.incidents.through.objects.filter(incident_id__in=numbers)
-    opened = {
-        notification.pk: notification
-        for notification in Notification.objects.select_for_update()
-        .filter(pk__in=links.values("notification_id"), phase=Phase.OPENED)
-        .order_by("pk")
-    }
+    opened = beginnings_lock(incidents)
     told: dict[int, set[tuple[str, str]]] = defaultdict(set)
     waiting: dict[int, set[tuple[str, str]]] = defaultdict(set)
     merged: dict[int, set[tuple[str, str]]] = defaultdict(set)
@@ -95,7 +127,12 @@ def _grouped(incidents: Iterable[Incident]) -> dict[tuple[int, str], list[Incide
 
 
 def _create_notification(
-    organization_id: int, rule: str, phase: Phase, recipient: Recipient, moment: datetime
+    organization_id: int,
+    rule: str,
+    phase: Phase,
+    recipient: Recipient,
+    moment: datetime,
+    held_until: datetime | None = None,
 ) -> Notification:
     domain = urlsplit(settings.SITE_URL).hostname or "localhost"
     return Notification.objects.create(
@@ -107,7 +144,8 @@ def _create_notification(
         recipient=recipient.address,
         message_id=f"<{phase.value}.{secrets.token_hex(12)}@{domain}>",
         created_at=moment,
-        due_at=moment + timedelta(seconds=settings.ROOST_ALERT_GROUP_WAIT_S),
+        due_at=held_until or moment + timedelta(seconds=settings.ROOST_ALERT_GROUP_WAIT_S),
+        held_until=held_until,
     )
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from fleet.alerts.channels import channels
 from fleet.alerts.made_models import MADE
-from fleet.alerts.models import Incident, Notification
+from fleet.alerts.models import Incident, IncidentStep, Notification
 from fleet.alerts.rules import rule_known
 from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.core import clock
@@ -67,24 +67,42 @@ class Telling:
     first_at: datetime
 
 
+_SNOOZED = Q(snoozed_until__isnull=False) | Q(is_snoozed_until_change=True)
+#: The condition of each `Incident.State`.
+_IN_STATE = {
+    Incident.State.OPEN.value: Q(closed_at=None, acknowledged_at=None),
+    Incident.State.ACKNOWLEDGED.value: Q(closed_at=None, acknowledged_at__isnull=False) & ~_SNOOZED,
+    Incident.State.SNOOZED.value: Q(closed_at=None) & _SNOOZED,
+    Incident.State.CLOSED.value: Q(closed_at__isnull=False),
+}
+
+
 def incident_list(
     *,
     viewer: Viewer,
     is_open: bool | None = None,
+    state: str = "",
+    assignee: str = "",
     station: Station | None = None,
     open_first: bool = False,
     since: datetime | None = None,
 ) -> QuerySet[Incident]:
     """The viewer's incidents, newest first, with station, contact and organization joined.
 
-    `open_first`: open ones first, then those that closed last. `since`: none that closed before.
+    `state`: one of `Incident.State`. `assignee`: the name of a login. `open_first`: open ones first, then those that closed last. `since`: none that closed before.
     """
-    found = Incident.objects.select_related("organization", "station__organization", "station__contact")
+    found = Incident.objects.select_related(
+        "organization", "station__organization", "station__contact", "assignee__user"
+    )
     found = found.filter(viewer.organizations("organization__") | Q(station__in=list(viewer.station_roles)))
     if station is not None:
         found = found.filter(station=station)
     if is_open is not None:
         found = found.filter(closed_at__isnull=is_open)
+    if state:
+        found = found.filter(_IN_STATE[state])
+    if assignee:
+        found = found.filter(assignee__user__username=assignee)
     if since is not None:
         found = found.filter(Q(closed_at=None) | Q(closed_at__gte=since))
     return found.order_by(F("closed_at").desc(nulls_first=True) if open_first else "-opened_at", "-pk")
@@ -103,6 +121,11 @@ def incident_get(*, viewer: Viewer, incident_id: int) -> Incident:
     if found is None:
         raise NotFound(_("There is no incident %(id)s.") % {"id": incident_id})
     return found
+
+
+def incident_steps(*, incident: Incident) -> QuerySet[IncidentStep]:
+    """What people did with it and what became of that, newest first."""
+    return IncidentStep.objects.filter(incident=incident).order_by("-at", "-pk")
 
 
 def incidents_before(*, incident: Incident, most: int) -> list[Incident]:

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from fleet.alerts.channels import channels
 from fleet.alerts.channels.base import Channel, ChannelError
-from fleet.alerts.messages import message_of
+from fleet.alerts.messages import GOING_ON, is_overtaken, message_of
 from fleet.alerts.models import Destination, Incident, Notification
 from fleet.alerts.signing_secrets import destination_secret
 from fleet.alerts.turns import in_turn, time_add
@@ -115,15 +115,15 @@ def _lease_next(moment: datetime, channel: str) -> Notification | None:
             # Its sender died, and nobody knows how far it got.
             notification.is_maybe_delivered = True
         elif not notification.is_maybe_delivered:
-            _merge_waiting(notification)
+            _merge_waiting(notification, moment)
         notification.state, notification.due_at = State.SENDING, moment + LEASE
         notification.attempts += 1
         notification.save(update_fields=["state", "due_at", "attempts", "is_maybe_delivered"])
     return notification
 
 
-def _merge_waiting(into: Notification) -> None:
-    """Merge other waiting notifications for the same recipient and rule into this one."""
+def _merge_waiting(into: Notification, moment: datetime) -> None:
+    """Merge other waiting notifications for the same recipient and rule into this one; not those that are held."""
     waiting = list(
         Notification.objects.select_for_update(skip_locked=True)
         .filter(
@@ -136,6 +136,7 @@ def _merge_waiting(into: Notification) -> None:
             is_maybe_delivered=False,
         )
         .exclude(pk=into.pk)
+        .exclude(held_until__gt=moment)
         .values_list("pk", flat=True)
     )
     if waiting:
@@ -145,23 +146,30 @@ def _merge_waiting(into: Notification) -> None:
 
 
 def _open(moment: datetime) -> QuerySet[Notification]:
-    return Notification.objects.filter(state__in=[State.PENDING, State.SENDING], due_at__lte=moment)
+    found = Notification.objects.filter(state__in=[State.PENDING, State.SENDING], due_at__lte=moment)
+    return found.exclude(held_until__gt=moment)
 
 
 def _due(moment: datetime, channel: str) -> QuerySet[Notification]:
-    """Pending and due, or with an expired lease; an end only after its beginning was sent or has failed."""
-    beginning = Notification.objects.filter(
-        phase=Phase.OPENED,
+    """Pending and due, or with an expired lease; each only after what comes before it was sent or has failed."""
+    waits = Notification.objects.filter(
         channel=channel,
         recipient=OuterRef("recipient"),
         state__in=[State.PENDING, State.SENDING],
         incidents__notifications=OuterRef("pk"),
     )
-    return _open(moment).filter(Q(phase=Phase.OPENED) | ~Exists(beginning), channel=channel)
+    beginning = Exists(waits.filter(phase=Phase.OPENED))
+    course = Exists(waits.filter(phase__in=[Phase.OPENED, *GOING_ON]))
+    return _open(moment).filter(
+        Q(phase=Phase.OPENED) | (Q(phase__in=GOING_ON) & ~beginning) | (~Q(phase__in=GOING_ON) & ~course),
+        channel=channel,
+    )
 
 
 def _drop_reason(notification: Notification, channel: Channel | None) -> str:
     """Why this message has nowhere to go any more; empty if it has."""
+    if not notification.is_maybe_delivered and is_overtaken(notification):
+        return "The incident moved on before this was sent."
     destination = notification.destination
     if destination is not None:
         return "" if destination.is_on else "The destination was switched off before this was sent."

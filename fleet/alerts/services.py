@@ -12,12 +12,14 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone, translation
 
+from fleet.alerts.flaps import end_held_until, incidents_reopen
 from fleet.alerts.models import Incident
-from fleet.alerts.notifications import notifications_plan_closed, notifications_plan_opened
+from fleet.alerts.notifications import beginnings_lock, notifications_plan_closed, notifications_plan_opened
 from fleet.alerts.rules import rule_of, rules
 from fleet.alerts.rules.base import Rule, incidents_of
 from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.alerts.sending import senders_wake
+from fleet.alerts.snoozes import snoozes_end_changed
 from fleet.core import clock
 from fleet.core.live import live_announce
 from fleet.core.locks import transaction_lock
@@ -62,10 +64,12 @@ _NO_CLOSINGS: Mapping[int, Closing] = {}
 def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) -> list[Incident]:
     """Open several incidents at once, announced together. Stations with an open one are skipped.
 
-    A single statement with ON CONFLICT settles races.
+    What was acknowledged and whose end is not told yet opens again. A single statement with ON CONFLICT settles races.
     """
     if not openings:
         return []
+    severities = {opening.station.pk: opening.severity for opening in openings}
+    reopened = incidents_reopen(rule=rule, severities=severities, moment=moment)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO alerts_incident "
@@ -89,6 +93,8 @@ def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) 
         numbers = [row[0] for row in cursor.fetchall()]
     opened = list(_with_station().filter(pk__in=numbers).order_by("pk"))
     notifications_plan_opened(incidents=opened, moment=moment)
+    opened += reopened
+    snoozes_end_changed(opened=opened, moment=moment)
     _announce(opened, "incident_opened")
     return opened
 
@@ -182,9 +188,17 @@ def _incidents_close(
         incident.closing_sentences = dict(said)
         # People read of it only after it was noticed, whatever the station's clock says.
         incident.closed_at = moment if closing is None else max(closing.ended_at, incident.opened_at)
-    Incident.objects.bulk_update(incidents, ["closed_at", "closing_sentence", "closing_sentences"], batch_size=500)
+        incident.reopens_until = end_held_until(incident, moment) if is_told else None
+    changed = ["closed_at", "closing_sentence", "closing_sentences", "reopens_until"]
+    Incident.objects.bulk_update(incidents, changed, batch_size=500)
     if is_told:
-        notifications_plan_closed(incidents=incidents, moment=moment)
+        ends = {incident.reopens_until for incident in incidents}
+        if len(ends) > 1:
+            # All locks in one order first, so that two who close at once cannot wait for each other.
+            beginnings_lock(incidents)
+        for held_until in ends:
+            some = [incident for incident in incidents if incident.reopens_until == held_until]
+            notifications_plan_closed(incidents=some, moment=moment, held_until=held_until)
     _announce(incidents, "incident_closed")
     return incidents
 

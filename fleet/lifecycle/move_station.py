@@ -137,7 +137,8 @@ def _hand_over_row(station: Station, organization: Organization) -> Station:
     if station.model is not None and station.model.organization_id is not None:
         station.model = None
     station.save(update_fields=["organization", "model"])
-    Incident.objects.filter(station=station).update(organization=organization)
+    # Whoever took care of it, and was told, is a member of the old one.
+    Incident.objects.filter(station=station).update(organization=organization, assignee=None, reopens_until=None)
     deployments_go_along(station=station, organization=organization)
     photos_hide(station=station)
     # Nor does what the old organization wanted of its files, and under whose name.

@@ -1,4 +1,4 @@
-"""`/incidents`: past and present problems of stations."""
+"""`/incidents`: past and present problems of stations, and what people do with them."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -12,13 +12,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from fleet.alerts.models import Incident
-from fleet.alerts.selectors import incident_list, incident_shown
+from fleet.alerts.handling import (
+    NOTE_MOST,
+    handling_require,
+    incident_acknowledge,
+    incident_assign,
+    incident_note_add,
+    incident_snooze,
+    incident_take_back,
+)
+from fleet.alerts.models import Incident, IncidentStep
+from fleet.alerts.selectors import incident_get, incident_list, incident_shown, incident_steps
+from fleet.organizations.access import Viewer
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
 from rest_api.lists import ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
-from rest_api.questions import READ_PROBLEMS, answers, query_read
+from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
 _COLUMNS = {
     "opened_at": SortColumn("opened_at", datetime, is_filled=True),
@@ -35,6 +45,12 @@ class IncidentsQuery(ListQuery):
     is_open = serializers.BooleanField(
         required=False, allow_null=True, default=None, help_text="true: only open incidents; false: only closed ones."
     )
+    state = serializers.ChoiceField(
+        choices=Incident.State.values, required=False, default="", help_text="Only incidents in this state."
+    )
+    assignee = serializers.CharField(
+        required=False, max_length=150, default="", help_text="A login name: only incidents assigned to this person."
+    )
 
 
 class IncidentOut(serializers.Serializer[Any]):
@@ -49,13 +65,60 @@ class IncidentOut(serializers.Serializer[Any]):
     is_found_later = serializers.BooleanField(
         help_text="It was over, or its data was old, when the data came: nobody was alerted."
     )
+    state = serializers.ChoiceField(
+        choices=Incident.State.values,
+        help_text="`open` until a person acknowledges or snoozes it, and again when the snooze ends.",
+    )
+    acknowledged_at = serializers.DateTimeField(allow_null=True, help_text="Also of a snooze.")
+    acknowledged_by = serializers.CharField(help_text="The name of the person or key; empty for nobody.")
+    snoozed_until = serializers.DateTimeField(
+        allow_null=True, help_text="null for a snooze until it changes, and without one."
+    )
+    assignee = serializers.CharField(help_text="The login name of the member who takes care of it, or empty.")
     sentence = serializers.CharField(help_text="What is wrong and what to do, or how it ended; in English.")
     began_at = serializers.DateTimeField(help_text="When the problem began.")
     opened_at = serializers.DateTimeField(help_text="When Roost noticed it.")
     closed_at = serializers.DateTimeField(allow_null=True)
 
 
+class IncidentStepOut(serializers.Serializer[Any]):
+    """A step in an incident's life after it was noticed."""
+
+    id = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    kind = serializers.ChoiceField(choices=IncidentStep.Kind.values)
+    by = serializers.CharField(help_text="The name of the person or key; empty for Roost.")
+    text = serializers.CharField(help_text="The note, or the login name of the assignee.")
+    until = serializers.DateTimeField(
+        allow_null=True, help_text="The end of a snooze, null: until it changes; of a reopening, when it had closed."
+    )
+    is_by_link = serializers.BooleanField(help_text="By the link in an alert.")
+
+
+class SnoozeIn(StrictSerializer):
+    """How long nobody is told."""
+
+    until = serializers.DateTimeField(
+        allow_null=True, help_text="At most 90 days away. null: until another incident opens at the station."
+    )
+
+
+class AssignmentIn(StrictSerializer):
+    """Who takes care of it."""
+
+    assignee = serializers.CharField(
+        max_length=150, allow_blank=True, help_text="The login name of a member; empty: nobody."
+    )
+
+
+class IncidentNoteIn(StrictSerializer):
+    """A note about an incident."""
+
+    text = serializers.CharField(max_length=NOTE_MOST)
+
+
 IncidentsOut = page_of("IncidentsOut", IncidentOut, "A page of incidents.")
+IncidentStepsOut = page_of("IncidentStepsOut", IncidentStepOut, "A page of steps.")
 
 
 def incident_row(incident: Incident) -> dict[str, Any]:
@@ -70,6 +133,11 @@ def incident_row(incident: Incident) -> dict[str, Any]:
         "title": incident.title,
         "severity": incident.severity,
         "is_found_later": incident.is_found_later,
+        "state": incident.state,
+        "acknowledged_at": incident.acknowledged_at,
+        "acknowledged_by": incident.acknowledged_by_name,
+        "snoozed_until": incident.snoozed_until,
+        "assignee": incident.assignee.user.get_username() if incident.assignee else "",
         "sentence": sentence,
         "began_at": incident.began_at,
         "opened_at": incident.opened_at,
@@ -89,11 +157,135 @@ class Incidents(APIView):
         """List incidents, newest first."""
         query, viewer = query_read(request, IncidentsQuery), viewer_of(request)
         station = station_get(viewer=viewer, serial=query["station"]) if "station" in query else None
-        rows = incident_list(viewer=viewer, is_open=query["is_open"], station=station)
+        rows = incident_list(
+            viewer=viewer,
+            is_open=query["is_open"],
+            state=query["state"],
+            assignee=query["assignee"],
+            station=station,
+        )
         page = page_read(request, query, rows, columns=_COLUMNS, usual="-opened_at", last=SortColumn("id", int))
         return page.response(IncidentsOut, incident_row)
 
 
+class IncidentDetail(APIView):
+    """One incident."""
+
+    @extend_schema(operation_id="incidents_retrieve", responses=answers({200: IncidentOut}, *READ_PROBLEMS))
+    def get(self, request: Request, incident_id: int) -> Response:
+        """Show an incident."""
+        return _shown(viewer_of(request), incident_id)
+
+
+class IncidentSteps(APIView):
+    """What was done with an incident."""
+
+    @extend_schema(
+        operation_id="incident_steps_list",
+        parameters=[ListQuery],
+        responses=answers({200: IncidentStepsOut}, *READ_PROBLEMS),
+    )
+    def get(self, request: Request, incident_id: int) -> Response:
+        """List the steps, newest first."""
+        incident = incident_get(viewer=viewer_of(request), incident_id=incident_id)
+        query, columns = query_read(request, ListQuery), {"at": SortColumn("at", datetime, is_filled=True)}
+        rows = incident_steps(incident=incident)
+        page = page_read(request, query, rows, columns=columns, usual="-at", last=SortColumn("id", int))
+        return page.response(IncidentStepsOut, _step)
+
+
+class IncidentAcknowledgement(APIView):
+    """The acknowledgement of an incident, or its snooze."""
+
+    @extend_schema(
+        operation_id="incidents_acknowledge", request=None, responses=answers({200: IncidentOut}, *WRITE_PROBLEMS)
+    )
+    def post(self, request: Request, incident_id: int) -> Response:
+        """Acknowledge an incident; this also ends a snooze."""
+        viewer, incident = _acting(request, incident_id)
+        incident_acknowledge(actor=viewer, incident=incident)
+        return _shown(viewer, incident_id)
+
+    @extend_schema(operation_id="incidents_take_back", responses=answers({200: IncidentOut}, *WRITE_PROBLEMS))
+    def delete(self, request: Request, incident_id: int) -> Response:
+        """Take the acknowledgement or snooze back: the incident is open."""
+        viewer, incident = _acting(request, incident_id)
+        incident_take_back(actor=viewer, incident=incident)
+        return _shown(viewer, incident_id)
+
+
+class IncidentSnooze(APIView):
+    """The snooze of an incident."""
+
+    @extend_schema(
+        operation_id="incidents_snooze", request=SnoozeIn, responses=answers({200: IncidentOut}, *WRITE_PROBLEMS)
+    )
+    def put(self, request: Request, incident_id: int) -> Response:
+        """Snooze an incident: if it is open when the snooze ends, those who were told are told again."""
+        viewer, incident = _acting(request, incident_id)
+        incident_snooze(actor=viewer, incident=incident, until=body_read(request, SnoozeIn)["until"])
+        return _shown(viewer, incident_id)
+
+
+class IncidentAssignment(APIView):
+    """The assignee of an incident."""
+
+    @extend_schema(
+        operation_id="incidents_assign", request=AssignmentIn, responses=answers({200: IncidentOut}, *WRITE_PROBLEMS)
+    )
+    def put(self, request: Request, incident_id: int) -> Response:
+        """Assign an incident to a member, who is told."""
+        viewer, incident = _acting(request, incident_id)
+        incident_assign(actor=viewer, incident=incident, username=body_read(request, AssignmentIn)["assignee"])
+        return _shown(viewer, incident_id)
+
+
+class IncidentNotes(APIView):
+    """Notes about an incident; they are among its steps."""
+
+    @extend_schema(
+        operation_id="incident_notes_create",
+        request=IncidentNoteIn,
+        responses=answers({201: IncidentStepOut}, *WRITE_PROBLEMS),
+    )
+    def post(self, request: Request, incident_id: int) -> Response:
+        """Write a note about an incident."""
+        viewer, incident = _acting(request, incident_id)
+        step = incident_note_add(actor=viewer, incident=incident, text=body_read(request, IncidentNoteIn)["text"])
+        return Response(IncidentStepOut(_step(step)).data, status=HTTPStatus.CREATED)
+
+
+def _acting(request: Request, incident_id: int) -> tuple[Viewer, Incident]:
+    """The viewer and the incident. The role first: a caller without permission gets 403, not validation errors."""
+    viewer = viewer_of(request)
+    incident = incident_get(viewer=viewer, incident_id=incident_id)
+    handling_require(actor=viewer, incident=incident)
+    return viewer, incident
+
+
+def _shown(viewer: Viewer, incident_id: int) -> Response:
+    return Response(IncidentOut(incident_row(incident_get(viewer=viewer, incident_id=incident_id))).data)
+
+
+def _step(step: IncidentStep) -> dict[str, Any]:
+    return {
+        "id": step.pk,
+        "at": step.at,
+        "kind": step.kind,
+        "by": step.by_name,
+        "text": step.text,
+        "until": step.until,
+        "is_by_link": step.link is not None,
+    }
+
+
+_ONE = "incidents/<int:incident_id>"
 urlpatterns = [
     path("incidents", Incidents.as_view(), name="incidents"),
+    path(_ONE, IncidentDetail.as_view(), name="incident"),
+    path(f"{_ONE}/steps", IncidentSteps.as_view(), name="incident-steps"),
+    path(f"{_ONE}/acknowledgement", IncidentAcknowledgement.as_view(), name="incident-acknowledgement"),
+    path(f"{_ONE}/snooze", IncidentSnooze.as_view(), name="incident-snooze"),
+    path(f"{_ONE}/assignment", IncidentAssignment.as_view(), name="incident-assignment"),
+    path(f"{_ONE}/notes", IncidentNotes.as_view(), name="incident-notes"),
 ]

@@ -148,6 +148,8 @@ def test_a_beginning_and_an_end_are_posted_and_signed(receiver, destination, sil
         "opened_at": incident.opened_at.isoformat(),
         "closed_at": None,
         "url": "https://roost.example/stations/SG-1/",
+        "incident_url": f"https://roost.example/incidents/{incident.pk}/",
+        "act_url": "",
     }
     assert (over["event"], over["answers"]) == ("closed", [begun["id"]])
     assert over["incidents"][0]["closed_at"] == incident.closed_at.isoformat()

@@ -19,6 +19,9 @@ from people import SERVER
 from playwright.sync_api import Browser, Page
 from site_processes import Running
 
+from fleet.alerts.act_links import act_token
+from fleet.alerts.models import Destination, Incident, Notification
+from fleet.core import clock
 from fleet.deployments.models import Deployment
 from fleet.deployments.publishing import deployment_publish
 from fleet.organizations.invitations import invitation_create
@@ -95,7 +98,7 @@ def forgotten(walks: list[Walk]) -> set[str]:
 
 
 def _public(tenant: Tenant) -> dict[str, str]:
-    """A place that everybody may see, and an invitation that is still open."""
+    """A place that everybody may see, an invitation that is still open, and the link of an alert."""
     deployment = Deployment.objects.select_related("station__organization", "site").get(
         pk=tenant.values["deployment_id"]
     )
@@ -120,7 +123,30 @@ def _public(tenant: Tenant) -> dict[str, str]:
         "public-wiki-page": reverse("public-wiki-page", args=slugs),
         "public-deployment": reverse("public-deployment", args=[deployment.public_id]),
         "invitation": reverse("invitation", args=[code]),
+        "incident-link": reverse("incident-link", args=[_link_token(tenant)]),
     }
+
+
+def _link_token(tenant: Tenant) -> str:
+    """The link of an alert that was sent to an operator."""
+    incident, person = Incident.objects.get(pk=tenant.values["incident_id"]), tenant.people["operator"]
+    alert = Notification.objects.create(
+        organization=tenant.organization,
+        rule=incident.rule,
+        phase="opened",
+        destination=Destination.objects.get(
+            membership__user=person, membership__organization=tenant.organization, channel="mail"
+        ),
+        channel="mail",
+        recipient=person.email,
+        message_id=f"<link-{incident.pk}@example.org>",
+        state="sent",
+        created_at=clock.now(),
+        due_at=clock.now(),
+        sent_at=clock.now(),
+    )
+    alert.incidents.add(incident)
+    return act_token(alert, incident)
 
 
 def places_of(tenant: Tenant, client: Client) -> list[str]:

@@ -138,6 +138,15 @@ TABLE: dict[str, Row] = {
     "search": row(GET=PERSON, queries=({"q": "$serial"},)),
     "incidents": LIST,
     "incident": SEEN,
+    "incident-acknowledge": row(POST=OPERATOR),
+    "incident-snooze": row(POST=OPERATOR, body={"how_long": "8h"}),
+    "incident-take-back": row(POST=OPERATOR),
+    "incident-assign": row(POST=OPERATOR, body={"assignee": ""}),
+    "incident-note": row(POST=OPERATOR, body={"text": "Looked at it."}),
+    # The signed token is the credential.
+    "incident-link": row(
+        GET=ANYONE, POST=ANYONE, params={"token": "=1-1.guessed"}, body={"do": "acknowledge"}, may_be_absent=True
+    ),
     "incidents-choose": row(POST=PERSON, body={"organization": "$organization_id", "mails": ""}),
     "quarantine": row(GET=PERSON, queries=({"station": "$serial"},)),
     "quarantine-replay-reason": row(POST=OPERATOR, body={"reason": "bad-json", "station": "$serial"}),
@@ -443,6 +452,13 @@ TABLE: dict[str, Row] = {
     ),
     "api:public-photo": row(GET=ANYONE, params=_NO_PHOTO, may_be_absent=True),
     "api:incidents": row(GET=PERSON, queries=({"station": "$serial"},)),
+    "api:incident": SEEN,
+    "api:incident-steps": SEEN,
+    # What is not acknowledged cannot be taken back.
+    "api:incident-acknowledgement": row(POST=OPERATOR, DELETE=OPERATOR, may_be_absent=True),
+    "api:incident-snooze": row(PUT=OPERATOR, body={"until": None}),
+    "api:incident-assignment": row(PUT=OPERATOR, body={"assignee": ""}),
+    "api:incident-notes": row(POST=OPERATOR, body={"text": "Looked at it."}),
     "api:suspension": row(DELETE=OPERATOR, may_be_absent=True),
     "api:fidelity": row(GET=PERSON, queries=({"organization": "$slug"},)),
     "api:models": row(GET=PERSON, POST=OPERATOR, body={"organization": "$slug", "name": "New"}),

@@ -17,7 +17,7 @@ from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
 from fleet.alerts.made_models import AlertRule, RuleNote, RuleState
-from fleet.alerts.models import Destination, Incident
+from fleet.alerts.models import Destination, Incident, IncidentStep
 from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.audit import audit_write
@@ -313,6 +313,7 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
     incident = Incident.objects.create(
         organization=organization, station=station, rule="silence", sentence=word, began_at=moment, opened_at=moment
     )
+    IncidentStep.objects.create(incident=incident, kind="noted", at=moment, by_name=word, text=word)
     QuarantineReplay.objects.create(
         reason="bad-json", station=station, organization_ids=[organization.pk], asked_by_name=word,
         asked_at=moment, up_to_id=1, total=1,

@@ -8,6 +8,7 @@ from celery import shared_task
 from fleet.alerts.made.look import rules_look
 from fleet.alerts.sending import notifications_send, senders_wake
 from fleet.alerts.services import rules_sweep, silence_sweep
+from fleet.alerts.snoozes import snoozes_end
 from fleet.alerts.troubles import broker_watch
 from fleet.stations.errors import BrokerUnreachable
 
@@ -22,6 +23,12 @@ def sweep_silence(**_: Any) -> None:
 def sweep_rules(**_: Any) -> None:
     """Open and close incidents of all other rules."""
     rules_sweep()
+
+
+@shared_task(name="alerts.end_snoozes")
+def end_snoozes(**_: Any) -> None:
+    """Open what was snoozed until now, and tell of it again."""
+    snoozes_end()
 
 
 @shared_task(name="alerts.judge_rules")

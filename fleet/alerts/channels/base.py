@@ -30,7 +30,10 @@ class ChannelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class IncidentReport:
-    """One incident of a message. `sentence` says how it began, or how it ended if `is_over`."""
+    """One incident of a message. `sentence` says how it began, or how it ended if `is_over`.
+
+    `incident_url` is its page. `act_url` acts on it without a login; empty unless the message is to a member who may.
+    """
 
     incident_id: int
     serial: str
@@ -41,14 +44,16 @@ class IncidentReport:
     opened_at: datetime
     closed_at: datetime | None
     url: str
+    incident_url: str = ""
+    act_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message to one recipient. `answers`: ids of the messages in whose thread it belongs, oldest first.
 
-    `subject` and `text` are for people. The rest is for programs: `event` is `opened`, `closed` or `test`, `reports`
-    are the first of `total` incidents, and `secret` signs the message; it is empty for channels without one.
+    `subject` and `text` are for people. The rest is for programs: `event` is a `Notification.Phase`, `reports` are the
+    first of `total` incidents, and `secret` signs the message; it is empty for channels without one.
     """
 
     message_id: str

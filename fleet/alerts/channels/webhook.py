@@ -65,6 +65,8 @@ def _incident(report: IncidentReport) -> dict[str, Any]:
         "opened_at": report.opened_at.isoformat(),
         "closed_at": report.closed_at.isoformat() if report.closed_at else None,
         "url": report.url,
+        "incident_url": report.incident_url,
+        "act_url": report.act_url,
     }
 
 

@@ -1,5 +1,6 @@
-"""One incident: what is wrong, what happened around it, whether people were told, and what was before."""
+"""One incident: what is wrong, who takes care of it, what happened around it, who was told, and what was before."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,27 +12,32 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from fleet.alerts.models import Incident, Notification
+from fleet.alerts.handling import incident_may_handle
+from fleet.alerts.models import Incident, IncidentStep, Notification
 from fleet.alerts.selectors import (
     IncidentView,
     Telling,
     incident_get,
     incident_shown,
+    incident_steps,
     incident_tellings,
     incidents_before,
 )
 from fleet.commands.selectors import command_list
 from fleet.core import clock
+from fleet.core.spoken import moment_words
 from fleet.organizations.access import Viewer
 from fleet.stations.notes import note_list
 from sg_status.access import page
 from sg_status.command_words import command_label, state_word
+from sg_status.pages.watching.handling_forms import AssignForm, SnoozeAtForm, StepNoteForm
 from sg_status.spine.around import around_of
 
 #: A change made just before it may be its cause.
 BEFORE: Final = timedelta(days=1)
 #: Of notes and of commands, the newest are shown.
 ACTS_MOST: Final = 20
+STEPS_SHOWN: Final = 100
 EARLIER_MOST: Final = 5
 
 
@@ -60,14 +66,25 @@ def incident(request: HttpRequest, viewer: Viewer, incident_id: int) -> HttpResp
     """The sentence, then what happened, newest first."""
     found = incident_get(viewer=viewer, incident_id=incident_id)
     now = clock.now()
+    may_handle = incident_may_handle(actor=viewer, incident=found)
+    steps = list(incident_steps(incident=found)[: STEPS_SHOWN + 1])
     context = {
         "shown": incident_shown(found),
         "incident": found,
         "station": found.station,
         "timezone": found.organization.timezone,
         "lasted_s": _lasted_s(found, now),
-        "happened": sorted([*_course(found), *_acts(found, now)], key=lambda one: one.at, reverse=True),
+        "happened": sorted(
+            [*_course(found), *_steps(steps[:STEPS_SHOWN], now), *_acts(found, now)],
+            key=lambda one: one.at,
+            reverse=True,
+        ),
+        "may_handle": may_handle,
+        "snooze_form": SnoozeAtForm() if may_handle else None,
+        "assign_form": AssignForm.of(found) if may_handle else None,
+        "note_form": StepNoteForm() if may_handle else None,
         "acts_most": ACTS_MOST,
+        "steps_cut": STEPS_SHOWN if len(steps) > STEPS_SHOWN else 0,
         "around": around_of(found, now),
         "earlier": [
             Earlier(incident_shown(one), _lasted_s(one, now))
@@ -94,12 +111,59 @@ def _course(found: Incident) -> list[IncidentLine]:
     return lines + [_told(one) for one in incident_tellings(incident=found)]
 
 
+def _steps(steps: Sequence[IncidentStep], now: datetime) -> list[IncidentLine]:
+    """What people did with it, and how that ended."""
+    lines = []
+    for one in steps:
+        (icon, colour), (lead, text) = _SHAPES.get(one.kind, ("note", "")), _STEP_WORDS[one.kind](one, now)
+        lines.append(IncidentLine(one.at, icon, colour, lead, text))
+    return lines
+
+
+def _snoozed_words(step: IncidentStep, now: datetime) -> tuple[str, str]:
+    told = {"name": step.by_name}
+    if step.until is None:
+        return _("%(name)s snoozed it") % told, _("until it changes.")
+    return _("%(name)s snoozed it") % told, _("until %(moment)s.") % {"moment": moment_words(step.until, now)}
+
+
+def _assigned_words(step: IncidentStep, _now: datetime) -> tuple[str, str]:
+    told = {"name": step.by_name, "whom": step.text}
+    lead = _("%(name)s assigned it to %(whom)s.") if step.text else _("%(name)s assigned it to nobody.")
+    return lead % told, ""
+
+
+def _reopened_words(step: IncidentStep, now: datetime) -> tuple[str, str]:
+    if step.until is None:
+        return _("Open again."), ""
+    over = _("It was over for a short time only, since %(moment)s: nobody was told, and it stays acknowledged.")
+    return _("Open again."), over % {"moment": moment_words(step.until, now)}
+
+
+_Kind = IncidentStep.Kind
+_STEP_WORDS: Final[dict[str, Callable[[IncidentStep, datetime], tuple[str, str]]]] = {
+    _Kind.ACKNOWLEDGED: lambda step, _now: (_("%(name)s acknowledged it.") % {"name": step.by_name}, ""),
+    _Kind.SNOOZED: _snoozed_words,
+    _Kind.TAKEN_BACK: lambda step, _now: (_("%(name)s took that back.") % {"name": step.by_name}, _("It is open.")),
+    _Kind.ASSIGNED: _assigned_words,
+    _Kind.NOTED: lambda step, _now: (f"{step.by_name}:", step.text),
+    _Kind.WOKEN: lambda _step, _now: (_("The snooze is over."), _("It is open, and told again.")),
+    _Kind.CHANGED: lambda _step, _now: (
+        _("The snooze is over."),
+        _("The station got another incident. This one is open, and told again."),
+    ),
+    _Kind.REOPENED: _reopened_words,
+}
+_SHAPES: Final[dict[str, tuple[str, str]]] = {
+    _Kind.ACKNOWLEDGED: ("ontime", ""),
+    _Kind.WOKEN: ("check", "check"),
+    _Kind.CHANGED: ("check", "check"),
+    _Kind.REOPENED: ("check", "check"),
+}
+
+
 def _told(one: Telling) -> IncidentLine:
-    words = (
-        ngettext("%(n)d alert about its end.", "%(n)d alerts about its end.", one.number)
-        if one.phase == Notification.Phase.CLOSED
-        else ngettext("%(n)d alert about it.", "%(n)d alerts about it.", one.number)
-    ) % {"n": one.number}
+    words = _told_words(one.phase, one.number) % {"n": one.number}
     if one.failed:
         rest = ngettext("%(n)d could not be sent.", "%(n)d could not be sent.", one.failed) % {"n": one.failed}
     elif one.sent < one.number:
@@ -109,6 +173,16 @@ def _told(one: Telling) -> IncidentLine:
     else:
         rest = ""
     return IncidentLine(one.first_at, "mail", "check" if one.failed else "", words, rest)
+
+
+def _told_words(phase: str, number: int) -> str:
+    if phase == Notification.Phase.CLOSED:
+        return ngettext("%(n)d alert about its end.", "%(n)d alerts about its end.", number)
+    if phase == Notification.Phase.AGAIN:
+        return ngettext("%(n)d alert after a snooze.", "%(n)d alerts after a snooze.", number)
+    if phase == Notification.Phase.ASSIGNED:
+        return ngettext("%(n)d alert to an assignee.", "%(n)d alerts to assignees.", number)
+    return ngettext("%(n)d alert about it.", "%(n)d alerts about it.", number)
 
 
 def _acts(found: Incident, now: datetime) -> list[IncidentLine]:

@@ -1,14 +1,16 @@
 """Incidents: the open ones, the closed ones and how they ended, and the person's alert mails."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -28,6 +30,16 @@ OPEN_MOST = 100
 TROUBLES_MOST = 5
 
 
+MINE: Final = "mine"
+#: By which the open ones are narrowed.
+_STATES: Final[dict[str, Promise]] = {
+    Incident.State.OPEN: pgettext_lazy("incidents", "not acknowledged"),
+    Incident.State.ACKNOWLEDGED: pgettext_lazy("incidents", "acknowledged"),
+    Incident.State.SNOOZED: pgettext_lazy("incidents", "snoozed"),
+    MINE: pgettext_lazy("incidents", "mine"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """One closed incident as shown in the table."""
@@ -40,11 +52,15 @@ class Ended:
 @page
 @require_safe
 def incidents(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Open incidents, then closed ones, newest first."""
-    opened = incident_list(viewer=viewer, is_open=True)
+    """Open incidents, narrowed to a state or to the viewer's own, then closed ones, newest first."""
+    state = request.GET.get("state", "")
+    state = state if state in _STATES else ""
+    opened = _narrowed(viewer, state)
     shown_page = Paginator(incident_list(viewer=viewer, is_open=False), PAGE_SIZE).get_page(request.GET.get("page"))
     number = opened.count()
     context = {
+        "state": state,
+        "states": [(name, words) for name, words in _STATES.items() if name != MINE or viewer.user],
         "opened": [incident_shown(incident) for incident in opened[:OPEN_MOST]],
         "opened_number": number,
         "opened_more": max(number - OPEN_MOST, 0),
@@ -76,6 +92,12 @@ def incidents_choose(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     else:
         messages.success(request, str(done))
     return redirect("incidents")
+
+
+def _narrowed(viewer: Viewer, state: str) -> QuerySet[Incident]:
+    if state == MINE:
+        return incident_list(viewer=viewer, is_open=True, assignee=viewer.name)
+    return incident_list(viewer=viewer, is_open=True, state=state)
 
 
 def _ended_row(shown: IncidentView) -> Ended:
