@@ -1,4 +1,4 @@
-"""Parts of a package whose readings are partly cold: loaded on the connection that then reads the part.
+"""Parts of a package whose readings or detections are partly cold: loaded on the connection that then reads the part.
 
 A month may become cold between two statements. So which files are read, and what is read from the table, comes from one
 snapshot; the files themselves stay for days after they were replaced.
@@ -13,8 +13,9 @@ import psycopg
 
 from fleet.core import clock
 from fleet.exports.parts import PackagePart
+from fleet.telemetry.cold.heard import heard_plan_of
 from fleet.telemetry.cold.reading import NEVER_COLD, ColdPlan, cold_load_into, cold_plan_of
-from fleet.telemetry.cold.rows import BOTH, cold_table_make
+from fleet.telemetry.cold.rows import cold_table_make
 
 #: Writes nothing but the temporary table.
 BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE"
@@ -36,22 +37,26 @@ def part_rows(reader: psycopg.Connection, kind: str, part: PackagePart) -> Itera
             yield ""
             return
         with reader.cursor() as cursor:
-            cold_table_make(cursor)
+            cold_table_make(cursor, found.plan.table)
             cold_load_into(cursor, found.plan)
-        yield BOTH
+        yield found.plan.table.both
 
 
 @contextmanager
 def part_cold(reader: psycopg.Connection, kind: str, part: PackagePart) -> Iterator[PartCold | None]:
     """The cold files of a part in a snapshot, which other connections may use meanwhile; None if there are none."""
     series = [number for number, _name, _unit in part.station.series]
-    if kind != "readings" or not series or part.start >= clock.now() - NEVER_COLD:
+    if not (kind == "detections" or (kind == "readings" and series)) or part.start >= clock.now() - NEVER_COLD:
         yield None
         return
+    span = [(part.start, part.end)]
     with reader.cursor() as cursor:
         cursor.execute(BEGIN)
         try:
-            plan = cold_plan_of(cursor.execute, cursor.fetchall, series, [(part.start, part.end)])
+            if kind == "detections":
+                plan = heard_plan_of(cursor.execute, cursor.fetchall, [part.station.pk], span)
+            else:
+                plan = cold_plan_of(cursor.execute, cursor.fetchall, series, span)
             row = cursor.execute("SELECT pg_export_snapshot()").fetchone() if plan.files else None
             yield PartCold(plan, row[0]) if row else None
         finally:

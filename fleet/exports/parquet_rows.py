@@ -18,8 +18,8 @@ from fleet.exports.columns import CODES, PackageColumn
 from fleet.exports.parts import PackagePart
 from fleet.exports.statements import connection_words, typed_query
 from fleet.exports.target import Counted
-from fleet.telemetry.cold.reading import cold_tables
-from fleet.telemetry.cold.rows import BOTH, COLD, cold_table_make
+from fleet.telemetry.cold.reading import cold_parts
+from fleet.telemetry.cold.rows import cold_table_make, received_as
 from fleet.telemetry.models import Detection
 from fleet.telemetry.selectors import suspicion_codes
 
@@ -87,10 +87,11 @@ class ParquetRows:
             cursor.execute(BEGIN)
             try:
                 cursor.execute(f"SET TRANSACTION SNAPSHOT '{cold.snapshot}'")
-                cold_table_make(cursor)
-                for table in cold_tables(cold.plan):
-                    cursor.adbc_ingest(COLD, table, mode="append", temporary=True)
-                yield BOTH
+                table = cold.plan.table
+                cold_table_make(cursor, table)
+                for rows in cold_parts(cold.plan):
+                    cursor.adbc_ingest(table.cold, received_as(table, rows), mode="append", temporary=True)
+                yield table.both
             finally:
                 cursor.execute("ROLLBACK")
 

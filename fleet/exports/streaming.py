@@ -21,6 +21,8 @@ from fleet.exports.parts import PackagePart, PartStation, part_stations, parts_o
 from fleet.exports.question import PackageQuestion, question_check
 from fleet.exports.statements import reading_connection
 from fleet.exports.target import Counted
+from fleet.telemetry.cold.heard import heard_total
+from fleet.telemetry.cold.reading import cold_total
 from fleet.telemetry.models import Detection, Position, Reading, StationEvent
 
 #: Most rows of one download; about so many are read at once.
@@ -104,11 +106,14 @@ class _Held:
 def _count(question: PackageQuestion, stations: Sequence[PartStation]) -> int:
     (kind,) = question.kinds
     found = _STORED[kind].filter(occurred_at__gte=question.start, occurred_at__lt=question.end)
+    ids = [one.pk for one in stations]
     if kind == "readings":
-        found = found.filter(series__in=[number for one in stations for number, _name, _unit in one.series])
+        series = [number for one in stations for number, _name, _unit in one.series]
+        rows = found.filter(series__in=series).order_by()[: ROWS_MOST + 1].count()
+        rows += cold_total(series, question.start, question.end)
     else:
-        found = found.filter(station__in=[one.pk for one in stations])
-    rows = found.order_by()[: ROWS_MOST + 1].count()
+        rows = found.filter(station__in=ids).order_by()[: ROWS_MOST + 1].count()
+        rows += heard_total(ids, question.start, question.end) if kind == "detections" else 0
     if rows > ROWS_MOST:
         raise InvalidInput(
             _(

@@ -23,7 +23,7 @@ from fleet.core import clock
 from fleet.core.spoken import stamp_words
 from fleet.forward.models import Forwarder, ForwardNote
 from fleet.telemetry.cold.reading import NEVER_COLD, cold_plan, rows_read
-from fleet.telemetry.cold.rows import BOTH, COLD, COLUMNS, HOT
+from fleet.telemetry.cold.tables import READINGS
 from fleet.telemetry.models import Suspicion
 
 T = TypeVar("T")
@@ -55,9 +55,9 @@ ORDER BY 1, 2 LIMIT %(most)s
 """
 # As `BOTH`, but with another value that came late for the moment of a cold one: the night gives it a place of its own,
 # and nobody would come back for it. A repeat of what is cold stays out, by the rules of the night.
-_LATE = f"""(SELECT {", ".join(COLUMNS)} FROM {COLD} UNION ALL
-    SELECT {", ".join(COLUMNS)} FROM {HOT} h WHERE NOT EXISTS (
-        SELECT 1 FROM {COLD} c WHERE c.series_id = h.series_id AND c.value = h.value
+_LATE = f"""(SELECT {READINGS.listed} FROM {READINGS.cold} UNION ALL
+    SELECT {READINGS.listed} FROM {READINGS.hot} h WHERE NOT EXISTS (
+        SELECT 1 FROM {READINGS.cold} c WHERE c.series_id = h.series_id AND c.value = h.value
         AND c.occurred_at > h.occurred_at - interval '1 millisecond'
         AND c.occurred_at < h.occurred_at + interval '1 millisecond'
         AND (c.occurred_at = h.occurred_at OR (c.flags | h.flags) & {Suspicion.SAME_MOMENT.value} <> 0)))
@@ -273,7 +273,7 @@ def _rows_of_hours(
 
     def ask(source: str) -> list[StoredRow]:
         with connection.cursor() as cursor:
-            cursor.execute(_ROWS.format(source=_LATE if source == BOTH else source), told)
+            cursor.execute(_ROWS.format(source=_LATE if source == READINGS.both else source), told)
             return [StoredRow(*row) for row in cursor.fetchall()]
 
     starts = sorted({moment_of_hour(hour) for _series, hour in hours})

@@ -1,17 +1,20 @@
-"""Detections of the feed and of back-fills, read from their table in the order of their keys.
+"""Detections of the feed and of back-fills, read from their table and from cold storage in the order of their keys.
 
 A detection has no number of its own: station, moment, port, kind and line identify it. The cursor of a lane is such a
 key, kept as JSON.
 """
 
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from fleet.forward.feed import FeedChunk, slices
+from fleet.forward.feed import FeedChunk, moment_of_hour, slices
 from fleet.forward.models import Forwarder
+from fleet.telemetry.cold.conditions import Narrowed
+from fleet.telemetry.cold.heard import heard_plan, moments_plan
+from fleet.telemetry.cold.reading import ColdPlan, rows_read
 from fleet.telemetry.models import Detection
 
 _COLUMNS: Final = (
@@ -22,7 +25,7 @@ _KEY: Final = "(d.station_id, d.occurred_at, d.port, d.kind, d.line)"
 _ROWS: Final = f"""
 SELECT {_COLUMNS} FROM unnest(%(stations)s::bigint[], %(hours)s::int[]) AS p(station_id, hour)
 CROSS JOIN LATERAL (
-    SELECT * FROM telemetry_detection d WHERE d.station_id = p.station_id
+    SELECT * FROM {{rows}} d WHERE d.station_id = p.station_id
     AND d.occurred_at >= timestamptz '2000-01-01 00:00:00+00' + p.hour * interval '1 hour'
     AND d.occurred_at < timestamptz '2000-01-01 00:00:00+00' + (p.hour + 1) * interval '1 hour'
     AND {_KEY} > (%(station)s, %(at)s::timestamptz, %(port)s, %(kind)s, %(line)s)
@@ -31,13 +34,13 @@ CROSS JOIN LATERAL (
 ) d ORDER BY 1, 2, 3, 4, 5 LIMIT %(most)s
 """  # noqa: S608 - our own names
 _AFTER: Final = f"""
-SELECT {_COLUMNS} FROM telemetry_detection d WHERE d.station_id = %(station)s
+SELECT {_COLUMNS} FROM {{rows}} d WHERE d.station_id = %(station)s
 AND d.occurred_at >= %(start)s AND d.occurred_at < %(end)s
 AND {_KEY} > (%(station)s, %(at)s::timestamptz, %(port)s, %(kind)s, %(line)s) AND d.kind = ANY(%(kinds)s)
 ORDER BY d.occurred_at, d.port, d.kind, d.line LIMIT %(most)s
 """  # noqa: S608 - our own names
 _WITH_KEYS: Final = f"""
-SELECT {_COLUMNS} FROM telemetry_detection d
+SELECT {_COLUMNS} FROM {{rows}} d
 JOIN unnest(%s::bigint[], %s::timestamptz[], %s::int[], %s::int[], %s::int[]) AS k(station_id, at, port, kind, line)
 ON d.station_id = k.station_id AND d.occurred_at = k.at AND d.port = k.port AND d.kind = k.kind AND d.line = k.line
 """  # noqa: S608 - our own names
@@ -103,12 +106,13 @@ def kinds_wanted(forwarder: Forwarder) -> list[int]:
 
 
 def chunk_heard(chunk: FeedChunk, *, kinds: Sequence[int], after: HeardKey, most: int) -> list[StoredDetection]:
-    """At most so many detections of a chunk, those after a key, in the order of their keys."""
+    """At most so many detections of a chunk, those after a key, in the order of their keys. Raises `Unavailable`."""
     found: list[StoredDetection] = []
     hours = [one for one in chunk.heard if one[0] >= after.station_id]
     for some in slices(hours, is_old=True):
         told = {"stations": [one[0] for one in some], "hours": [one[1] for one in some], "moments": list(chunk.moments)}
-        found += _asked(_ROWS, {**told, **_place(after), "kinds": list(kinds), "most": most - len(found)})
+        told |= {**_place(after), "kinds": list(kinds), "most": most - len(found)}
+        found += _asked(_ROWS, told, _plan_of(some, Narrowed(kinds=tuple(kinds), received=tuple(chunk.moments))))
         if len(found) >= most:
             break
     return found
@@ -117,14 +121,31 @@ def chunk_heard(chunk: FeedChunk, *, kinds: Sequence[int], after: HeardKey, most
 def heard_after(
     *, after: HeardKey, start: datetime, end: datetime, kinds: Sequence[int], most: int
 ) -> list[StoredDetection]:
-    """Detections of the key's station between two moments of its clock, after the key, in order."""
-    return _asked(_AFTER, {**_place(after), "start": start, "end": end, "kinds": list(kinds), "most": most})
+    """Detections of the key's station between two moments of its clock, after the key, in order. Raises `Unavailable`."""
+    narrowed = Narrowed(kinds=tuple(kinds), beyond=after[1:])
+    return _asked(
+        _AFTER,
+        {**_place(after), "start": start, "end": end, "kinds": list(kinds), "most": most},
+        lambda: heard_plan([after.station_id], [(max(start, after.occurred_at), end)], narrowed),
+        most=most,
+    )
 
 
 def heard_at(keys: Collection[HeardKey]) -> dict[HeardKey, StoredDetection]:
-    """The detections with these keys, as far as they are still there."""
-    found = _asked(_WITH_KEYS, [[key[part] for key in keys] for part in range(5)])
+    """The detections with these keys, as far as they are still there. Raises `Unavailable`."""
+    stations = sorted({key.station_id for key in keys})
+    found = _asked(
+        _WITH_KEYS,
+        [[key[part] for key in keys] for part in range(5)],
+        lambda: moments_plan(stations, [key.occurred_at for key in keys]),
+    )
     return {row.key: row for row in found}
+
+
+def _plan_of(hours: Sequence[tuple[int, int]], narrowed: Narrowed) -> Callable[[], ColdPlan]:
+    starts = sorted({moment_of_hour(hour) for _station, hour in hours})
+    spans = [(start, start + timedelta(hours=1)) for start in starts]
+    return lambda: heard_plan(sorted({station for station, _hour in hours}), spans, narrowed)
 
 
 def _place(after: HeardKey) -> dict[str, Any]:
@@ -132,7 +153,10 @@ def _place(after: HeardKey) -> dict[str, Any]:
     return dict(zip(names, after, strict=True))
 
 
-def _asked(query: str, told: Any) -> list[StoredDetection]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, told)
-        return [StoredDetection(*row) for row in cursor.fetchall()]
+def _asked(query: str, told: Any, plan: Callable[[], ColdPlan], *, most: int | None = None) -> list[StoredDetection]:
+    def ask(rows: str) -> list[StoredDetection]:
+        with connection.cursor() as cursor:
+            cursor.execute(query.replace("{rows}", rows), told)
+            return [StoredDetection(*row) for row in cursor.fetchall()]
+
+    return rows_read(plan, ask, most=most)

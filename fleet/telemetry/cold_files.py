@@ -7,7 +7,7 @@ from fleet.stations.models import Station
 
 
 class ColdFile(models.Model):
-    """The readings of one station in one month, as a Parquet file on the disk or in the object store.
+    """The readings or detections of one station in one month, as a Parquet file on the disk or in the object store.
 
         writing ──stored──▶ written ──read back──▶ verified ──its rows deleted, in this transaction──▶ cold
            └──────────────────┴──────────────────────┴──not what it should be──▶ over ◀──replaced, or thawed──┘
@@ -29,7 +29,14 @@ class ColdFile(models.Model):
     #: States of a file that is being made.
     MADE = (State.WRITING, State.WRITTEN, State.VERIFIED)
 
+    class Kind(models.TextChoices):
+        """What its rows are; see `fleet.telemetry.cold.tables`."""
+
+        READINGS = "readings", "readings"
+        DETECTIONS = "detections", "detections"
+
     id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.READINGS, db_default=Kind.READINGS)
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="cold_files")
     #: The first day of the month, by the station's clock in UTC.
     month = models.DateField()
@@ -40,6 +47,9 @@ class ColdFile(models.Model):
     sha256 = models.CharField(max_length=64, blank=True)
     octets = models.BigIntegerField(default=0)
     rows = models.BigIntegerField(default=0)
+    #: Of its first and last row. Readings are found by their parts: files from before these columns have none.
+    first_at = models.DateTimeField(null=True)
+    last_at = models.DateTimeField(null=True)
     #: Of its rows, those that come from the table and not from the file that it replaces.
     rows_new = models.BigIntegerField(default=0)
     #: Sum of the hashes of its rows, computed by the database (numeric, as text).
@@ -56,12 +66,14 @@ class ColdFile(models.Model):
     reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        """At most one cold file and one in the making for a station's month."""
+        """At most one cold file and one in the making for a station's month, of readings and of detections."""
 
         constraints = [
-            models.UniqueConstraint(fields=["station", "month"], condition=Q(state="cold"), name="cold_once"),
+            models.UniqueConstraint(fields=["station", "month", "kind"], condition=Q(state="cold"), name="cold_once"),
             models.UniqueConstraint(
-                fields=["station", "month"], condition=Q(state__in=["writing", "written", "verified"]), name="made_once"
+                fields=["station", "month", "kind"],
+                condition=Q(state__in=["writing", "written", "verified"]),
+                name="made_once",
             ),
         ]
         indexes = [models.Index(fields=["over_at"], condition=Q(state="over"), name="cold_over")]

@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.core.csv_file import Cell
 from fleet.core.errors import InvalidInput
 from fleet.core.spoken import count_words
 from fleet.stations.models import Station
+from fleet.telemetry.cold.heard import heard_total
 from fleet.telemetry.cold.reading import cold_total
 from fleet.telemetry.heard.question import HOUR, HeardQuestion
 from fleet.telemetry.heard.single import hours_counted
@@ -63,7 +64,8 @@ def detection_rows(
             for hour, _count in hours
             for row in _detection_rows(station, max(hour, start), min(hour + HOUR, end), kind, port, tag)
         )
-    _count_check(Detection.objects.filter(station=station, occurred_at__gte=start, occurred_at__lt=end))
+    hot = Detection.objects.filter(station=station, occurred_at__gte=start, occurred_at__lt=end)
+    _most_check(hot.order_by()[: ROWS_MOST + 1].count() + heard_total([station.pk], start, end))
     return _detection_rows(station, start, end, kind, port, tag)
 
 
@@ -82,10 +84,6 @@ def tag_hour_rows(*, question: HeardQuestion, serials: Mapping[int, str]) -> Ite
     return (
         row for station_id in heard for row in _hours_of_station(rows.filter(station=station_id), serials[station_id])
     )
-
-
-def _count_check(rows: QuerySet[Model]) -> None:
-    _most_check(rows.order_by()[: ROWS_MOST + 1].count())
 
 
 def _most_check(count: int) -> None:

@@ -345,9 +345,9 @@ class TagHour(models.Model):
 
 
 class TagHourDue(models.Model):
-    """An hour with tags from before Roost counted them (`TagHour`).
+    """An hour whose tags have to be counted (`TagHour`): from before Roost did, or with a detection that was left out.
 
-    noted by the migration ──the job counts its rows──▶ deleted, in the same transaction
+    noted by the migration or by cold storage ──the job counts its rows──▶ deleted, in the same transaction
     """
 
     pk = models.CompositePrimaryKey("station", "hour")

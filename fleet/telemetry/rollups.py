@@ -19,7 +19,7 @@ from django.db.models import F
 from fleet.core.audit import audit_write
 from fleet.core.locks import transaction_lock
 from fleet.telemetry.cold.reading import cold_load, cold_plan
-from fleet.telemetry.cold.rows import BOTH, HOT
+from fleet.telemetry.cold.tables import READINGS
 from fleet.telemetry.keeping.models import RetentionRule
 from fleet.telemetry.keeping.tallies import ADDING
 from fleet.telemetry.models import RollUp, Suspicion
@@ -194,7 +194,7 @@ def _moment_settled(settled_s: float) -> datetime | None:
 
 def _rebuild_some(moment: datetime, most: int, *, is_cold: bool) -> int:
     """Take notes and rebuild their hours and days, in the current transaction; return the number of hours."""
-    rows = HOT
+    rows = READINGS.hot
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TEMP TABLE claimed (series_id bigint, hour timestamptz, day timestamptz, raw_from timestamptz, "
@@ -234,9 +234,9 @@ def _cold_load(cursor: CursorWrapper) -> str:
     hours = sorted({hour for _series, hour in found})
     plan = cold_plan(sorted({series for series, _hour in found}), [(hour, hour + _HOUR) for hour in hours])
     if not plan.files:
-        return HOT
+        return READINGS.hot
     cold_load(plan)
-    return BOTH
+    return READINGS.both
 
 
 def _remove_empty(cursor: CursorWrapper, rows: str) -> None:

@@ -1,8 +1,10 @@
 """Queries for recorded data: series and their readings, detections, positions and events."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import F, Q, QuerySet, Sum
@@ -12,7 +14,10 @@ from django.utils.translation import gettext as _
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.stations.models import Station
 from fleet.telemetry.binned import buckets
+from fleet.telemetry.cold.conditions import Narrowed
+from fleet.telemetry.cold.heard import heard_plan
 from fleet.telemetry.cold.reading import cold_plan, rows_read
+from fleet.telemetry.cold.tables import DETECTIONS
 from fleet.telemetry.lateness import is_late
 from fleet.telemetry.ledger import Gap, LedgerSummary, Missing, StreamSummary, ledger_summary
 from fleet.telemetry.models import Detection, DetectionCount, Position, Series, StationEvent, Suspicion
@@ -27,6 +32,7 @@ __all__ = [
     "StreamSummary",
     "detection_list",
     "detection_total",
+    "detections_in",
     "event_list",
     "latest_position",
     "ledger_summary",
@@ -180,19 +186,73 @@ def detection_list(
 ) -> list[Detection]:
     """At most `limit` detections from `start` up to `end`; if a cursor is given, those after it."""
     range_check(start=start, end=end)
-    rows = Detection.objects.filter(station=station, occurred_at__gte=start, occurred_at__lt=end)
-    if kind is not None:
-        rows = rows.filter(kind=kind)
-    if port is not None:
-        rows = rows.filter(port=port)
-    if tag:
-        rows = rows.filter(tag__iexact=tag)
+    return detections_in(
+        station=station,
+        spans=[(start, end)],
+        kind=kind,
+        port=port,
+        tag=tag,
+        after=after,
+        limit=limit,
+        newest_first=newest_first,
+    )
+
+
+def detections_in(
+    *,
+    station: Station,
+    spans: Sequence[tuple[datetime, datetime]],
+    kind: int | None,
+    port: int | None,
+    tag: str,
+    after: DetectionCursor | None,
+    limit: int,
+    newest_first: bool,
+) -> list[Detection]:
+    """The same in several spans of time. Raises `Unavailable` if some are cold and cannot be read."""
     if after is not None:
-        place = (station.pk, after.occurred_at, after.port, after.kind, after.line)
-        rows = rows.filter(pk__lt=place) if newest_first else rows.filter(pk__gt=place)
-    order = ("occurred_at", "port", "kind", "line")
-    ordered = rows.order_by(*(f"-{column}" for column in order)) if newest_first else rows.order_by(*order)
-    return list(ordered[:limit])
+        # What is beyond the cursor need not be looked at. Its own moment may have more rows.
+        spans = [
+            (start, min(end, after.occurred_at + datetime.resolution))
+            if newest_first
+            else (max(start, after.occurred_at), end)
+            for start, end in spans
+        ]
+    within = " OR ".join("(r.occurred_at >= %s AND r.occurred_at < %s)" for _span in spans)
+    terms = [f"r.station_id = %s AND ({within})"]
+    told: list[Any] = [station.pk, *(moment for span in spans for moment in span)]
+    for term, value in (("r.kind = %s", kind), ("r.port = %s", port), ("upper(r.tag) = upper(%s)", tag or None)):
+        if value is not None:
+            terms.append(term)
+            told.append(value)
+    if after is not None:
+        terms.append(
+            f"({', '.join(f'r.{name}' for name in DETECTIONS.key)}) {'<' if newest_first else '>'} (%s, %s, %s, %s, %s)"
+        )
+        told += [station.pk, after.occurred_at, after.port, after.kind, after.line]
+    order = ", ".join(f"r.{name}{' DESC' if newest_first else ''}" for name in DETECTIONS.key[1:])
+    narrowed = Narrowed(
+        kinds=() if kind is None else (kind,),
+        port=port,
+        tag=tag,
+        beyond=None if after is None else (after.occurred_at, after.port, after.kind, after.line),
+        is_newest_first=newest_first,
+    )
+
+    def ask(rows: str) -> list[Detection]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {DETECTIONS.listed} FROM {rows} r WHERE {' AND '.join(terms)} ORDER BY {order} LIMIT %s",  # noqa: S608 - our own names
+                [*told, limit],
+            )
+            return [_detection_of(dict(zip(DETECTIONS.names, row, strict=True))) for row in cursor.fetchall()]
+
+    return rows_read(lambda: heard_plan([station.pk], spans, narrowed), ask, most=limit)
+
+
+def _detection_of(row: dict[str, Any]) -> Detection:
+    also = row.pop("also")
+    return Detection(**row, also=None if also is None else json.loads(also))
 
 
 def event_list(

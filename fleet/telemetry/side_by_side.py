@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 
 from fleet.telemetry.cold.reading import cold_before, cold_plan, cold_total, rows_read
-from fleet.telemetry.cold.rows import HOT
+from fleet.telemetry.cold.tables import READINGS
 from fleet.telemetry.models import Series
 from fleet.telemetry.selectors import Point, readings
 
@@ -59,7 +59,7 @@ def moments_before(*, series: Sequence[Series], before: datetime, most: int) -> 
             cursor.execute(_MOMENTS.format(rows=rows), {"series": list(found), "before": before, "most": most})
             return list(cursor.fetchall())
 
-    moments = ask(HOT)
+    moments = ask(READINGS.hot)
     # Cold readings are older than those of the table, so they are looked for only where these are too few.
     few = sorted(key for key in found if sum(1 for one, _at in moments if one == key) < most)
     if few and (spans := cold_before(few, before, most)):

@@ -216,7 +216,7 @@ def cold(
     days: Annotated[int, typer.Option(min=40, max=365, help="Days with two series of a reading a minute.")] = 365,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds after one to warm up; the median is reported.")] = 5,
 ) -> None:
-    """Bytes per reading in the table and in cold storage, and a year's plot from each."""
+    """Bytes per reading and detection in the tables and in cold storage, and a year's plot and pages from each."""
     _run("cold", lambda _, instance: cold_bench(instance, days=days, rounds=rounds), as_json=as_json)
 
 

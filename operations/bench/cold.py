@@ -1,4 +1,4 @@
-"""Cold storage beside the table: bytes a reading, rows moved a second, and a year's plot from each."""
+"""Cold storage beside the tables: bytes a reading and a detection, rows moved a second, a year's plot and pages from each."""
 
 from __future__ import annotations
 
@@ -22,6 +22,36 @@ _VALUES = {
     "two decimals": "round((12.5 + sin(extract(epoch FROM t) / 13750) + random() / 10)::numeric, 2)::float8",
     "all digits": "12.5 + sin(extract(epoch FROM t) / 13750) + random() / 10",
 }
+#: A pulse every 20 seconds on three ports, as a receiver measures them, and a tag every five minutes; then their counts.
+_HEARD = (
+    """
+INSERT INTO telemetry_detection (station_id, occurred_at, port, kind, line, received_at, freq, sig, noise, snr, tag, rssi,
+    is_used, flags)
+SELECT s.id, t + random() * interval '15 s', n %% 3 + 1, CASE n %% 15 WHEN 0 THEN 2 ELSE 1 END, n %% 4000,
+    date_trunc('hour', t) + interval '61 minutes 1.234567 s',
+    CASE WHEN n %% 15 > 0 THEN round((4 + random())::numeric, 3)::float8 END,
+    CASE WHEN n %% 15 > 0 THEN round((-40 - 20 * random())::numeric, 2)::float8 END,
+    CASE WHEN n %% 15 > 0 THEN round((-70 - 5 * random())::numeric, 2)::float8 END,
+    CASE WHEN n %% 15 > 0 THEN round((10 + 20 * random())::numeric, 2)::float8 END,
+    CASE WHEN n %% 15 = 0 THEN (ARRAY['78664C33', '61', '345'])[n / 15 %% 3 + 1] END,
+    CASE WHEN n %% 15 = 0 THEN -90 + n %% 30 END, true, 0
+FROM stations_station s, (
+    SELECT t, row_number() OVER (ORDER BY t) AS n
+    FROM generate_series(%(start)s::timestamptz, %(end)s::timestamptz - interval '1 s', interval '20 s') t) AS moments
+WHERE s.serial = %(serial)s
+""",
+    """
+INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count)
+SELECT station_id, date_trunc('hour', occurred_at, 'UTC'), port, kind, count(*) FROM telemetry_detection
+GROUP BY 1, 2, 3, 4
+""",
+    """
+INSERT INTO telemetry_taghour (station_id, hour, port, tag, count, first_at, last_at, strongest)
+SELECT station_id, date_trunc('hour', occurred_at, 'UTC'), port, tag, count(*), min(occurred_at), max(occurred_at),
+    max(rssi)
+FROM telemetry_detection WHERE tag IS NOT NULL GROUP BY 1, 2, 3, 4
+""",
+)
 
 
 def cold_bench(instance: Instance, *, days: int, rounds: int) -> list[dict[str, Any]]:
@@ -32,20 +62,25 @@ def cold_bench(instance: Instance, *, days: int, rounds: int) -> list[dict[str, 
         _settings_make(folder)
         end = BEGAN + timedelta(days=days)
         _fill(instance, end)
-        hot_bytes, hot = _table_bytes(instance), _plots(end, rounds)
+        hot_bytes, hot = _table_bytes(instance, "telemetry_reading"), _plots(end, rounds)
+        heard_bytes, hot_pages = _table_bytes(instance, "telemetry_detection"), _pages(end, rounds)
         began = time.monotonic()
-        rows, octets = _move()
+        _move()
         seconds = time.monotonic() - began
+        (rows, octets), (heard, heard_octets) = _held("readings"), _held("detections")
         return [
             {
                 "rows": rows,
                 "hot_bytes_per_reading": round(hot_bytes / rows, 1),
                 "cold_bytes_per_reading": round(octets / rows, 2),
                 **{f"cold_bytes_{name.replace(' ', '_')}": size for name, size in _sizes().items()},
+                "detections": heard,
+                "hot_bytes_per_detection": round(heard_bytes / heard, 1),
+                "cold_bytes_per_detection": round(heard_octets / heard, 2),
                 "files": len(list(Path(folder).rglob("*.parquet"))),
-                "moved_rows_per_s": round(rows / seconds),
-                **{f"hot_{name}": seconds for name, seconds in hot.items()},
-                **{f"cold_{name}": seconds for name, seconds in _plots(end, rounds).items()},
+                "moved_rows_per_s": round((rows + heard) / seconds),
+                **{f"hot_{name}": seconds for name, seconds in (hot | hot_pages).items()},
+                **{f"cold_{name}": seconds for name, seconds in (_plots(end, rounds) | _pages(end, rounds)).items()},
             }
         ]
 
@@ -77,27 +112,38 @@ def _fill(instance: Instance, end: datetime) -> None:
             "INSERT INTO telemetry_dirtyhour (series_id, hour, noted_at) SELECT DISTINCT series_id, "
             "date_trunc('hour', occurred_at, 'UTC'), now() - interval '1 hour' FROM telemetry_reading"
         )
+        for query in _HEARD:
+            database.execute(query, {"serial": SERIAL, "start": BEGAN, "end": end})
         database.execute("RESET ROLE")
         database.execute("VACUUM ANALYZE telemetry_reading")
+        database.execute("VACUUM ANALYZE telemetry_detection")
     from fleet.telemetry.rollups import rollups_rebuild  # noqa: PLC0415 - models exist only once Django is loaded
 
     rollups_rebuild(seconds=3_600)
 
 
-def _table_bytes(instance: Instance) -> int:
+def _table_bytes(instance: Instance, table: str) -> int:
     """Bytes of all partitions with their indexes."""
     with instance.postgres.connect(DATABASE) as database:
         row = database.execute(
-            "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('telemetry_reading') WHERE isleaf"
+            "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree(%s::regclass) WHERE isleaf", (table,)
         ).fetchone()
     return int(str(row[0])) if row else 0
 
 
-def _move() -> tuple[int, int]:
+def _move() -> None:
     from fleet.telemetry.cold.services import cold_run  # noqa: PLC0415 - as above
 
     (done,) = cold_run(seconds=3_600).values()
-    return done.rows, done.octets
+    assert not done.failed  # noqa: S101 - what did not move is not measured
+
+
+def _held(kind: str) -> tuple[int, int]:
+    """Rows and bytes in cold storage."""
+    from fleet.telemetry.cold.services import cold_held  # noqa: PLC0415 - as above
+
+    (held,) = (one for one in cold_held() if one.kind == kind)
+    return held.rows, held.octets
 
 
 def _sizes() -> dict[str, float]:
@@ -109,7 +155,7 @@ def _sizes() -> dict[str, float]:
 
     names = dict(Series.objects.filter(station__serial=SERIAL).values_list("pk", "name"))
     octets, rows = dict.fromkeys(names.values(), 0), dict.fromkeys(names.values(), 0)
-    for path in Path(settings.MEDIA_ROOT).rglob("*.parquet"):
+    for path in Path(settings.MEDIA_ROOT).glob("cold/organization=*/**/*.parquet"):
         found = pq.ParquetFile(path).metadata
         for group in (found.row_group(number) for number in range(found.num_row_groups)):
             bounds = group.column(0).statistics
@@ -138,6 +184,25 @@ def _plots(end: datetime, rounds: int) -> dict[str, float]:
         ),
         "page_of_5000_rows_s": lambda: readings(series=series, start=BEGAN, end=end),
     }
+    return _medians(asked, rounds)
+
+
+def _pages(end: datetime, rounds: int) -> dict[str, float]:
+    """Median seconds: a page of the newest detections, and of a tag's."""
+    from fleet.stations.models import Station  # noqa: PLC0415 - as above
+    from fleet.telemetry.heard.single import detections_newest  # noqa: PLC0415 - as above
+
+    asked: dict[str, Any] = {"station": Station.objects.get(serial=SERIAL), "start": BEGAN, "end": end, "limit": 51}
+    return _medians(
+        {
+            "page_of_51_detections_s": lambda: detections_newest(**asked),
+            "page_of_51_of_a_tag_s": lambda: detections_newest(**asked, tag="78664C33"),
+        },
+        rounds,
+    )
+
+
+def _medians(asked: dict[str, Callable[[], Sequence[object]]], rounds: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, ask in asked.items():
         seconds = []

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from fleet.core.csv_file import csv_response
 from fleet.stations.selectors import station_get
+from fleet.telemetry.cold.heard import is_heard_cold
 from fleet.telemetry.exports import DETECTION_HEAD, detection_rows
 from fleet.telemetry.lateness import is_late
 from fleet.telemetry.models import Detection
@@ -84,7 +85,14 @@ class DetectionOut(serializers.Serializer[Any]):
         return is_late(occurred_at=detection.occurred_at, received_at=detection.received_at, flags=detection.flags)
 
 
-DetectionsOut = page_of("DetectionsOut", DetectionOut, "A page of detections, oldest first.")
+DetectionsOut = page_of(
+    "DetectionsOut",
+    DetectionOut,
+    "A page of detections, oldest first.",
+    is_cold=serializers.BooleanField(
+        help_text="Some detections of this range are in cold storage: the answer is the same, but takes longer."
+    ),
+)
 
 
 class Detections(APIView):
@@ -115,7 +123,8 @@ class Detections(APIView):
             cursor = cursor_encode(last.occurred_at, last.port, last.kind, last.line)
             return next_address(request, cursor, start=start, end=end)
 
-        return page_cut(found, query["limit"], address).response(DetectionsOut)
+        cold = is_heard_cold(station.pk, start, end)
+        return page_cut(found, query["limit"], address).response(DetectionsOut, is_cold=cold)
 
 
 class DetectionsFile(APIView):

@@ -8,9 +8,9 @@ from telemetry.cold_months import cold, merged, moved
 
 from fleet.core import clock
 from fleet.forward.models import RefusedRow
-from fleet.forward.services import forwarder_backfill, forwarder_refused_again
+from fleet.forward.services import RowChoice, forwarder_backfill, forwarder_refused_again
 from fleet.telemetry.cold_files import ColdFile
-from fleet.telemetry.models import Reading
+from fleet.telemetry.models import Detection, Reading
 from fleet.telemetry.rollups import rollups_rebuild
 
 __all__ = ["cold"]
@@ -81,3 +81,29 @@ def test_a_backfill_reads_cold_months_and_refused_rows_are_found_there(month, ad
     receiver.seen.clear()
     assert counts(run(hook)) == (5, 0, 0, 0)
     assert receiver.values() == [2.0]
+
+
+def test_cold_detections_are_sent_in_back_fills_and_late_ones_though_they_were_merged(
+    add, receiver, hear, operator, old
+):
+    hear("61", "62", pulses=[4.0], since=old)
+    assert moved().rows == 3
+    assert not Detection.objects.exists()
+    choice = RowChoice(is_clean=False, wants_readings=False, detections="all")
+    hook = add(url=receiver.url, choice=choice)
+    hear("63", pulses=[5.0], since=old + 60, line=90)
+    hear("61", since=old)
+    merged()
+    assert not Detection.objects.exists()
+    # The repeat is none of the rows that arrived: its row is there since before.
+    assert counts(run(hook)) == (2, 0, 0, 0)
+    receiver.seen.clear()
+    receiver.answer = lambda _m, _p, _q, _h, body: (422, {"error": "no"}) if b'"tag": "62"' in body else 204
+    forwarder_backfill(actor=operator, forwarder=hook, start=clock.from_seconds(old - 1))
+    run(hook)
+    assert (hook.backfill_from, counts(hook)) == (None, (6, 0, 0, 1))
+    receiver.answer = lambda *_: 204
+    forwarder_refused_again(actor=operator, forwarder=hook)
+    receiver.seen.clear()
+    assert counts(run(hook)) == (7, 0, 0, 0)
+    assert b'"tag": "62"' in receiver.seen[0][3]

@@ -10,10 +10,13 @@ import pytest
 from django.http import QueryDict
 from django.urls import reverse
 from people import station_of
+from telemetry.cold_heard import heard_fill
+from telemetry.cold_months import FEBRUARY, MARCH
 
 from fleet.core import clock
 from fleet.stations.models import StationDay
 from fleet.telemetry import exports
+from fleet.telemetry.cold.services import cold_run
 from fleet.telemetry.models import Detection, DetectionCount, TagHour, TagHourDue
 
 pytestmark = pytest.mark.django_db
@@ -337,3 +340,25 @@ def test_queries_do_not_grow_with_tags_and_stations(browse, viewer, station, ins
             hear(other, f"T{number}", back=number)
             hear(station, f"T{turn * 30 + number}", back=number + 40, port=number % 6 + 2)
     assert [queries_of(client, address) for address in addresses] == few
+
+
+def test_cold_detections_are_on_the_page_as_before_with_a_hint(page_of, station, settings, tmp_path, browse, viewer):
+    settings.MEDIA_ROOT, settings.ROOST_COLD_AFTER_MONTHS = tmp_path, 3
+    heard_fill(station, start=FEBRUARY, end=MARCH, step="2 hours")
+    query = "?start=2026-02-01&end=2026-02-20"
+
+    def seen(query):
+        answer = page_of(query)
+        return [(one.occurred_at, one.port, one.line, repr(one.sig)) for one in answer.context["single"]], answer
+
+    queries = [query, f"{query}&tag=78664c33", f"{query}&kind=pulse", f"{query}&port=2"]
+    hot = [seen(one)[0] for one in queries]
+    csv_hot = rows_of(browse(viewer).get(f"/stations/{station.serial}/detections.csv{query}"))
+    assert "in cold storage" not in seen(query)[1].content.decode()
+    assert cold_run()["Institute"].rows == 28 * 12
+    assert not Detection.objects.filter(station=station).exists()
+    assert [seen(one)[0] for one in queries] == hot
+    assert all(hot)
+    assert "Some of them are in cold storage" in seen(query)[1].content.decode()
+    assert rows_of(browse(viewer).get(f"/stations/{station.serial}/detections.csv{query}")) == csv_hot
+    assert len(csv_hot) > 200

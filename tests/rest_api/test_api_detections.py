@@ -1,8 +1,13 @@
 """Detections: filters, and pages that neither skip nor repeat rows."""
 
+from datetime import timedelta
+
 import pytest
 from api_asking import problem_of
+from telemetry.cold_heard import heard_fill
+from telemetry.cold_months import FEBRUARY, MARCH
 
+from fleet.telemetry.cold.services import cold_run
 from fleet.telemetry.models import Detection
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
@@ -71,3 +76,24 @@ def test_a_tag_is_found_in_capitals_and_without(reader, where, station, detectio
 )
 def test_a_wrong_question_is_refused_by_its_field(reader, where, query, field):
     problem_of(reader.get(where, **query), 400, field)
+
+
+def test_cold_detections_are_listed_and_downloaded_as_before_and_the_answer_says_so(
+    reader, where, station, settings, tmp_path
+):
+    settings.MEDIA_ROOT, settings.ROOST_COLD_AFTER_MONTHS = tmp_path, 3
+    heard_fill(station, start=FEBRUARY, end=FEBRUARY + timedelta(days=2))
+    # No station sends it, and JSON has no word for it.
+    Detection.objects.filter(station=station, sig=float("nan")).update(sig=None)
+    asked = {"from": "2026-02-01T00:00:00Z", "to": "2026-02-03T00:00:00Z"}
+    hot, file = reader.get(where, **asked).json(), reader.get(f"{where}.csv", **asked)
+    rows = b"".join(file.streaming_content)
+    assert (hot["is_cold"], len(hot["results"])) == (False, 144)
+    assert cold_run()["Institute"].rows == 144
+    assert not Detection.objects.filter(station=station, occurred_at__lt=MARCH).exists()
+    assert reader.get(where, **asked).json() == {**hot, "is_cold": True}
+    assert b"".join(reader.get(f"{where}.csv", **asked).streaming_content) == rows
+    first = reader.get(where, **asked, limit=100, kind="pulse").json()
+    second = reader.client.get(first["next"]).json()
+    assert first["results"] + second["results"] == [row for row in hot["results"] if row["kind"] == "pulse"]
+    assert reader.get(where, **RANGE).json()["is_cold"] is False

@@ -12,15 +12,15 @@ from telemetry.stored_readings import NOON
 
 from fleet.ingest.memory.dirty_hours import HOUR, NotedHours
 from fleet.ingest.rows.tables import pg_time
-from fleet.telemetry.cold.rows import COLUMNS
 from fleet.telemetry.cold.services import Moved, cold_run
+from fleet.telemetry.cold.tables import READINGS
 from fleet.telemetry.cold_files import ColdFile
 from fleet.telemetry.models import Reading, Series
 from fleet.telemetry.rollups import rollups_rebuild
 
 FEBRUARY, MARCH, APRIL, MAY = (datetime(2026, month, 1, tzinfo=UTC) for month in (2, 3, 4, 5))
 MINUTE = timedelta(minutes=1)
-_ROWS = f"SELECT {', '.join(COLUMNS)} FROM telemetry_reading WHERE series_id = ANY(%s)"
+_ROWS = f"SELECT {READINGS.listed} FROM telemetry_reading WHERE series_id = ANY(%s)"
 
 
 @pytest.fixture
@@ -68,10 +68,10 @@ def rows_of(*series: Series) -> list[tuple]:
         cursor.execute(_ROWS, [ids])
         rows = cursor.fetchall()
     stations = {one.station_id for one in series}
-    for file in ColdFile.objects.filter(state=ColdFile.State.COLD, station__in=stations):
+    for file in ColdFile.objects.filter(state=ColdFile.State.COLD, station__in=stations, kind="readings"):
         with storages[file.place].open(file.name) as opened:
             rows += [
-                tuple(row[name] for name in COLUMNS)
+                tuple(row[name] for name in READINGS.names)
                 for row in pq.read_table(opened).to_pylist()
                 if row["series_id"] in ids
             ]

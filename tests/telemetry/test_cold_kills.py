@@ -85,7 +85,7 @@ def test_killed_before_any_statement_of_a_merge(institute):
     assert number > 30
 
 
-@pytest.mark.parametrize("place", ["parquet_write", "file_store", "_state", "file_over", "rollups_wait"])
+@pytest.mark.parametrize("place", ["parquet_write", "file_store", "_state", "file_over", "others_wait"])
 @pytest.mark.parametrize("is_after", [False, True])
 def test_killed_before_and_after_each_act(institute, monkeypatch, place, is_after):
     series = series_make(institute)

@@ -100,7 +100,7 @@ def test_a_limit_counts_cold_readings_too(two, monkeypatch):
 
 def test_plots_read_no_file_where_roll_ups_are(two, monkeypatch):
     moved()
-    monkeypatch.setattr(reading, "rows_of", None)
+    monkeypatch.setattr(reading, "parts_of", None)
     assert len(selectors.readings(series=two[0], start=FEBRUARY, end=APRIL, every=HOUR)) == 59 * 24
     assert readings_single(series=two, start=FEBRUARY, end=APRIL, most=400) is None
 

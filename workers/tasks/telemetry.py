@@ -52,7 +52,7 @@ def run_retention(**_: Any) -> None:
 
 @shared_task(name="telemetry.move_cold")
 def move_cold(**_: Any) -> None:
-    """Move readings of past months to cold storage, and merge late ones."""
+    """Move readings and detections of past months to cold storage, and merge late ones."""
     for name, moved in cold_run().items():
         if moved.failed:
             trouble = (

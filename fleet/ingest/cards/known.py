@@ -8,6 +8,7 @@ from fleet.core import clock
 from fleet.ingest.database import cursor, names, numbers
 from fleet.ingest.rows.tables import source_of
 from fleet.stations.models import Station
+from fleet.telemetry.cold.heard import moments_plan
 from fleet.telemetry.cold.reading import NEVER_COLD, ColdPlan, cold_plan, rows_read
 from fleet.telemetry.keeping.intervals import interval_sql, station_intervals
 from fleet.telemetry.models import Detection, Series, TimeShift
@@ -133,8 +134,13 @@ def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: Fil
             case Note(name=event):
                 events.append((row.at, event, row.number))
     ids, source = numbers(station_ids), [source_of(name.name)]
-    found = _rows_known(_DETECTIONS, heard, ids, []) | _rows_known(_POSITIONS, fixes, ids, source)
-    found |= _rows_known(_EVENTS, events, ids, source)
+    found = _rows_known(_POSITIONS, fixes, ids, source) | _rows_known(_EVENTS, events, ids, source)
+    if heard:
+        moments = [_FIRST + timedelta(microseconds=key[0]) for key in heard]
+        found |= rows_read(
+            lambda: moments_plan(station_ids, moments),
+            lambda rows: _rows_known({**_DETECTIONS, "table": rows}, heard, ids, []),
+        )
     return found | _health_known(station_ids, health)
 
 

@@ -24,6 +24,7 @@ from fleet.ingest.stages.file_accounts import sums_rebuild
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.contact.hours import heard_later_sql
 from fleet.stations.models import Station
+from fleet.telemetry.cold.heard import heard_overlap
 from fleet.telemetry.heard.tag_hours import counting_order, tag_hours_recount
 from fleet.telemetry.models import Detection
 
@@ -58,6 +59,7 @@ class MovePreview:
 def file_move_preview(*, actor: Viewer, station: Station, target: Station, files: Sequence[StationFile]) -> MovePreview:
     """Count what a move would do, without changing anything. Raises `Forbidden` or `InvalidInput`."""
     _move_check(actor, station, target, files)
+    _cold_check(station, target, files)
     counted = {table: _count(table, _arguments(station, target, files)) for table in _TABLES}
     preview = MovePreview(
         files=len(files),
@@ -109,6 +111,7 @@ def file_move_undo(*, actor: Viewer, move: FileMove) -> FileMove:
     if len(files) != len(move.file_ids):
         raise Conflict(_("Some of these files were moved again or deleted since. Move the others one by one."))
     _move_check(actor, target, station, files)
+    _cold_check(target, station, files)
     if not FileMove.objects.filter(pk=move.pk, undone_at=None).update(
         undone_at=moment, undone_by_name=actor.name[:150]
     ):
@@ -152,6 +155,20 @@ def _move_check(actor: Viewer, station: Station, target: Station, files: Sequenc
         raise InvalidInput(_("Choose at least one file."), field="files")
     if len(files) > FILES_MOST:
         raise InvalidInput(_("At most %(most)d files can be moved at a time.") % {"most": FILES_MOST}, field="files")
+
+
+def _cold_check(station: Station, target: Station, files: Sequence[StationFile]) -> None:
+    """Refuse to move files from or into months whose detections are cold: only rows of the table can be moved."""
+    span = _arguments(station, target, files)
+    for one in (station, target):
+        if heard_overlap([one.pk], span["low"], span["high"]):
+            raise Conflict(
+                _(
+                    "Data of %(serial)s from that time is in cold storage. Ask an administrator to bring it back first: "
+                    "./roost manage cold thaw %(serial)s"
+                )
+                % {"serial": one.serial}
+            )
 
 
 def _lock_contacts(station: Station, target: Station) -> None:

@@ -23,6 +23,7 @@ from fleet.ingest.batch import AHEAD_S
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.contact.hours import heard_later_sql
 from fleet.stations.models import Station
+from fleet.telemetry.cold.heard import heard_overlap
 from fleet.telemetry.cold.reading import cold_overlaps
 from fleet.telemetry.heard.tag_hours import PAST, tag_hours_recount
 from fleet.telemetry.keeping.models import ClearedDetections
@@ -286,10 +287,10 @@ def _offset_check(station: Station, wrong: WrongRows, offset: timedelta) -> None
 
 def _cold_check(station: Station, first: datetime, last: datetime) -> None:
     """Refuse to move rows to or from months that are cold: only rows of the table can be moved."""
-    if cold_overlaps(station_id=station.pk, first=first, last=last):
+    if cold_overlaps(station_id=station.pk, first=first, last=last) or heard_overlap([station.pk], first, last):
         raise Conflict(
             _(
-                "Readings of %(serial)s from that time are in cold storage. Ask an administrator to bring them back first: "
+                "Data of %(serial)s from that time is in cold storage. Ask an administrator to bring it back first: "
                 "./roost manage cold thaw %(serial)s"
             )
             % {"serial": station.serial}

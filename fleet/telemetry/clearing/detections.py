@@ -9,14 +9,16 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from fleet.core.audit import audit_write
-from fleet.core.errors import InvalidInput
+from fleet.core.errors import InvalidInput, Unavailable
+from fleet.core.locks import transaction_lock
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
+from fleet.telemetry.cold.heard import heard_total
 from fleet.telemetry.heard.tag_hours import PAST
 from fleet.telemetry.keeping.models import ClearedDetections, DetectionRule
 from fleet.telemetry.keeping.rules import DAYS_MOST
-from fleet.telemetry.models import TagHourDue
+from fleet.telemetry.models import RollUp, TagHourDue
 
 #: A month is needed to look at what came lately, and to correct a wrong clock.
 DAYS_LEAST: Final = 30
@@ -66,7 +68,8 @@ def detections_clear(
 ) -> tuple[int, int]:
     """Remove what is due, station by station, until `is_over`; return how many, and how many stations have to wait.
 
-    A station waits if hours from before Roost counted tags are not counted yet.
+    A station waits if hours from before Roost counted tags are not counted yet, while months move to cold storage, and
+    if a cold file cannot be read that has to be counted.
     """
     days = detection_days(organization)
     if days is None:
@@ -79,11 +82,9 @@ def detections_clear(
         elif is_dry:
             removed += _count(station_id, before)
         else:
-            while not is_over():
-                rows, is_done = _step(station_id, before)
-                removed += rows
-                if is_done:
-                    break
+            rows, is_waiting = _station_clear(station_id, before, is_over)
+            removed += rows
+            waiting += is_waiting
     return removed, waiting
 
 
@@ -92,8 +93,27 @@ def detections_cleared(station: Station) -> ClearedDetections:
     return ClearedDetections.objects.filter(station=station).first() or ClearedDetections(station=station)
 
 
+def _station_clear(station_id: int, before: datetime, is_over: Callable[[], bool]) -> tuple[int, bool]:
+    removed = 0
+    while not is_over():
+        try:
+            rows, until = _step(station_id, before)
+        except Unavailable:
+            # Some of its detections are in a cold file that cannot be read now.
+            until, rows = None, 0
+        if until is None:
+            return removed, True
+        removed += rows
+        if until >= before:
+            break
+    return removed, False
+
+
 @transaction.atomic
-def _step(station_id: int, before: datetime) -> tuple[int, bool]:
+def _step(station_id: int, before: datetime) -> tuple[int, datetime | None]:
+    """Remove the oldest rows; return how many, and up to when, or None if months move to cold storage just now."""
+    if not transaction_lock(RollUp.LOCK):
+        return 0, None
     arguments: dict[str, int | datetime] = {
         "station": station_id,
         "past": PAST,
@@ -105,16 +125,22 @@ def _step(station_id: int, before: datetime) -> tuple[int, bool]:
         row = cursor.fetchone()
         until = row[0] if row else before
         cursor.execute(f"DELETE {_DUE}", {**arguments, "before": until})
-        rows = int(cursor.rowcount)
+        # From now on nobody sees its cold rows of that time; the next run of cold storage removes them.
+        rows = int(cursor.rowcount) + _cold_due(station_id, until)
     if rows:
         cleared, _is_new = ClearedDetections.objects.get_or_create(station_id=station_id)
         moved = {} if cleared.before and cleared.before >= until else {"before": until}
         ClearedDetections.objects.filter(pk=cleared.pk).update(removed=F("removed") + rows, **moved)
-    return rows, until >= before
+    return rows, until
 
 
 def _count(station_id: int, before: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) {_DUE}", {"station": station_id, "past": PAST, "before": before})
         row = cursor.fetchone()
-    return int(row[0]) if row else 0
+    return (int(row[0]) if row else 0) + _cold_due(station_id, before)
+
+
+def _cold_due(station_id: int, before: datetime) -> int:
+    """Number of cold detections that retention has not removed yet."""
+    return heard_total([station_id], PAST, before)

@@ -7,34 +7,23 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from fleet.core import clock
-from fleet.telemetry.cold.files import FOLDER
-from fleet.telemetry.cold.rows import HOT
 from fleet.telemetry.cold.steps import Month
-from fleet.telemetry.partitions import partition_list
+from fleet.telemetry.cold.tables import TABLES, ColdTable
+from fleet.telemetry.partitions import Partition, partition_list
 
 #: The least age in months: reads of the last two months need not look for cold files.
 MONTHS_LEAST: Final = 3
 #: A month's file is rewritten for late rows at most this often.
 _MERGED_EVERY: Final = timedelta(hours=20)
 
-# One probe of an index per series, however many rows there are.
-_HOT: Final = f"""
-SELECT DISTINCT s.station_id FROM telemetry_series s JOIN stations_station t ON t.id = s.station_id
-WHERE t.deleted_at IS NULL AND EXISTS (
-    SELECT 1 FROM {HOT} r WHERE r.series_id = s.id AND r.occurred_at >= %(start)s AND r.occurred_at < %(end)s
-    AND (s.raw_from IS NULL OR r.occurred_at >= s.raw_from))
-ORDER BY 1
-"""  # noqa: S608 - our own names
-_MADE: Final = "SELECT station_id, month FROM telemetry_coldfile WHERE state IN ('writing', 'written', 'verified')"
-_KEPT: Final = "SELECT station_id, month, cold_at FROM telemetry_coldfile WHERE state = 'cold'"
-_EXPIRED: Final = """
-SELECT DISTINCT f.station_id, f.month FROM telemetry_coldpart p JOIN telemetry_coldfile f ON f.id = p.file_id
-JOIN telemetry_series s ON s.id = p.series_id WHERE f.state = 'cold' AND p.first_at < s.raw_from
-"""
-_MOVED: Final = f"""
+_MADE: Final = (
+    "SELECT station_id, month FROM telemetry_coldfile WHERE state IN ('writing', 'written', 'verified') AND kind = %s"
+)
+_KEPT: Final = "SELECT station_id, month, cold_at FROM telemetry_coldfile WHERE state = 'cold' AND kind = %s"
+_MOVED: Final = """
 SELECT f.station_id, f.month FROM telemetry_coldfile f JOIN stations_station t ON t.id = f.station_id
-WHERE f.state = 'cold' AND NOT starts_with(f.name, '{FOLDER}/organization=' || t.organization_id || '/')
-"""  # noqa: S608 - our own names
+WHERE f.state = 'cold' AND f.kind = %s AND NOT starts_with(f.name, %s || '/organization=' || t.organization_id || '/')
+"""
 
 
 def months_due() -> list[Month]:
@@ -42,55 +31,71 @@ def months_due() -> list[Month]:
 
     A month of a station is due if a file of it was begun; if it is old enough and has rows in the table, as late rows
     are; if retention has removed rows that its file still has; and if its file is in another organization's folder.
+    Readings and detections are due apart.
     """
     moment = clock.now()
+    return _in_turns({month for table in TABLES.values() for month in _due(table, moment)})
+
+
+def _due(table: ColdTable, moment: datetime) -> set[Month]:
     with connection.cursor() as cursor:
-        cursor.execute(_KEPT)
-        kept = {Month(station, month): at for station, month, at in cursor.fetchall()}
+        cursor.execute(_KEPT, [table.kind])
+        kept = {Month(station, month, table): at for station, month, at in cursor.fetchall()}
         due = set()
-        for query in (_MADE, _EXPIRED, _MOVED):
-            cursor.execute(query)
-            due |= {Month(*row) for row in cursor.fetchall()}
+        for query, told in (
+            (_MADE, [table.kind]),
+            (table.shrinking, None),
+            (_MOVED, [table.kind, table.folder]),
+        ):
+            cursor.execute(query, told)
+            due |= {Month(station, month, table) for station, month in cursor.fetchall()}
         limit = _limit(moment)
-        for start in _months_with_rows(moment if limit is None else limit):
-            bounds = Month(0, start.date())
+        for start in _months_with_rows(table, moment if limit is None else limit):
+            bounds = Month(0, start.date(), table)
             if limit is None and not any(month.month == bounds.month for month in kept):
                 continue
-            cursor.execute(_HOT, {"start": bounds.start, "end": bounds.end})
+            cursor.execute(table.found, {"start": bounds.start, "end": bounds.end})
             for (station_id,) in cursor.fetchall():
-                month = Month(station_id, bounds.month)
+                month = Month(station_id, bounds.month, table)
                 at = kept.get(month)
                 if (at is None and limit is not None) or (at is not None and at <= moment - _MERGED_EVERY):
                     due.add(month)
-    return _in_turns(due)
+    return due
 
 
 def partitions_shrink() -> int:
     """Give back the disk of partitions that became empty; return how many. They stay, for late rows."""
-    limit, emptied = _limit(clock.now()), 0
+    limit = _limit(clock.now())
     if limit is None:
         return 0
-    for part in partition_list(table=HOT):
-        if part.start is None or part.end is None or part.end > limit or not _octets(part.name):
-            continue
-        table = f"{HOT}_{part.name}"
-        try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("SET LOCAL lock_timeout = '2s'")
-                # Looked at before the lock blocks anybody, and once more when nobody can write.
-                for is_locked in (False, True):
-                    if is_locked:
-                        cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-                    cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {table})")  # noqa: S608 - our own names
-                    if cursor.fetchone()[0]:
-                        break
-                else:
-                    cursor.execute(f"TRUNCATE {table}")
-                    emptied += 1
-        except OperationalError:
-            # Somebody reads or writes there; the next run tries again.
-            continue
-    return emptied
+    return sum(_shrink(table, part.name) for table in TABLES.values() for part in _old_partitions(table, limit))
+
+
+def _old_partitions(table: ColdTable, limit: datetime) -> list[Partition]:
+    return [
+        part
+        for part in partition_list(table=table.hot)
+        if part.start is not None and part.end is not None and part.end <= limit and _octets(table, part.name)
+    ]
+
+
+def _shrink(of: ColdTable, name: str) -> bool:
+    table = f"{of.hot}_{name}"
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '2s'")
+            # Looked at before the lock blocks anybody, and once more when nobody can write.
+            for is_locked in (False, True):
+                if is_locked:
+                    cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+                cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {table})")  # noqa: S608 - our own names
+                if cursor.fetchone()[0]:
+                    return False
+            cursor.execute(f"TRUNCATE {table}")
+    except OperationalError:
+        # Somebody reads or writes there; the next run tries again.
+        return False
+    return True
 
 
 def _limit(moment: datetime) -> datetime | None:
@@ -102,11 +107,11 @@ def _limit(moment: datetime) -> datetime | None:
     return datetime(years, month + 1, 1, tzinfo=UTC)
 
 
-def _months_with_rows(limit: datetime) -> list[datetime]:
+def _months_with_rows(table: ColdTable, limit: datetime) -> list[datetime]:
     """The first moments of the months, from the first real year on, whose partition is not empty."""
     found = []
-    for part in partition_list(table=HOT):
-        if part.start is None or part.end is None or part.start >= limit or not _octets(part.name):
+    for part in partition_list(table=table.hot):
+        if part.start is None or part.end is None or part.start >= limit or not _octets(table, part.name):
             continue
         start = part.start
         while start < min(part.end, limit):
@@ -115,9 +120,9 @@ def _months_with_rows(limit: datetime) -> list[datetime]:
     return found
 
 
-def _octets(name: str) -> int:
+def _octets(table: ColdTable, name: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_relation_size(%s::regclass)", [f"{HOT}_{name}"])
+        cursor.execute("SELECT pg_relation_size(%s::regclass)", [f"{table.hot}_{name}"])
         row = cursor.fetchone()
     return int(row[0]) if row else 0
 
@@ -126,7 +131,7 @@ def _in_turns(due: set[Month]) -> list[Month]:
     """The first month of each station, then the second of each: no station keeps the others waiting."""
     turns: dict[int, int] = {}
     ordered = []
-    for month in sorted(due, key=lambda one: (one.month, one.station_id)):
+    for month in sorted(due, key=lambda one: (one.month, one.station_id, one.table.kind)):
         turns[month.station_id] = turns.get(month.station_id, 0) + 1
         ordered.append((turns[month.station_id], month))
     return [month for _turn, month in sorted(ordered, key=lambda pair: pair[0])]

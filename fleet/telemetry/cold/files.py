@@ -7,10 +7,10 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -20,24 +20,17 @@ from django.core.files.storage.handler import InvalidStorageError
 from django.utils.translation import gettext as _
 
 from fleet.core.errors import Unavailable
-from fleet.telemetry.cold.rows import arrow_schema
+from fleet.telemetry.cold.tables import ColdTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _DISK, _OBJECTS = "default", "objects"
-#: The folder of cold files in the storage.
-FOLDER: Final = "cold"
 #: Rows of a group in the file: who reads a day of one series unpacks one group.
 _GROUP_ROWS: Final = 100_000
 _PIECE: Final = 1_048_576
 #: Seconds for storing a file in the object store: these, and more for each byte.
 _SECONDS_LEAST, _BYTES_PER_S = 120.0, 4_000_000
-#: Times rise by nearly the same step and values repeat, so these take about a byte each; zstd does the rest.
-_ENCODINGS: Final = {"occurred_at": "DELTA_BINARY_PACKED", "received_at": "DELTA_BINARY_PACKED"}
-_DICTIONARIES: Final = ["series_id", "value", "flags", "sent_value", "sent_unit", "shift_id", "flags_before"]
-
-Span = tuple[datetime, datetime]
 
 
 class ColdUnreadable(Unavailable):
@@ -46,7 +39,7 @@ class ColdUnreadable(Unavailable):
     def __init__(self, name: str) -> None:
         super().__init__(
             _(
-                "Readings of this time are in cold storage, and their file cannot be read (%(name)s). Nothing is shown, so that none seems missing: try again later, or ask an administrator."
+                "Data of this time is in cold storage, and its file cannot be read (%(name)s). Nothing is shown, so that none seems missing: try again later, or ask an administrator."
             )
             % {"name": name}
         )
@@ -65,33 +58,33 @@ def place_now() -> str:
     return _OBJECTS if settings.ROOST_S3_BUCKET else _DISK
 
 
-def folder_name(organization_id: int) -> str:
-    """The folder of an organization's cold files, as tools that read partitioned Parquet expect it."""
-    return f"{FOLDER}/organization={organization_id}/"
+def file_name(*, table: ColdTable, organization_id: int, station_id: int, month: date, number: int) -> str:
+    """The name of a cold file in the storage; no two have the same. Tools read such folders as partitioned Parquet."""
+    return f"{table.folder}/organization={organization_id}/month={month:%Y-%m}/station-{station_id}-{number}.parquet"
 
 
-def file_name(*, organization_id: int, station_id: int, month: date, number: int) -> str:
-    """The name of a cold file in the storage; no two have the same."""
-    return f"{folder_name(organization_id)}month={month:%Y-%m}/station-{station_id}-{number}.parquet"
+def parquet_write(path: Path, table: ColdTable, batches: Iterator[pa.RecordBatch]) -> ColdWritten:
+    """Write rows, which are sorted by their key.
 
-
-def parquet_write(path: Path, batches: Iterator[pa.RecordBatch]) -> ColdWritten:
-    """Write rows, which are sorted by series and time."""
+    Times rise by nearly the same step and values repeat, so these take about a byte each; zstd does the rest.
+    """
     import pyarrow as pa  # noqa: PLC0415 - the site does not load Arrow
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
 
-    schema = arrow_schema()
+    schema = table.arrow_schema()
     with pq.ParquetWriter(
-        path, schema, compression="zstd", column_encoding=_ENCODINGS, use_dictionary=_DICTIONARIES,
-        write_page_checksum=True, sorting_columns=pq.SortingColumn.from_ordering(schema, [("series_id", "ascending"), ("occurred_at", "ascending")]),
+        path, schema, compression="zstd", column_encoding=dict.fromkeys(table.rising, "DELTA_BINARY_PACKED"),
+        use_dictionary=[name for name, kind in table.columns if name not in table.rising and kind != "boolean"],
+        write_page_checksum=True,
+        sorting_columns=pq.SortingColumn.from_ordering(schema, [(name, "ascending") for name in table.key]),
     ) as writer:  # fmt: skip
         waiting: list[pa.RecordBatch] = []
         for batch in batches:
             waiting.append(batch)
             while sum(one.num_rows for one in waiting) >= _GROUP_ROWS:
-                table = pa.Table.from_batches(waiting, schema)
-                writer.write_table(table.slice(0, _GROUP_ROWS), row_group_size=_GROUP_ROWS)
-                waiting = table.slice(_GROUP_ROWS).to_batches()
+                group = pa.Table.from_batches(waiting, schema)
+                writer.write_table(group.slice(0, _GROUP_ROWS), row_group_size=_GROUP_ROWS)
+                waiting = group.slice(_GROUP_ROWS).to_batches()
         if waiting:
             writer.write_table(pa.Table.from_batches(waiting, schema), row_group_size=_GROUP_ROWS)
     with path.open("rb") as file:
@@ -148,7 +141,7 @@ def file_fetched(*, place: str, name: str, sha256: str) -> Iterator[Path]:
         yield Path(copy.name)
 
 
-def fetched_tables(path: Path) -> Iterator[pa.Table]:
+def fetched_tables(path: Path, table: ColdTable) -> Iterator[pa.Table]:
     """The rows of a fetched file, group by group."""
     import pyarrow as pa  # noqa: PLC0415 - as above
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
@@ -156,41 +149,28 @@ def fetched_tables(path: Path) -> Iterator[pa.Table]:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             for group in range(file.num_row_groups):
-                yield file.read_row_group(group, use_threads=False).cast(arrow_schema())
+                yield file.read_row_group(group, use_threads=False).cast(table.arrow_schema())
     except (pa.ArrowException, OSError) as error:
         raise ColdUnreadable(path.name) from error
 
 
-def rows_of(*, place: str, name: str, series: Sequence[tuple[int, datetime | None]], spans: Sequence[Span]) -> pa.Table:
-    """Rows of some series in these spans, by series and time. Raises `Unavailable`.
+def parts_of(
+    *, place: str, name: str, table: ColdTable, condition: Any, is_newest_first: bool = False
+) -> Iterator[pa.Table]:
+    """The rows of a file that meet a condition, part by part, the last part first if wanted. Raises `Unavailable`.
 
-    A series comes with the moment before which retention has removed its readings, or None.
+    Parts that cannot have any, by what the file says of itself, are not read.
     """
     import pyarrow as pa  # noqa: PLC0415 - as above
-    import pyarrow.compute as pc  # noqa: PLC0415 - as above
-    import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+    import pyarrow.dataset as ds  # noqa: PLC0415 - as above
 
-    moment = arrow_schema().field("occurred_at").type
-    at, number = pc.field("occurred_at"), pc.field("series_id")
-
-    def scalar(when: datetime) -> Any:
-        return pa.scalar(when, moment)
-
-    among = number.isin([key for key, _from in series])
-    for key, kept_from in series:
-        if kept_from is not None:
-            among &= (number != key) | (at >= scalar(kept_from))
-    within = None
-    for start, end in spans:
-        one = (at >= scalar(start)) & (at < scalar(end))
-        within = one if within is None else within | one
+    options = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
     try:
         with _open(place, name) as source:
-            found: pa.Table = pq.read_table(
-                source, filters=among if within is None else among & within, use_threads=False,
-                page_checksum_verification=True,
-            )  # fmt: skip
-            return found.cast(arrow_schema())
+            whole = ds.ParquetFileFormat(default_fragment_scan_options=options).make_fragment(source)
+            parts = whole.split_by_row_group(condition)
+            for part in reversed(parts) if is_newest_first else parts:
+                yield part.to_table(filter=condition, use_threads=False).cast(table.arrow_schema())
     except (pa.ArrowException, OSError) as error:
         raise ColdUnreadable(name) from error
 
@@ -208,5 +188,5 @@ def _storage(place: str) -> Any:
         return storages[place]
     except InvalidStorageError as error:
         raise Unavailable(
-            _("Readings of this time are in an object store, but the settings of this server name none.")
+            _("Data of this time is in an object store, but the settings of this server name none.")
         ) from error

@@ -17,17 +17,19 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.errors import Unavailable
-from fleet.telemetry.cold.files import Span, rows_of
-from fleet.telemetry.cold.rows import BOTH, HOT, cold_table_make, rows_load
+from fleet.telemetry.cold.conditions import Narrowed, Span, condition_of
+from fleet.telemetry.cold.files import parts_of
+from fleet.telemetry.cold.rows import cold_table_make, rows_load
+from fleet.telemetry.cold.tables import READINGS, ColdTable
 
 if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
 
-#: No reading of the last two months is cold, whatever the setting; see `MONTHS_LEAST` in `fleet.telemetry.cold.due`.
+#: No row of the last two months is cold, whatever the setting; see `MONTHS_LEAST` in `fleet.telemetry.cold.due`.
 NEVER_COLD: Final = timedelta(days=60)
 #: More spans than these are read as one.
-_SPANS_MOST: Final = 24
+SPANS_MOST: Final = 24
 _TRIES: Final = 5
 
 R = TypeVar("R")
@@ -70,12 +72,12 @@ FROM (
 
 @dataclass(frozen=True, slots=True)
 class ColdSource:
-    """A cold file that holds rows asked for: of which series, and from when on retention still keeps them."""
+    """A cold file that holds rows asked for: of which series or stations, and from when on retention still keeps them."""
 
     id: int
     place: str
     name: str
-    series: tuple[tuple[int, datetime | None], ...]
+    owners: tuple[tuple[int, datetime | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class ColdPlan:
 
     files: tuple[ColdSource, ...] = ()
     spans: tuple[Span, ...] = ()
+    table: ColdTable = READINGS
+    narrowed: Narrowed | None = None
 
 
 def cold_plan(series_ids: Sequence[int], spans: Sequence[Span]) -> ColdPlan:
@@ -112,11 +116,17 @@ def cold_plan_of(
     files: dict[int, ColdSource] = {}
     for file_id, place, name, series_id, kept_from in fetch():
         found = files.get(file_id) or ColdSource(file_id, place, name, ())
-        files[file_id] = replace(found, series=(*found.series, (series_id, kept_from)))
+        files[file_id] = replace(found, owners=(*found.owners, (series_id, kept_from)))
     if not files:
         return ColdPlan()
-    joined = tuple(spans) if len(spans) <= _SPANS_MOST else ((start, end),)
-    return ColdPlan(tuple(files.values()), joined)
+    return ColdPlan(tuple(files.values()), spans_joined(spans))
+
+
+def spans_joined(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """The same spans, or one that has them all if they are many."""
+    if len(spans) <= SPANS_MOST:
+        return tuple(spans)
+    return ((min(span[0] for span in spans), max(span[1] for span in spans)),)
 
 
 def without_cold(series_ids: Sequence[int], start: datetime, make: Callable[[], R]) -> R:
@@ -158,7 +168,7 @@ def cold_before(series_ids: Sequence[int], before: datetime, most: int) -> list[
 def rows_read(plan: Callable[[], ColdPlan], ask: Callable[[str], R], *, most: int | None = None) -> R:
     """Call `ask` with the source of rows, to be used as a table in a statement; return what it returns.
 
-    `plan` is called before and after. `most`: of one series, no more than the first rows are needed. Raises
+    `plan` is called before and after. `most`: of one series or station, no more than the first rows are needed. Raises
     `Unavailable` if a cold file cannot be read.
     """
     for _try in range(_TRIES):
@@ -166,35 +176,41 @@ def rows_read(plan: Callable[[], ColdPlan], ask: Callable[[str], R], *, most: in
         if planned.files:
             with transaction.atomic():
                 cold_load(planned, most=most)
-                found = ask(BOTH)
+                found = ask(planned.table.both)
         else:
-            found = ask(HOT)
+            found = ask(planned.table.hot)
         if planned == plan():
             return found
-    raise Unavailable(_("These readings are being moved to cold storage or back just now. Try again."))
+    raise Unavailable(_("This data is being moved to cold storage or back just now. Try again."))
 
 
 def cold_load(plan: ColdPlan, *, most: int | None = None) -> None:
     """Load the rows of a plan into the temporary table, for the current transaction."""
     with connection.cursor() as cursor:
-        cold_table_make(cursor)
+        cold_table_make(cursor, plan.table)
         cold_load_into(cursor.cursor, plan, most=most)
 
 
 def cold_load_into(cursor: psycopg.Cursor[Any], plan: ColdPlan, *, most: int | None = None) -> None:
     """The same, on any connection on which the table was made."""
     if plan.files:
-        rows_load(cursor, cold_tables(plan, most))
+        rows_load(cursor, plan.table, cold_parts(plan, most))
 
 
-def cold_tables(plan: ColdPlan, most: int | None = None) -> Iterator[pa.Table]:
-    """The rows of a plan, file by file; with `most` no more than the first ones. Raises `Unavailable`."""
-    left = most
-    for file in plan.files:
-        table = rows_of(place=file.place, name=file.name, series=file.series, spans=plan.spans)
-        yield table if left is None else table.slice(0, left)
-        if left is not None:
-            left -= table.num_rows
+def cold_parts(plan: ColdPlan, most: int | None = None) -> Iterator[pa.Table]:
+    """The rows of a plan, part by part; with `most` no more than the first ones. Raises `Unavailable`."""
+    is_newest_first = plan.narrowed is not None and plan.narrowed.is_newest_first
+    left = most if plan.narrowed is None or plan.narrowed.is_exact else None
+    for file in reversed(plan.files) if is_newest_first else plan.files:
+        condition = condition_of(plan.table, file.owners, plan.spans, plan.narrowed)
+        for part in parts_of(
+            place=file.place, name=file.name, table=plan.table, condition=condition, is_newest_first=is_newest_first
+        ):
+            if left is None:
+                yield part
+                continue
+            yield part.slice(max(part.num_rows - left, 0)) if is_newest_first else part.slice(0, left)
+            left -= part.num_rows
             if left <= 0:
                 return
 
@@ -220,5 +236,6 @@ def cold_total(series_ids: Sequence[int], start: datetime, end: datetime, *, is_
     count = int(whole)
     for place, name, series_id, kept_from in () if is_least else partly or ():
         kept = datetime.fromisoformat(kept_from) if kept_from else None
-        count += rows_of(place=place, name=name, series=[(series_id, kept)], spans=[(start, end)]).num_rows
+        condition = condition_of(READINGS, [(series_id, kept)], [(start, end)])
+        count += sum(part.num_rows for part in parts_of(place=place, name=name, table=READINGS, condition=condition))
     return count

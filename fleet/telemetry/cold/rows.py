@@ -1,4 +1,4 @@
-"""Rows of readings between the database and Arrow: a temporary table, and COPY into it and out of it.
+"""Rows between the database and Arrow: a temporary table, and COPY into it and out of it.
 
 Loading this does not load Arrow, 50 MB in a process: only what reads or writes a cold file does.
 """
@@ -13,106 +13,102 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
+from fleet.telemetry.cold.tables import ColdTable
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: The table of rows that are not cold, and the temporary one for rows of cold files.
-HOT: Final = "telemetry_reading"
-COLD: Final = "cold_reading"
-COLUMNS: Final = (
-    *("series_id", "occurred_at", "received_at", "value", "flags"),
-    *("sent_value", "sent_unit", "shift_id", "flags_before"),
-)
-_LIST: Final = ", ".join(COLUMNS)
-#: Both as one source of rows. A row whose key is in a cold file came again, and is merged at night.
-BOTH: Final = (
-    f"(SELECT {_LIST} FROM {COLD} UNION ALL SELECT {_LIST} FROM {HOT} h WHERE NOT EXISTS ("  # noqa: S608 - our own names
-    f"SELECT 1 FROM {COLD} c WHERE c.series_id = h.series_id AND c.occurred_at = h.occurred_at))"
-)
-#: Number of rows and sum of their hashes; -0 and 0 differ.
-CHECKSUM: Final = (
-    "SELECT count(*), coalesce(sum(hash_record_extended(ROW(series_id, occurred_at, received_at, float8send(value), "  # noqa: S608
-    f"flags, float8send(sent_value), sent_unit, shift_id, flags_before), 0)), 0)::text FROM {COLD}"
-)
-_MICROSECONDS: Final = "(extract(epoch FROM {0}) * 1000000)::bigint AS {0}"
-_OUT: Final = ", ".join(_MICROSECONDS.format(column) if column.endswith("_at") else column for column in COLUMNS)
 #: 2000-01-01 UTC in microseconds since 1970: where PostgreSQL's binary times begin.
 _PG_EPOCH_US: Final = 946_684_800_000_000
 _HEADER, _TRAILER = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8, b"\xff\xff"
 _NULL = b"\xff\xff\xff\xff"
 _LENGTH = Struct(">i").pack
+#: The version with which PostgreSQL's binary JSON begins.
+_JSON_BEGINS: Final = b"\x01"
+#: Columns whose values are not equally long.
+_VARIABLE: Final = frozenset({"text", "json"})
+#: Type code and bytes of the others.
+_SIZES: Final = {
+    "id": ("q", 8),
+    "moment": ("q", 8),
+    "float": ("d", 8),
+    "integer": ("i", 4),
+    "short": ("h", 2),
+    "boolean": ("b", 1),
+}
 #: Rows that become one piece of COPY.
 _PIECE_ROWS = 100_000
 
 
-def cold_table_make(cursor: Any) -> None:
+def cold_table_make(cursor: Any, table: ColdTable) -> None:
     """Make the temporary table on this connection, or empty it; the end of the transaction empties it too."""
-    cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {COLD} (LIKE {HOT}) ON COMMIT DELETE ROWS")
-    cursor.execute(f"TRUNCATE {COLD}")
+    cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table.cold} (LIKE {table.hot}) ON COMMIT DELETE ROWS")
+    cursor.execute(f"TRUNCATE {table.cold}")
 
 
-def cold_table_index(cursor: Any) -> None:
+def cold_table_index(cursor: Any, table: ColdTable) -> None:
     """Index the loaded rows by their key, which also proves that no key is there twice."""
-    cursor.execute(f"CREATE UNIQUE INDEX ON {COLD} (series_id, occurred_at)")
-    cursor.execute(f"ANALYZE {COLD}")
+    cursor.execute(f"CREATE UNIQUE INDEX ON {table.cold} ({', '.join(table.key)})")
+    cursor.execute(f"ANALYZE {table.cold}")
 
 
-def cold_table_drop(cursor: Any) -> None:
+def cold_table_drop(cursor: Any, table: ColdTable) -> None:
     """Drop the table: the next reader makes one without an index, into which rows load faster."""
-    cursor.execute(f"DROP TABLE IF EXISTS {COLD}")
+    cursor.execute(f"DROP TABLE IF EXISTS {table.cold}")
 
 
-def rows_load(cursor: psycopg.Cursor[Any], tables: Iterator[pa.Table]) -> int:
+def rows_load(cursor: psycopg.Cursor[Any], table: ColdTable, parts: Iterator[pa.Table]) -> int:
     """Load rows into the temporary table; return how many. Call it in a transaction."""
     count = 0
-    with cursor.copy(f"COPY {COLD} ({_LIST}) FROM STDIN (FORMAT BINARY)") as copy:
+    columns = ", ".join((*_fixed(table), *_variable(table)))
+    with cursor.copy(f"COPY {table.cold} ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(_HEADER)
-        for table in tables:
-            count += table.num_rows
-            for batch in table.to_batches(max_chunksize=_PIECE_ROWS):
-                for piece in _binary(batch):
+        for part in parts:
+            count += part.num_rows
+            for batch in part.to_batches(max_chunksize=_PIECE_ROWS):
+                for piece in _binary(table, batch):
                     copy.write(piece)
         copy.write(_TRAILER)
     return count
 
 
-def rows_take(cursor: psycopg.Cursor[Any]) -> Iterator[pa.RecordBatch]:
-    """The rows of the temporary table, by series and time."""
-    import pyarrow.csv as text  # noqa: PLC0415 - the site does not load Arrow
+def rows_take(cursor: psycopg.Cursor[Any], table: ColdTable) -> Iterator[pa.RecordBatch]:
+    """The rows of the temporary table, by their key."""
+    import pyarrow as pa  # noqa: PLC0415 - the site does not load Arrow
+    import pyarrow.csv as text  # noqa: PLC0415 - as above
 
-    types = arrow_types()
-    as_sent = {name: types["shift_id"] if name.endswith("_at") else kind for name, kind in types.items()}
-    with cursor.copy(
-        f"COPY (SELECT {_OUT} FROM {COLD} r ORDER BY r.series_id, r.occurred_at) TO STDOUT (FORMAT csv)"  # noqa: S608
-    ) as copy:
+    as_sent = {name: pa.int64() if name.endswith("_at") else kind for name, kind in table.arrow_types().items()}
+    taken = ", ".join(
+        f"(extract(epoch FROM {name}) * 1000000)::bigint AS {name}" if kind == "moment" else name
+        for name, kind in table.columns
+    )
+    order = ", ".join(f"r.{name}" for name in table.key)
+    with cursor.copy(f"COPY (SELECT {taken} FROM {table.cold} r ORDER BY {order}) TO STDOUT (FORMAT csv)") as copy:  # noqa: S608
         source = io.BufferedReader(_Pieces(iter(copy)), 1_048_576)
         if not source.peek(1):
             return
         for batch in text.open_csv(
             source,
-            read_options=text.ReadOptions(column_names=list(COLUMNS), block_size=4_194_304),
+            read_options=text.ReadOptions(column_names=list(table.names), block_size=4_194_304),
             parse_options=text.ParseOptions(newlines_in_values=True),
             convert_options=text.ConvertOptions(
-                column_types=as_sent, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+                column_types=as_sent, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False,
+                true_values=["t"], false_values=["f"],
             ),
-        ):
-            yield batch.cast(arrow_schema())
+        ):  # fmt: skip
+            yield batch.cast(table.arrow_schema())
 
 
-def arrow_types() -> dict[str, Any]:
-    """The type of each column in Arrow."""
+def received_as(table: ColdTable, rows: pa.Table) -> pa.Table:
+    """The rows with the bytes that PostgreSQL expects: its binary JSON begins with a version."""
     import pyarrow as pa  # noqa: PLC0415 - as above
+    import pyarrow.compute as pc  # noqa: PLC0415 - as above
 
-    moment, number, short = pa.timestamp("us", "UTC"), pa.int64(), pa.int16()
-    kinds = (number, moment, moment, pa.float64(), short, pa.float64(), pa.string(), number, short)
-    return dict(zip(COLUMNS, kinds, strict=True))
-
-
-def arrow_schema() -> pa.Schema:
-    """The columns of a cold file."""
-    import pyarrow as pa  # noqa: PLC0415 - as above
-
-    return pa.schema(list(arrow_types().items()))
+    for place, (name, kind) in enumerate(table.columns):
+        if kind == "json":
+            begun = pc.binary_join_element_wise(pa.scalar(_JSON_BEGINS), rows[name].cast(pa.binary()), pa.scalar(b""))
+            rows = rows.set_column(place, name, begun)
+    return rows
 
 
 class _Pieces(io.RawIOBase):
@@ -135,53 +131,72 @@ class _Pieces(io.RawIOBase):
         return count
 
 
-def _binary(batch: pa.RecordBatch) -> Iterator[bytes]:
-    """The rows of a batch in the format of binary COPY.
+def _fixed(table: ColdTable) -> list[str]:
+    return [name for name, kind in table.columns if kind not in _VARIABLE]
 
-    Rows that have the same columns empty, and the same unit, are equally long: each of their bytes is written for all
-    of them at once.
+
+def _variable(table: ColdTable) -> list[str]:
+    return [name for name, kind in table.columns if kind in _VARIABLE]
+
+
+def _binary(table: ColdTable, batch: pa.RecordBatch) -> Iterator[bytes]:
+    """The rows of a batch in the format of binary COPY, first those of one shape, then those of the next.
+
+    Rows of one shape have the same columns empty. Without their texts they are equally long: each of their bytes is
+    written for all of them at once. The texts come last, and are put between row by row.
     """
     import pyarrow as pa  # noqa: PLC0415 - as above
     import pyarrow.compute as pc  # noqa: PLC0415 - as above
 
-    table = pa.Table.from_batches([batch])
-    late = COLUMNS[5:]
-    kinds = [pc.is_valid(table[name]).cast(pa.int8()) for name in late if name != "sent_unit"]
-    keyed = pa.table([*kinds, table["sent_unit"]], names=["a", "b", "c", "unit"])
-    found = keyed.group_by(["a", "b", "c", "unit"]).aggregate([]).to_pylist()
-    for group in found:
-        rows = table
-        if len(found) > 1:
-            same = pc.is_null(keyed["unit"]) if group["unit"] is None else pc.equal(keyed["unit"], group["unit"])
-            same = pc.fill_null(same, False)
-            for name in ("a", "b", "c"):
-                same = pc.and_(same, pc.equal(keyed[name], group[name]))
-            rows = table.filter(same)
-        yield _equally_long(rows.combine_chunks(), group["unit"])
+    rows = received_as(table, pa.Table.from_batches([batch]))
+    partly = [name for name in table.names if 0 < rows[name].null_count < rows.num_rows]
+    if not partly:
+        yield _of_one_shape(table, rows)
+        return
+    shapes = None
+    for place, name in enumerate(partly):
+        bit = pc.multiply(pc.is_valid(rows[name]).cast(pa.int32()), pa.scalar(1 << place, pa.int32()))
+        shapes = bit if shapes is None else pc.add(shapes, bit)
+    rows = rows.take(pc.sort_indices(shapes))
+    begin = 0
+    for shape in sorted(pc.value_counts(shapes).to_pylist(), key=lambda one: one["values"]):
+        yield _of_one_shape(table, rows.slice(begin, shape["counts"]).combine_chunks())
+        begin += shape["counts"]
 
 
-def _equally_long(table: pa.Table, unit: str | None) -> bytes:
+def _of_one_shape(table: ColdTable, rows: pa.Table) -> bytes:
     import pyarrow as pa  # noqa: PLC0415 - as above
 
-    count, row, columns = table.num_rows, bytearray(len(COLUMNS).to_bytes(2, "big")), []
-    for name in COLUMNS:
-        column = table[name]
-        if name == "sent_unit":
-            row += _NULL if unit is None else _LENGTH(len(unit.encode())) + unit.encode()
-        elif column.null_count:
+    count, row, columns = rows.num_rows, bytearray(len(table.columns).to_bytes(2, "big")), []
+    for name, kind in table.columns:
+        if kind in _VARIABLE:
+            continue
+        if rows[name].null_count:
             row += _NULL
-        else:
-            code, size = ("d", 8) if pa.types.is_floating(column.type) else ("q", 8)
-            if pa.types.is_int16(column.type):
-                code, size = "h", 2
-            row += _LENGTH(size)
-            columns.append((len(row), size, _big_endian(column, code)))
-            row += bytes(size)
+            continue
+        code, size = _SIZES[kind]
+        row += _LENGTH(size)
+        columns.append((len(row), size, _big_endian(rows[name], code)))
+        row += bytes(size)
+    texts = [rows[name] for name in _variable(table)]
+    if all(text.null_count for text in texts):
+        row += _NULL * len(texts)
     written, width = bytearray(bytes(row) * count), len(row)
     for begin, size, octets in columns:
         for place in range(size):
             written[begin + place :: width] = octets[place::size]
-    return bytes(written)
+    if all(text.null_count for text in texts):
+        return bytes(written)
+    said = [
+        [_NULL] * count if text.null_count else [_LENGTH(len(one)) + one for one in text.cast(pa.binary()).to_pylist()]
+        for text in texts
+    ]
+    whole = bytes(written)
+    return b"".join(
+        part
+        for place, ends in enumerate(zip(*said, strict=True))
+        for part in (whole[place * width : (place + 1) * width], *ends)
+    )
 
 
 def _big_endian(column: pa.ChunkedArray, code: str) -> bytes:
@@ -191,10 +206,11 @@ def _big_endian(column: pa.ChunkedArray, code: str) -> bytes:
 
     if pa.types.is_timestamp(column.type):
         column = pc.subtract(column.cast(pa.int64()), _PG_EPOCH_US)
+    elif pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
     chunk = column.combine_chunks()
     chunk = pa.concat_arrays(chunk.chunks) if isinstance(chunk, pa.ChunkedArray) else chunk
-    size = {"d": 8, "q": 8, "h": 2}[code]
     values = array(code)
-    values.frombytes(chunk.buffers()[1][chunk.offset * size : (chunk.offset + len(chunk)) * size])
+    values.frombytes(chunk.buffers()[1][chunk.offset * values.itemsize : (chunk.offset + len(chunk)) * values.itemsize])
     values.byteswap()
     return values.tobytes()

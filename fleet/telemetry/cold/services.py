@@ -49,9 +49,10 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class ColdHeld:
-    """The contents of cold storage for one organization."""
+    """The contents of cold storage for one organization: of readings, or of detections."""
 
     organization: str
+    kind: str
     files: int
     rows: int
     octets: int
@@ -82,28 +83,28 @@ def cold_run(*, seconds: float = 120.0, months: Iterable[Month] | None = None) -
 
 def cold_thaw(*, station: Station, first: date | None = None, last: date | None = None) -> tuple[int, int]:
     """Bring months of a station back into the table; return how many months and rows. Raises `Unavailable`."""
-    months = rows = 0
+    months, rows = set[date](), 0
     with session_lock(LOCK) as is_ours:
         if not is_ours:
-            raise Conflict(_("Another process is moving readings just now. Try again in a few minutes."))
-        files = ColdFile.objects.filter(station=station, state=State.COLD).order_by("month")
+            raise Conflict(_("Another process is moving data just now. Try again in a few minutes."))
+        files = ColdFile.objects.filter(station=station, state=State.COLD).order_by("month", "kind")
         if first is not None:
             files = files.filter(month__gte=first)
         if last is not None:
             files = files.filter(month__lte=last)
         for file in files:
             rows += month_thaw(file)
-            months += 1
+            months.add(file.month)
     if months:
         audit_write(
             actor=None, organization_id=station.organization_id, action="cold.thaw", subject=station.serial,
-            detail={"months": months, "rows": rows},
+            detail={"months": len(months), "rows": rows},
         )  # fmt: skip
-    return months, rows
+    return len(months), rows
 
 
 def cold_erase(*, station_id: int) -> bool:
-    """Delete all cold files of a station; False if another process moves readings just now. Raises `Unavailable`."""
+    """Delete all cold files of a station; False if another process moves rows just now. Raises `Unavailable`."""
     files = ColdFile.objects.filter(station=station_id)
     if not files.exists():
         return True
@@ -115,8 +116,13 @@ def cold_erase(*, station_id: int) -> bool:
 
 
 def cold_held() -> list[ColdHeld]:
-    """The contents of cold storage, by organization."""
-    cold = Q(stations__cold_files__state=State.COLD)
+    """The contents of cold storage, by organization and kind."""
+    held = [one for kind in ColdFile.Kind.values for one in _held(kind)]
+    return sorted(held, key=lambda one: one.organization)
+
+
+def _held(kind: str) -> list[ColdHeld]:
+    cold = Q(stations__cold_files__state=State.COLD, stations__cold_files__kind=kind)
     found = Organization.objects.filter(cold).annotate(
         files=Count("stations__cold_files"),
         first=Min("stations__cold_files__month"),
@@ -124,7 +130,7 @@ def cold_held() -> list[ColdHeld]:
         **{name: Sum(f"stations__cold_files__{name}") for name in ("rows", "octets", "known", "moved", "left_out")},
     )
     names = ("files", "rows", "octets", "first", "last", "known", "moved", "left_out")
-    return [ColdHeld(one.name, *(getattr(one, name) for name in names)) for one in found.order_by("name", "pk")]
+    return [ColdHeld(one.name, kind, *(getattr(one, name) for name in names)) for one in found.order_by("name", "pk")]
 
 
 def cold_given_up() -> QuerySet[ColdFile]:
@@ -158,7 +164,9 @@ def _move(month: Month, done: dict[int, Moved]) -> None:
             file_advance(file)
     except Exception:  # noqa: BLE001 - as in the comment
         # One month that cannot be moved keeps no other waiting.
-        _log.exception("%s of station %s was not moved to cold storage", month.month, month.station_id)
+        _log.exception(
+            "%s of %s of station %s were not moved to cold storage", month.table.kind, month.month, month.station_id
+        )
         organization = Station.objects.filter(pk=month.station_id).values_list("organization_id", flat=True).first()
         if organization is not None:
             done.setdefault(organization, Moved()).failed += 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from fleet.telemetry.cold.rows import COLD, COLUMNS, HOT
+from fleet.telemetry.cold.tables import READINGS
 from fleet.telemetry.keeping.intervals import interval_sql, station_intervals
 from fleet.telemetry.keeping.tallies import ADDING
 from fleet.telemetry.models import Suspicion
@@ -29,8 +29,8 @@ _NOTE: Final = (
 )
 _KNOWN: Final = f"""
 WITH gone AS (
-    DELETE FROM {HOT} h USING telemetry_series s WHERE {_LATE} AND EXISTS (
-        SELECT 1 FROM {COLD} c WHERE c.series_id = h.series_id AND c.value = h.value
+    DELETE FROM {READINGS.hot} h USING telemetry_series s WHERE {_LATE} AND EXISTS (
+        SELECT 1 FROM {READINGS.cold} c WHERE c.series_id = h.series_id AND c.value = h.value
         AND c.occurred_at > h.occurred_at - {_FAR} AND c.occurred_at < h.occurred_at + {_FAR}
         AND (c.occurred_at = h.occurred_at OR (c.flags | h.flags) & {_MARK} <> 0))
     RETURNING h.series_id, h.occurred_at
@@ -43,11 +43,11 @@ _COUNT: Final = ADDING.format(
 _BEGIN, _END = interval_sql("h.occurred_at", "i.seconds")
 _KEPT_BACK: Final = f"""
 WITH gone AS (
-    DELETE FROM {HOT} h
+    DELETE FROM {READINGS.hot} h
     USING unnest(%(series)s::bigint[], %(seconds)s::int[], %(since)s::timestamptz[]) AS i(series_id, seconds, since)
     WHERE h.series_id = i.series_id AND h.occurred_at >= %(start)s AND h.occurred_at < %(end)s
         AND h.received_at >= i.since AND EXISTS (
-            SELECT 1 FROM {COLD} c
+            SELECT 1 FROM {READINGS.cold} c
             WHERE c.series_id = h.series_id AND c.occurred_at >= {_BEGIN} AND c.occurred_at < {_END})
     RETURNING h.series_id, h.occurred_at, h.received_at
 ), noted AS ({_NOTE.format("gone")})
@@ -58,22 +58,22 @@ _BESIDE: Final = f"""
 WITH chosen AS (
     SELECT DISTINCT ON (h.series_id, date_bin('4 milliseconds', h.occurred_at, '2000-01-01 00:00:00+00'))
         h.series_id, h.occurred_at
-    FROM telemetry_series s, {HOT} h JOIN {COLD} c ON c.series_id = h.series_id AND c.occurred_at = h.occurred_at
+    FROM telemetry_series s, {READINGS.hot} h JOIN {READINGS.cold} c ON c.series_id = h.series_id AND c.occurred_at = h.occurred_at
     WHERE {_LATE} AND (h.occurred_at - date_bin('4 milliseconds', h.occurred_at, '2000-01-01 00:00:00+00')
         >= interval '2 milliseconds') = %(odd)s
     ORDER BY 1, date_bin('4 milliseconds', h.occurred_at, '2000-01-01 00:00:00+00'), 2
 ), gone AS (
-    DELETE FROM {HOT} h USING chosen g WHERE h.series_id = g.series_id AND h.occurred_at = g.occurred_at RETURNING h.*
+    DELETE FROM {READINGS.hot} h USING chosen g WHERE h.series_id = g.series_id AND h.occurred_at = g.occurred_at RETURNING h.*
 ), placed AS (
     SELECT g.*, interval '1 microsecond' + greatest(
-        (SELECT max(c.occurred_at) FROM {COLD} c WHERE c.series_id = g.series_id
+        (SELECT max(c.occurred_at) FROM {READINGS.cold} c WHERE c.series_id = g.series_id
          AND c.occurred_at >= g.occurred_at AND c.occurred_at < g.occurred_at + {_FAR}),
-        (SELECT max(h.occurred_at) FROM {HOT} h WHERE h.series_id = g.series_id
+        (SELECT max(h.occurred_at) FROM {READINGS.hot} h WHERE h.series_id = g.series_id
          AND h.occurred_at >= g.occurred_at AND h.occurred_at < g.occurred_at + {_FAR})) AS place
     FROM gone g
 ), new AS (
-    INSERT INTO {HOT} ({", ".join(COLUMNS)})
-    SELECT {", ".join({"occurred_at": "place", "flags": f"flags | {_MARK}"}.get(name, name) for name in COLUMNS)}
+    INSERT INTO {READINGS.hot} ({READINGS.listed})
+    SELECT {", ".join({"occurred_at": "place", "flags": f"flags | {_MARK}"}.get(name, name) for name in READINGS.names)}
     FROM placed WHERE place < occurred_at + {_FAR} RETURNING series_id
 ), noted AS ({_NOTE.format("gone")}), lost AS (
     SELECT series_id, max(received_at) AS received_at, count(*) AS count

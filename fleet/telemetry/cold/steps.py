@@ -34,10 +34,6 @@ from fleet.telemetry.cold.files import (
     place_now,
 )
 from fleet.telemetry.cold.rows import (
-    CHECKSUM,
-    COLD,
-    COLUMNS,
-    HOT,
     cold_table_drop,
     cold_table_index,
     cold_table_make,
@@ -45,35 +41,21 @@ from fleet.telemetry.cold.rows import (
     rows_take,
 )
 from fleet.telemetry.cold.settling import Settled, late_settle
+from fleet.telemetry.cold.settling_heard import late_heard_settle
+from fleet.telemetry.cold.tables import DETECTIONS, READINGS, TABLES, ColdTable
 from fleet.telemetry.cold_files import ColdFile, ColdPart
 from fleet.telemetry.models import RollUp
 
 State = ColdFile.State
 #: Held by the one process that moves months, thaws them, or erases their files.
 LOCK: Final = "roost.cold"
+#: What is known of a file once it is written.
+_WRITTEN: Final = ("replaces", "rows", "rows_new", "first_at", "last_at", "checksum", "octets", "sha256")
 #: Counts of late rows, which a file takes over from the one that it replaces.
 _COUNTED: Final = ("known", "moved", "left_out")
-_LIST: Final = ", ".join(COLUMNS)
-_EXPIRED: Final = (
-    f"DELETE FROM {COLD} c WHERE NOT EXISTS (SELECT 1 FROM telemetry_series s WHERE s.id = c.series_id "  # noqa: S608
-    "AND (s.raw_from IS NULL OR c.occurred_at >= s.raw_from))"
-)
-_TAKE: Final = (
-    f"INSERT INTO {COLD} ({_LIST}) SELECT {', '.join(f'h.{name}' for name in COLUMNS)} "  # noqa: S608
-    f"FROM telemetry_series s, {HOT} h WHERE s.station_id = %(station)s AND h.series_id = s.id "
-    "AND h.occurred_at >= %(start)s AND h.occurred_at < %(end)s AND (s.raw_from IS NULL OR h.occurred_at >= s.raw_from)"
-)
-_FIGURES: Final = ("received_at", "float8send({}.value)", "flags", "float8send({}.sent_value)", *COLUMNS[6:])
-_DROP: Final = (
-    f"DELETE FROM {HOT} h USING {COLD} c WHERE h.series_id = c.series_id AND h.occurred_at = c.occurred_at "  # noqa: S608
-    "AND h.occurred_at >= %(start)s AND h.occurred_at < %(end)s AND "
-    + " IS NOT DISTINCT FROM ".join(
-        f"ROW({', '.join(name.format(row) if '{' in name else f'{row}.{name}' for name in _FIGURES)})" for row in "hc"
-    )
-)
 _PARTS: Final = (
     "INSERT INTO telemetry_coldpart (series_id, file_id, rows, first_at, last_at) "  # noqa: S608 - our own names
-    f"SELECT series_id, %s, count(*), min(occurred_at), max(occurred_at) FROM {COLD} GROUP BY 1"
+    f"SELECT series_id, %s, count(*), min(occurred_at), max(occurred_at) FROM {READINGS.cold} GROUP BY 1"
 )
 
 
@@ -83,10 +65,16 @@ class ColdChanged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """One month of one station, by the station's clock in UTC."""
+    """One month of one station's readings or detections, by the station's clock in UTC."""
 
     station_id: int
     month: date
+    table: ColdTable = READINGS
+
+    @classmethod
+    def of(cls, file: ColdFile) -> "Month":
+        """The month of a file."""
+        return cls(file.station_id, file.month, TABLES[file.kind])
 
     @property
     def start(self) -> datetime:
@@ -106,13 +94,15 @@ def file_begin(month: Month) -> ColdFile | None:
     station = Station.objects.select_for_update(no_key=True).filter(pk=month.station_id, deleted_at=None).first()
     if station is None:
         return None
-    made = ColdFile.objects.filter(station=station, month=month.month, state__in=ColdFile.MADE).first()
+    same = {"station": station, "month": month.month, "kind": month.table.kind}
+    made = ColdFile.objects.filter(**same, state__in=ColdFile.MADE).first()
     if made is not None:
         return made
-    made = ColdFile.objects.create(station=station, month=month.month, place=place_now(), name="", begun_at=clock.now())
+    made = ColdFile.objects.create(**same, place=place_now(), name="", begun_at=clock.now())
     made.name = file_name(
-        organization_id=station.organization_id, station_id=station.pk, month=month.month, number=made.pk
-    )
+        table=month.table, organization_id=station.organization_id, station_id=station.pk, month=month.month,
+        number=made.pk,
+    )  # fmt: skip
     made.save(update_fields=["name"])
     return made
 
@@ -135,25 +125,28 @@ def file_give_up(file: ColdFile, reason: str) -> None:
 
 
 def _write(file: ColdFile) -> None:
-    month = Month(file.station_id, file.month)
+    month = Month.of(file)
     with tempfile.TemporaryDirectory(prefix="roost-cold-") as folder, ExitStack() as stack:
         path = Path(folder) / "month.parquet"
         before = cold_file(month)
         source = None if before is None else stack.enter_context(_fetched(before))
+        _repeats_settle(file, month, source)
         with transaction.atomic(), connection.cursor() as cursor:
             settled = _gather(cursor, month, source)
-            cursor.execute(_TAKE, _arguments(month))
+            cursor.execute(_take_sql(month.table), _arguments(month))
             rows_new = cursor.rowcount
-            cursor.execute(CHECKSUM)
+            cursor.execute(month.table.checksum)
             rows, checksum = cursor.fetchone()
-            written = parquet_write(path, rows_take(cursor.cursor))
-            cold_table_drop(cursor)
+            cursor.execute(f"SELECT min(occurred_at), max(occurred_at) FROM {month.table.cold}")  # noqa: S608
+            file.first_at, file.last_at = cursor.fetchone()
+            written = parquet_write(path, month.table, rows_take(cursor.cursor, month.table))
+            cold_table_drop(cursor, month.table)
             file.replaces, file.rows, file.rows_new, file.checksum = before, rows, rows_new, checksum
             file.octets, file.sha256 = written.octets, written.sha256
             file.known += settled.known
             file.moved += settled.moved
             file.left_out += settled.left_out
-            file.save(update_fields=["replaces", "rows", "rows_new", "checksum", "octets", "sha256", *_COUNTED])
+            file.save(update_fields=[*_WRITTEN, *_COUNTED])
         if not rows:
             # Retention has removed everything, or nothing is left of it in the table.
             _empty(file, before)
@@ -163,28 +156,29 @@ def _write(file: ColdFile) -> None:
 
 
 def _verify(file: ColdFile) -> None:
+    table = TABLES[file.kind]
     with _fetched(file) as path, transaction.atomic(), connection.cursor() as cursor:
-        _load(cursor, path)
-        cursor.execute(CHECKSUM)
+        _load(cursor, table, path)
+        cursor.execute(table.checksum)
         rows, checksum = cursor.fetchone()
-        cold_table_drop(cursor)
+        cold_table_drop(cursor, table)
     if (rows, checksum) != (file.rows, file.checksum):
         raise ColdChanged(f"read back {rows} rows with checksum {checksum}, written {file.rows} with {file.checksum}")
     _state(file, State.VERIFIED)
 
 
 def _drop(file: ColdFile) -> None:
-    month = Month(file.station_id, file.month)
+    month = Month.of(file)
     with _fetched(file) as path, transaction.atomic(), connection.cursor() as cursor:
-        count = _load(cursor, path)
-        cold_table_index(cursor)
+        count = _load(cursor, month.table, path)
+        cold_table_index(cursor, month.table)
         if not Station.objects.select_for_update(no_key=True).filter(pk=file.station_id, deleted_at=None).exists():
             raise ColdChanged("the station is being deleted")
-        rollups_wait(cursor)
+        others_wait(cursor)
         before = cold_file(month, is_locked=True)
         if (before and before.pk) != file.replaces_id:
             raise ColdChanged("another file of this month is cold now")
-        cursor.execute(_DROP, _arguments(month))
+        cursor.execute(_drop_sql(month.table), _arguments(month))
         if (count, cursor.rowcount) != (file.rows, file.rows_new):
             raise ColdChanged(f"{file.rows_new} rows of the table were written, and {cursor.rowcount} are the same now")
         if before is not None:
@@ -193,13 +187,16 @@ def _drop(file: ColdFile) -> None:
             file_over(before)
         file.state, file.cold_at = State.COLD, clock.now()
         file.save(update_fields=["state", "cold_at", *_COUNTED])
-        cursor.execute(_PARTS, [file.pk])
-        cold_table_drop(cursor)
+        if month.table is READINGS:
+            cursor.execute(_PARTS, [file.pk])
+        cold_table_drop(cursor, month.table)
 
 
 def cold_file(month: Month, *, is_locked: bool = False) -> ColdFile | None:
     """The cold file of a month."""
-    found = ColdFile.objects.filter(station=month.station_id, month=month.month, state=State.COLD)
+    found = ColdFile.objects.filter(
+        station=month.station_id, month=month.month, kind=month.table.kind, state=State.COLD
+    )
     return (found.select_for_update() if is_locked else found).first()
 
 
@@ -209,44 +206,85 @@ def file_over(file: ColdFile) -> None:
     ColdFile.objects.filter(pk=file.pk).update(state=State.OVER, over_at=clock.now())
 
 
-def rollups_wait(cursor: Any) -> None:
-    """Wait until no roll-up is rebuilt and no reading removed, until the end of the transaction."""
+def others_wait(cursor: Any) -> None:
+    """Let no roll-up be rebuilt, and no row be removed by retention, until the end of the transaction."""
     cursor.execute("SET LOCAL lock_timeout = '90s'")
     cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [RollUp.LOCK])
 
 
 def month_thaw(file: ColdFile) -> int:
     """Bring the rows of a cold file back into the table; return how many. Raises `Unavailable`."""
-    month = Month(file.station_id, file.month)
+    month = Month.of(file)
+    table = month.table
     with _fetched(file) as path, transaction.atomic(), connection.cursor() as cursor:
         _gather(cursor, month, path)
-        rollups_wait(cursor)
+        if table is DETECTIONS:
+            late_heard_settle(cursor, station_id=month.station_id, start=month.start, end=month.end)
+        others_wait(cursor)
         if cold_file(month, is_locked=True) != file:
+            # Nothing that was settled may stand: its counts would be lost with it.
+            transaction.set_rollback(True)
             return 0
-        cursor.execute(f"INSERT INTO {HOT} ({_LIST}) SELECT {_LIST} FROM {COLD}")  # noqa: S608
+        cursor.execute(f"INSERT INTO {table.hot} ({table.listed}) SELECT {table.listed} FROM {table.cold}")  # noqa: S608
         count = int(cursor.rowcount)
-        cold_table_drop(cursor)
+        cold_table_drop(cursor, table)
         file_over(file)
     return count
 
 
+def _repeats_settle(file: ColdFile, month: Month, source: Path | None) -> None:
+    """Of late detections, delete those whose key the file of before has.
+
+    In a transaction of its own: ingest of the station waits for its end, and need not wait for the new file.
+    """
+    if source is None or month.table is not DETECTIONS:
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        _gather(cursor, month, source)
+        settled = late_heard_settle(cursor, station_id=month.station_id, start=month.start, end=month.end)
+        cold_table_drop(cursor, month.table)
+        file.known += settled.known
+        file.left_out += settled.left_out
+        file.save(update_fields=_COUNTED)
+
+
 def _gather(cursor: Any, month: Month, source: Path | None) -> Settled:
-    """Load the file of before, without what retention has removed, and settle the late rows of the table with it."""
+    """Load the file of before, without what retention has removed, and settle late readings of the table with it."""
+    table = month.table
+    _load(cursor, table, source)
     if source is None:
-        _load(cursor, None)
-        cold_table_index(cursor)
+        cold_table_index(cursor, table)
         return Settled()
-    _load(cursor, source)
-    cursor.execute(_EXPIRED)
-    cold_table_index(cursor)
+    cursor.execute(f"DELETE FROM {table.cold} c WHERE {table.expired}")  # noqa: S608 - our own names
+    cold_table_index(cursor, table)
+    if table is not READINGS:
+        return Settled()
     return late_settle(cursor, station_id=month.station_id, start=month.start, end=month.end)
 
 
-def _load(cursor: Any, path: Path | None) -> int:
+def _load(cursor: Any, table: ColdTable, path: Path | None) -> int:
     cursor.execute("SET LOCAL statement_timeout = '900s'")
-    cold_table_drop(cursor)
-    cold_table_make(cursor)
-    return 0 if path is None else rows_load(cursor.cursor, fetched_tables(path))
+    cold_table_drop(cursor, table)
+    cold_table_make(cursor, table)
+    return 0 if path is None else rows_load(cursor.cursor, table, fetched_tables(path, table))
+
+
+def _take_sql(table: ColdTable) -> str:
+    """Copy the month's rows of the table beside those of the file of before, but none that has the key of one."""
+    return (
+        f"INSERT INTO {table.cold} ({table.listed}) SELECT {', '.join(f'h.{name}' for name in table.names)} "  # noqa: S608
+        f"FROM {table.kept} AND h.occurred_at >= %(start)s AND h.occurred_at < %(end)s "
+        f"AND NOT EXISTS (SELECT 1 FROM {table.cold} c WHERE {table.same_key('c', 'h')})"
+    )
+
+
+def _drop_sql(table: ColdTable) -> str:
+    """Delete the rows of the table that are equal to a cold one in every column."""
+    return (
+        f"DELETE FROM {table.hot} h USING {table.cold} c WHERE {table.same_key('h', 'c')} "  # noqa: S608
+        "AND h.occurred_at >= %(start)s AND h.occurred_at < %(end)s "
+        f"AND ROW({table.figures('h')}) IS NOT DISTINCT FROM ROW({table.figures('c')})"
+    )
 
 
 def _empty(file: ColdFile, before: ColdFile | None) -> None:

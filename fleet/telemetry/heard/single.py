@@ -6,12 +6,12 @@ The hourly counts say where to look: a tag is rare among 10⁸ pulses.
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 
 from fleet.stations.models import Station
 from fleet.telemetry.heard.question import HOUR, hour_of
 from fleet.telemetry.models import Detection, DetectionCount, TagHour
-from fleet.telemetry.selectors import DetectionCursor, detection_list, range_check
+from fleet.telemetry.selectors import DetectionCursor, detection_list, detections_in, range_check
 
 
 def hours_counted(
@@ -37,23 +37,34 @@ def detections_newest(
         return detection_list(station=station, start=start, end=end, after=after, limit=limit, newest_first=True)
     range_check(start=start, end=end)
     last = end if after is None else min(end, after.occurred_at + HOUR)
-    hours, found = [], 0
     # Each of these hours has at least one match, but all matches of the newest hour may be after the cursor or the end.
-    for hour, count in _counts(station, start, last, kind, port, tag).order_by("-hour")[: limit + 2]:
+    counted = list(_counts(station, start, last, kind, port, tag).order_by("-hour")[: limit + 2])
+    hours, matches = list[datetime](), 0
+    for hour, count in counted:
         hours.append(hour)
-        found += count if hour + HOUR <= min(last, after.occurred_at if after else last) else 0
-        if found >= limit:
+        matches += count if hour + HOUR <= min(last, after.occurred_at if after else last) else 0
+        if matches >= limit:
             break
+
+    def found(among: list[datetime]) -> list[Detection]:
+        return detections_in(
+            station=station,
+            spans=_within(among, start, end),
+            kind=Detection.Kind.TAG.value if tag else kind,
+            port=port,
+            tag=tag,
+            after=after,
+            limit=limit,
+            newest_first=True,
+        )
+
     if not hours:
         return []
-    rows = Detection.objects.filter(_within(hours), station=station, occurred_at__gte=start, occurred_at__lt=end)
-    wanted = Detection.Kind.TAG.value if tag else kind
-    rows = rows if wanted is None else rows.filter(kind=wanted)
-    rows = rows if port is None else rows.filter(port=port)
-    rows = rows.filter(tag__iexact=tag) if tag else rows
-    if after is not None:
-        rows = rows.filter(pk__lt=(station.pk, after.occurred_at, after.port, after.kind, after.line))
-    return list(rows.order_by("-occurred_at", "-port", "-kind", "-line")[:limit])
+    rows = found(hours)
+    if len(rows) < limit and len(hours) < len(counted):
+        # A detection that came again while its hour was cold counts twice until the night.
+        rows = found([hour for hour, _count in counted])
+    return rows
 
 
 def _counts(
@@ -72,15 +83,12 @@ def _counts(
     return counts.values("hour").annotate(found=Sum("count")).values_list("hour", "found")
 
 
-def _within(hours: Iterable[datetime]) -> Q:
-    """A condition for moments in these hours; consecutive ones are one range."""
+def _within(hours: Iterable[datetime], start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    """The spans of these hours between two moments; consecutive ones are one span."""
     ranges: list[tuple[datetime, datetime]] = []
     for hour in sorted(hours):
         if ranges and ranges[-1][1] == hour:
             ranges[-1] = (ranges[-1][0], hour + HOUR)
         else:
             ranges.append((hour, hour + HOUR))
-    condition = Q()
-    for begin, stop in ranges:
-        condition |= Q(occurred_at__gte=begin, occurred_at__lt=stop)
-    return condition
+    return [(max(begin, start), min(stop, end)) for begin, stop in ranges]

@@ -7,11 +7,14 @@ advisory lock keeps them from adding to an hour while it is counted.
 
 import time
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 
 from fleet.stations.models import StationContact
+from fleet.telemetry.cold.conditions import Narrowed
+from fleet.telemetry.cold.heard import heard_plan
+from fleet.telemetry.cold.reading import rows_read
 from fleet.telemetry.keeping.models import ClearedDetections
 from fleet.telemetry.models import Detection, TagHourDue
 
@@ -38,10 +41,12 @@ _HOURS_MOST = 24
 _RECOUNT = (
     f"INSERT INTO telemetry_taghour ({COLUMNS}) SELECT counted.* FROM unnest(%(hours)s::timestamptz[]) AS h(hour), "  # noqa: S608 - constants
     f"LATERAL ({FROM_ROWS}) AS counted"
-).format(
-    rows="telemetry_detection",
-    where="AND d.station_id = %(station)s AND d.occurred_at >= h.hour AND d.occurred_at < h.hour + interval '1 hour'",
+).replace(
+    "{where}",
+    "AND d.station_id = %(station)s AND d.occurred_at >= h.hour AND d.occurred_at < h.hour + interval '1 hour'",
 )
+_HOUR = timedelta(hours=1)
+_TAGS = Narrowed(kinds=(Detection.Kind.TAG.value,))
 
 
 def counting_order(station_id: int) -> int:
@@ -52,18 +57,25 @@ def counting_order(station_id: int) -> int:
 def tag_hours_recount(*, station_id: int, hours: Collection[datetime]) -> None:
     """Count these hours of a station again, in the current transaction; its contact must be locked.
 
-    Hours whose detections retention has removed keep their counts.
+    Hours whose detections retention has removed keep their counts. Cold detections count too; raises `Unavailable` if
+    they cannot be read.
     """
     cleared = ClearedDetections.objects.filter(station=station_id).values_list("before", flat=True).first()
     hours = [hour for hour in hours if cleared is None or not PAST <= hour < cleared]
     if not hours:
         return
+    hours = sorted(set(hours))
+
+    def recount(rows: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM telemetry_taghour WHERE station_id = %s AND hour = ANY(%s)", [station_id, hours]
+            )
+            cursor.execute(_RECOUNT.replace("{rows}", rows), {"station": station_id, "hours": hours})
+
     with connection.cursor() as cursor:
         cursor.execute(_COUNTING_LOCK, [station_id])
-        cursor.execute(
-            "DELETE FROM telemetry_taghour WHERE station_id = %s AND hour = ANY(%s)", [station_id, sorted(hours)]
-        )
-        cursor.execute(_RECOUNT, {"station": station_id, "hours": sorted(hours)})
+    rows_read(lambda: heard_plan([station_id], [(hour, hour + _HOUR) for hour in hours], _TAGS), recount)
 
 
 def tag_hours_fill(*, seconds: float = 20.0) -> int:

@@ -24,6 +24,7 @@ from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_visible
 from fleet.telemetry.clearing.detections import detections_cleared
+from fleet.telemetry.cold.heard import is_heard_cold
 from fleet.telemetry.condition.coverage import detection_newest_hour
 from fleet.telemetry.exports import DETECTION_HEAD, detection_rows
 from fleet.telemetry.heard.covered import parts_covered
@@ -85,6 +86,7 @@ def station_detections(request: HttpRequest, viewer: Viewer, serial: str) -> Htt
         "due": tag_hours_due(station_ids=[station.pk]),
         "total_ever": detection_total(station=station),
         "single": single,
+        "is_cold": is_heard_cold(station.pk, asked.window.start, asked.window.end),
         "cursor": cursor,
         **_drawn(viewer, station, asked, parts, question, moment),
     }

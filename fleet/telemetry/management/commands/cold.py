@@ -18,7 +18,7 @@ Options = dict[str, Any]
 class Command(WordCommand):
     """Command line interface to cold storage."""
 
-    help = "Look at cold storage, move readings of past months there, and bring them back."
+    help = "Look at cold storage, move readings and detections of past months there, and bring them back."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
         """Add the subcommands of `cold`."""
@@ -41,7 +41,7 @@ class Command(WordCommand):
             self.stdout.write("Nothing is in cold storage.")
         else:
             self.table_print(
-                ["ORGANIZATION", "FILES", "READINGS", "BYTES", "FIRST", "LAST", "LATE: KNOWN", "MOVED", "LEFT OUT"],
+                ["ORGANIZATION", "KIND", "FILES", "ROWS", "BYTES", "FIRST", "LAST", "LATE: KNOWN", "MOVED", "LEFT OUT"],
                 [[_shown(value) for value in asdict(one).values()] for one in held],
             )
         for file in failed:
@@ -56,7 +56,7 @@ class Command(WordCommand):
             self.stdout.write("Nothing is due, or another process is moving it just now.")
         else:
             self.table_print(
-                ["ORGANIZATION", "MONTHS", "READINGS", "BYTES", "LATE: KNOWN", "MOVED", "LEFT OUT", "FAILED"],
+                ["ORGANIZATION", "MONTHS", "ROWS", "BYTES", "LATE: KNOWN", "MOVED", "LEFT OUT", "FAILED"],
                 [[str(value) for value in row.values()] for row in rows],
             )
 
@@ -68,7 +68,7 @@ class Command(WordCommand):
             self.data_print({"months": months, "rows": rows})
         else:
             again = " The job moves them again while ROOST_COLD_AFTER_MONTHS is set." if months else ""
-            self.stdout.write(f"Months of {station.serial} brought back: {months}, with {rows} readings.{again}")
+            self.stdout.write(f"Months of {station.serial} brought back: {months}, with {rows} rows.{again}")
 
     def cold_check(self, options: Options) -> None:
         """Read every file; exit code 1 if one is not what was stored."""

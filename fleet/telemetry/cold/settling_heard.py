@@ -1,0 +1,56 @@
+"""Late detections of a cold month whose key its file has: the first stays, as in ingest, and an event tells of others.
+
+ingest sees no cold row, so it stored them and counted them by hour. Here they are deleted, and the counts corrected.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+from fleet.stations.models import StationContact
+from fleet.telemetry.cold.settling import Settled
+from fleet.telemetry.cold.tables import DETECTIONS
+from fleet.telemetry.models import Detection
+
+#: Two rows with one key are the same if these are, as for `fleet.ingest.rows.same_key`.
+_FIGURES: Final = ("freq", "sig", "noise", "snr", "rssi", "tag", "node", "is_validated")
+_SAME: Final = " IS NOT DISTINCT FROM ".join(f"ROW({', '.join(f'{row}.{name}' for name in _FIGURES)})" for row in "hc")
+_HOUR: Final = "date_trunc('hour', occurred_at, 'UTC')"
+_IS_TAG: Final = f"(kind = {Detection.Kind.TAG.value} AND tag IS NOT NULL)"
+#: A repeat changes only how often its tag was heard; another row may have been the strongest, so its hour is counted again.
+_GONE: Final = f"""
+WITH gone AS (
+    DELETE FROM {DETECTIONS.hot} h USING {DETECTIONS.cold} c
+    WHERE h.station_id = %(station)s AND h.occurred_at >= %(start)s AND h.occurred_at < %(end)s
+        AND {DETECTIONS.same_key("c", "h")}
+    RETURNING h.station_id, h.occurred_at, h.received_at, h.port, h.kind, h.tag, {_SAME} AS is_known
+), corrected AS (
+    UPDATE telemetry_detectioncount n SET count = n.count - g.count
+    FROM (SELECT {_HOUR} AS hour, port, kind, count(*) AS count FROM gone GROUP BY 1, 2, 3) g
+    WHERE n.station_id = %(station)s AND n.hour = g.hour AND n.port = g.port AND n.kind = g.kind
+), tags AS (
+    UPDATE telemetry_taghour n SET count = n.count - g.count
+    FROM (SELECT {_HOUR} AS hour, port, tag, count(*) AS count FROM gone WHERE is_known AND {_IS_TAG} GROUP BY 1, 2, 3) g
+    WHERE n.station_id = %(station)s AND n.hour = g.hour AND n.port = g.port AND n.tag = g.tag
+), noted AS (
+    INSERT INTO telemetry_taghourdue (station_id, hour)
+    SELECT DISTINCT station_id, {_HOUR} FROM gone WHERE NOT is_known AND {_IS_TAG} ON CONFLICT DO NOTHING
+), told AS (
+    INSERT INTO telemetry_stationevent (station_id, occurred_at, name, line, source, received_at, data, flags)
+    SELECT station_id, clock_timestamp(), 'rows_left_out', 1, '', max(received_at),
+        jsonb_build_object('rows', 'detections', 'count', count(*), 'first_at', min(occurred_at),
+                           'reason', 'another row has the same moment and line'), 0
+    FROM gone WHERE NOT is_known GROUP BY 1 ON CONFLICT DO NOTHING
+)
+SELECT count(*) FILTER (WHERE is_known), count(*) FILTER (WHERE NOT is_known) FROM gone
+"""  # noqa: S608 - our own names
+
+
+def late_heard_settle(cursor: Any, *, station_id: int, start: datetime, end: datetime) -> Settled:
+    """Delete the table's detections of a station's month whose key is loaded and indexed, in the current transaction.
+
+    ingest of the station waits for its end.
+    """
+    list(StationContact.objects.select_for_update().filter(station=station_id).values_list("pk"))
+    cursor.execute(_GONE, {"station": station_id, "start": start, "end": end})
+    known, left_out = cursor.fetchone()
+    return Settled(known=known, left_out=left_out)
