@@ -200,7 +200,7 @@ class UploadStreams:
                     await stream.write(stream.writer)
                 finally:
                     await asyncio.to_thread(stream.writer.finish, is_cut=stream.is_cut)
-                return await self._application(asked, _nothing_more(), send)
+                return await self._application(asked, nothing_more(), send)
         await stream.drain()
         return await answer.give(send)
 
@@ -208,7 +208,7 @@ class UploadStreams:
         """Let Django decide; its answer counts only if it gave no writer."""
         answer = _Answer()
         try:
-            await self._application(asked, _nothing_more(), answer.take)
+            await self._application(asked, nothing_more(), answer.take)
         except BaseException:
             stream.stop()
             if stream.writer is not None:
@@ -244,7 +244,7 @@ def _known_as_running(upload_id: str, stream: Stream) -> Iterator[None]:
         stream.done.set()
 
 
-def _nothing_more() -> Receive:
+def nothing_more() -> Receive:
     """An empty body; after it, nothing happens on the connection."""
     given = False
 

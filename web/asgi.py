@@ -17,6 +17,8 @@ from fleet.core.requests.door import Application, Door, Scope  # noqa: E402 - th
 from fleet.files.store.place import place_mark  # noqa: E402
 from fleet.files.store.uploads import FILE_MOST  # noqa: E402
 from rest_api.streams import UploadStreams, is_stream  # noqa: E402
+from sg_status.status.language import language_asked  # noqa: E402
+from web.kept_answers import KeptAnswers  # noqa: E402
 
 #: Maximum body in octets: of any request, and of a form with photos or files. Other forms and the API have lower limits
 #: of their own. A file is as long as the store allows: nothing of it is read before its sender is known, and none is
@@ -35,7 +37,16 @@ def body_most(scope: Scope) -> int:
     return FORM_MOST if is_login and _FORMS.search(scope["path"]) else BODY_MOST
 
 
-application = Door(UploadStreams(cast("Application", _django)), proxies=settings.ROOST_PROXIES, most=body_most)
+def is_kept(path: str) -> bool:
+    """Whether what is answered at this path is the same for everybody: public status pages."""
+    return path.startswith("/status/")
+
+
+application = Door(
+    KeptAnswers(UploadStreams(cast("Application", _django)), is_kept=is_kept, language=language_asked),
+    proxies=settings.ROOST_PROXIES,
+    most=body_most,
+)
 
 
 def settle() -> None:

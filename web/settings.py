@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "fleet.exports",
     "fleet.forward",
     "fleet.wiki",
+    "fleet.status_pages",
     "fleet.holdings",
     "fleet.ingest",
     "rest_api",

@@ -38,6 +38,7 @@ from fleet.stations.life.transfers import transfer_find
 from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.logins.enrolment import tokens_end, upload_logins_end
 from fleet.stations.models import History, Station, StationContact, StationTransfer
+from fleet.status_pages.services import station_unshow
 from fleet.sync.models import MotusDifference
 from message_queue.events.kinds import MoveEvent
 
@@ -94,6 +95,7 @@ def _move(station: Station, giver: _Side, taker: _Side, history: History) -> Sta
     waits = commands_withdraw(station=station, moment=moment, note=_("The station was moved to another organization."))
     _incidents_end(station, moment)
     deployments_end(station=station, moment=moment)
+    station_unshow(station=station)
     if history == History.STAYS:
         moved = station_succeed(station=station, organization=taker.organization, moment=moment, keeps_login=True)
         station.refresh_from_db(fields=["serial"])

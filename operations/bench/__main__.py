@@ -24,6 +24,7 @@ from operations.bench.latency import latency_bench
 from operations.bench.machine import machine_describe
 from operations.bench.memory import memory_bench
 from operations.bench.pages import pages_bench
+from operations.bench.status import status_bench
 from operations.bench.storm import storm_bench
 from operations.bench.thrift import thrift_bench
 from operations.errors import OperationsError
@@ -165,6 +166,16 @@ def pages(
         )
 
     _run("pages", bench, as_json=as_json)
+
+
+@app.command()
+def status(
+    *,
+    as_json: AsJson = False,
+    requests: Annotated[int, typer.Option(min=1_000, help="Requests for each answer that is kept.")] = 20_000,
+) -> None:
+    """Requests per second of a public status page through one site process."""
+    _run("status", lambda _, instance: status_bench(instance, requests=requests), as_json=as_json)
 
 
 @app.command()

@@ -26,6 +26,7 @@ from fleet.deployments.models import Deployment
 from fleet.deployments.publishing import deployment_publish
 from fleet.organizations.invitations import invitation_create
 from fleet.organizations.models import Membership
+from fleet.status_pages.models import StatusPage
 from fleet.wiki.models import WikiPage
 
 #: Addresses that accept GET but are never a page, and why.
@@ -61,6 +62,10 @@ NO_PAGES = {
     "sites-pins": "data for a map",
     "map-pins": "data for a map",
     "public-pins": "data for a map",
+    "status-json": "data for programs",
+    "status-badge": "a picture",
+    "status-digit": "for monitoring",
+    "status-feed": "a feed",
     "tiles-file": "a file, in pieces",
 }
 
@@ -118,7 +123,11 @@ def _public(tenant: Tenant) -> dict[str, str]:
     deployment.refresh_from_db()
     slugs = [tenant.organization.slug, tenant.values["page_slug"]]
     WikiPage.objects.filter(slug=slugs[1]).update(is_public=True)
+    status = [tenant.values["status_slug"]]
+    StatusPage.objects.filter(slug=status[0]).update(is_on=True)
     return {
+        "status-page": reverse("status-page", args=status),
+        "status-embed": reverse("status-embed", args=status),
         "public-wiki": reverse("public-wiki", args=slugs[:1]),
         "public-wiki-page": reverse("public-wiki-page", args=slugs),
         "public-deployment": reverse("public-deployment", args=[deployment.public_id]),

@@ -98,6 +98,7 @@ def test_nothing_that_is_written_becomes_markup_or_script(browser, processes):
         "sync",
         "ingest",
         "wiki",
+        "status_pages",
     )
     assert spoil(apps) > 30
     for series in Series.objects.filter(station=tenant.stations[0])[:1]:

@@ -37,6 +37,8 @@ from fleet.stations.models import HardwarePair, Newcomer, Station, StationContac
 from fleet.stations.sorting.device_models import model_create, station_model_set
 from fleet.stations.sorting.groups import group_create, group_member_set
 from fleet.stations.sorting.tags import station_tags_set
+from fleet.status_pages.notices import notice_open
+from fleet.status_pages.services import StatusAsked, status_item_add, status_page_save
 from fleet.sync.models import (
     MotusAccount,
     MotusDay,
@@ -78,6 +80,8 @@ def nothing() -> dict[str, str]:
         "series": "none/such:thing",
         "heard_tag": "nosuchtag",
         "page_slug": "no-such-page",
+        "status_slug": "no-such-status",
+        "status_thing": "site-2147483640",
     }
     return {**{name: str(uuid.uuid4()) for name in UUIDS}, **dict.fromkeys(NUMBERS, "2147483640"), **known}
 
@@ -114,6 +118,8 @@ NUMBERS = (
     "motus_upload_id",
     "kept_rule_id",
     "station_rule_id",
+    "item_id",
+    "notice_id",
 )
 
 
@@ -134,6 +140,7 @@ def tenant_make(word: str) -> Tenant:
         **_sorting_make(word, organization, first),
     }
     made.values["page_slug"] = _page_make(word, organization, made.values["photo_name"])
+    made.values |= _status_make(word, organization, first)
     for role in Role:
         made.people[role.value] = person(f"{word}-{role.value}".lower(), (organization, role))
         # An account with a password that nobody knows, so that pages can still ask for it.
@@ -174,6 +181,22 @@ def _page_make(word: str, organization: Organization, photo: str) -> str:
     changed = PageAsked(title=word, text=f"{text}\n{word}", remark=word)
     page_write(actor=SERVER, page=page, asked=changed, based_on=page.number)
     return slug
+
+
+def _status_make(word: str, organization: Organization, station: Station) -> Mapping[str, str]:
+    """Make a status page that is off, with a station and a notice. Its name is in addresses, so without the word."""
+    slug = f"s-{uuid.uuid4().hex[:12]}"
+    asked = StatusAsked(slug=slug, title=word, words=word)
+    page = status_page_save(actor=SERVER, organization=organization, asked=asked)
+    item = status_item_add(actor=SERVER, page=page, name=word, station=station)
+    notice = notice_open(actor=SERVER, page=page, title=word, text=word)
+    site = Site.objects.filter(organization=organization).order_by("pk")[0]
+    return {
+        "status_slug": slug,
+        "status_thing": f"site-{site.pk}",
+        "item_id": str(item.pk),
+        "notice_id": str(notice.pk),
+    }
 
 
 def _joining_make(word: str, organization: Organization) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ TABS: Final[tuple[tuple[str, Promise, Membership.Role], ...]] = (
     ("organization-alerts", _("Alerts"), Role.VIEWER),
     ("organization-rules", _("Alert rules"), Role.VIEWER),
     ("wiki-pages", _("Pages"), Role.VIEWER),
+    ("organization-status", _("Status page"), Role.VIEWER),
     ("organization-files", _("Files"), Role.VIEWER),
     ("organization-packages", _("Data packages"), Role.VIEWER),
     ("organization-forwarders", _("Forwarders"), Role.VIEWER),
