@@ -25,7 +25,7 @@ class DestinationAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "channel", "organization", "membership", "is_on", "last_result_at", "last_error")
     list_filter = ("channel", "is_on")
     list_select_related = ("organization", "membership")
-    exclude = ("address", "secret_seed")
+    exclude = ("address", "sealed_address", "secret_seed")
     ordering = ("-created_at",)
 
 

@@ -11,6 +11,7 @@ from fleet.alerts.channels import channels
 from fleet.alerts.channels.mail import NAME as MAIL
 from fleet.alerts.models import Destination, Notification
 from fleet.alerts.notifications import notification_plan_test
+from fleet.alerts.sealed_addresses import address_sealed, label_distinct
 from fleet.alerts.sending import senders_wake
 from fleet.alerts.signing_secrets import destination_secret, seed_new
 from fleet.core import clock
@@ -66,6 +67,9 @@ def destination_add(
         raise InvalidInput(_("There is no such channel."), field="channel")
     address = address.strip()
     kind.check(address)
+    sealed = ""
+    if kind.label is not None:
+        sealed, address = address_sealed(address), label_distinct(kind.label(address), address)
     organization_lock(organization)
     ours = Q(organization=organization)
     known = Destination.objects.filter(ours | Q(membership__organization=organization))
@@ -79,6 +83,7 @@ def destination_add(
         membership=membership,
         channel=channel,
         address=address,
+        sealed_address=sealed,
         secret_seed=seed_new() if kind.has_secret else "",
         created_at=clock.now(),
     )

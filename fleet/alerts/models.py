@@ -166,7 +166,9 @@ class Destination(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, related_name="destinations")
     membership = models.ForeignKey(Membership, on_delete=models.CASCADE, null=True, related_name="destinations")
     channel = models.CharField(max_length=32)
+    #: Of channels whose addresses are secrets, their label; see `fleet.alerts.sealed_addresses`.
     address = models.CharField(max_length=500, blank=True)
+    sealed_address = models.TextField(blank=True, default="", db_default="")
     #: The secret is derived from this and the server's key, so that a copy of the database does not contain it.
     secret_seed = models.CharField(max_length=32, blank=True)
     is_on = models.BooleanField(default=True)
@@ -197,6 +199,7 @@ class Notification(models.Model):
 
         pending ──lease──▶ sending ──▶ sent
          │ ▲                  ├──its destination is off or gone, or its incidents moved on──▶ dropped
+         │ │                  ├──it may have arrived, and a repeat would arrive twice──▶ unknown
          │ └──transient error─┴──permanent error──▶ failed
          ├──merged into another message that waited with it──▶ merged
          └──held, and its incidents open again──▶ dropped
@@ -223,6 +226,7 @@ class Notification(models.Model):
         FAILED = "failed"
         MERGED = "merged"
         DROPPED = "dropped"
+        UNKNOWN = "unknown"
 
     id = models.BigAutoField(primary_key=True)
     #: Incidents that began together share one message.

@@ -58,12 +58,13 @@ class IncidentView:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """The messages about an incident's opening or end: how many, how many of them were sent or failed, the first when."""
+    """The messages about an incident's opening or end: how many, what became of them, the first when."""
 
     phase: str
     number: int
     sent: int
     failed: int
+    unknown: int
     first_at: datetime
 
 
@@ -136,10 +137,15 @@ def incidents_before(*, incident: Incident, most: int) -> list[Incident]:
 
 def incident_tellings(*, incident: Incident) -> list[Telling]:
     """How many messages went out in each phase; the receivers stay private."""
-    sent, failed = Q(state=Notification.State.SENT), Q(state=Notification.State.FAILED)
+    states = Notification.State
+    sent, failed, unknown = Q(state=states.SENT), Q(state=states.FAILED), Q(state=states.UNKNOWN)
     found = Notification.objects.filter(incidents=incident).values("phase").order_by("phase")
     counted = found.annotate(
-        number=Count("pk"), sent=Count("pk", sent), failed=Count("pk", failed), first_at=Min("created_at")
+        number=Count("pk"),
+        sent=Count("pk", sent),
+        failed=Count("pk", failed),
+        unknown=Count("pk", unknown),
+        first_at=Min("created_at"),
     )
     return [Telling(**row) for row in counted]
 
@@ -154,11 +160,12 @@ def incident_shown(incident: Incident) -> IncidentView:
 
 
 def notification_troubles(*, viewer: Viewer, most: int) -> list[UnsentMessage]:
-    """Messages of the viewer's organizations that failed at least once and wait, or were given up; newest first.
+    """Messages of the viewer's organizations that failed and wait, were given up, or may have arrived; newest first.
 
     Not tests: their result is at their destination.
     """
-    stuck = Q(state=Notification.State.PENDING, attempts__gt=0) | Q(state=Notification.State.FAILED)
+    states = Notification.State
+    stuck = Q(state=states.PENDING, attempts__gt=0) | Q(state__in=[states.FAILED, states.UNKNOWN])
     found = Notification.objects.exclude(phase=Notification.Phase.TEST).select_related("organization")
     found = found.filter(stuck, viewer.organizations("organization__"))
     return [UnsentMessage(one, _recipient_shown(one)) for one in found.order_by("-created_at", "-pk")[:most]]

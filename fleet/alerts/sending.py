@@ -2,15 +2,17 @@
 
 import logging
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from fleet.alerts.channels import channels
-from fleet.alerts.channels.base import Channel, ChannelError
+from fleet.alerts.channels.base import Channel, ChannelError, Message
 from fleet.alerts.messages import GOING_ON, is_overtaken, message_of
 from fleet.alerts.models import Destination, Incident, Notification
+from fleet.alerts.sealed_addresses import address_opened
 from fleet.alerts.signing_secrets import destination_secret
 from fleet.alerts.turns import in_turn, time_add
 from fleet.core import clock
@@ -28,6 +30,8 @@ LEASE = timedelta(minutes=10)
 #: After this long without success, stop trying: somebody has to look at the reason.
 GIVE_UP_AFTER = timedelta(days=3)
 _ERROR_MOST = 500
+_SENDER_DIED = "The task worker ended while it sent this."
+_UNKNOWN = "It is unknown whether this arrived. Roost does not send it again, as it could arrive twice."
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +66,9 @@ def _send_all(name: str) -> int:
         if reason:
             _drop(notification, reason)
             continue
+        if notification.is_maybe_delivered and channel is not None and not channel.is_repeatable:
+            _record_outcome(notification, ChannelError(_SENDER_DIED, is_maybe_delivered=True), clock.now())
+            continue
         error = _send_timed(notification, channel)
         if error is None:
             sent += 1
@@ -90,11 +97,7 @@ def _send(notification: Notification, channel: Channel | None) -> ChannelError |
         error = ChannelError(f"There is no channel {notification.channel!r}.", is_permanent=True)
     else:
         try:
-            channel.send(
-                message_of(
-                    notification=notification, moment=clock.now(), secret=destination_secret(notification.destination)
-                )
-            )
+            channel.send(_addressed(notification))
         except ChannelError as caught:
             error = caught
         except Exception:  # noqa: BLE001  one broken message must not hold up the others
@@ -102,6 +105,18 @@ def _send(notification: Notification, channel: Channel | None) -> ChannelError |
             error = ChannelError("A fault in Roost; the log of the task worker has the details.")
     _record_outcome(notification, error, clock.now())
     return error
+
+
+def _addressed(notification: Notification) -> Message:
+    """The message, to the address itself where the notification has only its label."""
+    destination = notification.destination
+    message = message_of(notification=notification, moment=clock.now(), secret=destination_secret(destination))
+    if destination is None or not destination.sealed_address:
+        return message
+    address = address_opened(destination)
+    if address is None:
+        raise ChannelError("The stored address cannot be read with this server's key: add it again.", is_permanent=True)
+    return replace(message, recipient=address)
 
 
 def _lease_next(moment: datetime, channel: str) -> Notification | None:
@@ -151,7 +166,10 @@ def _open(moment: datetime) -> QuerySet[Notification]:
 
 
 def _due(moment: datetime, channel: str) -> QuerySet[Notification]:
-    """Pending and due, or with an expired lease; each only after what comes before it was sent or has failed."""
+    """Pending and due, or with an expired lease; each only after what comes before it was sent or has failed.
+
+    Of a channel with a pause, nothing within it after the last result of the same destination.
+    """
     waits = Notification.objects.filter(
         channel=channel,
         recipient=OuterRef("recipient"),
@@ -160,10 +178,14 @@ def _due(moment: datetime, channel: str) -> QuerySet[Notification]:
     )
     beginning = Exists(waits.filter(phase=Phase.OPENED))
     course = Exists(waits.filter(phase__in=[Phase.OPENED, *GOING_ON]))
-    return _open(moment).filter(
+    found = _open(moment).filter(
         Q(phase=Phase.OPENED) | (Q(phase__in=GOING_ON) & ~beginning) | (~Q(phase__in=GOING_ON) & ~course),
         channel=channel,
     )
+    kind = channels().get(channel)
+    if kind is None or not kind.pause:
+        return found
+    return found.exclude(~Q(phase=Phase.TEST), destination__last_result_at__gt=moment - kind.pause)
 
 
 def _drop_reason(notification: Notification, channel: Channel | None) -> str:
@@ -187,7 +209,13 @@ def _record_outcome(notification: Notification, error: ChannelError | None, mome
     """Record the outcome at the message and at its destination, if the lease is still ours."""
     ours = Notification.objects.filter(pk=notification.pk, state=State.SENDING, attempts=notification.attempts)
     reason = "" if error is None else str(error)[:_ERROR_MOST]
-    if error is None:
+    if error is not None and error.is_maybe_delivered and not _is_repeatable(notification):
+        reason = f"{reason[: _ERROR_MOST - len(_UNKNOWN) - 1]} {_UNKNOWN}"
+        error = ChannelError(reason, is_maybe_delivered=True)
+        is_ours = ours.update(state=State.UNKNOWN, last_error=reason, is_maybe_delivered=True)
+        _log.warning("Whether notification %s arrived is unknown: %s", notification.pk, reason)
+        _postpone_others(notification, moment + retry_wait(notification.attempts))
+    elif error is None:
         is_ours = ours.update(state=State.SENT, sent_at=moment, last_error="")
     elif error.is_permanent or _is_given_up(notification, moment):
         is_ours = ours.update(state=State.FAILED, last_error=reason)
@@ -206,6 +234,11 @@ def _record_outcome(notification: Notification, error: ChannelError | None, mome
             _postpone_others(notification, due_at)
     if is_ours and notification.destination is not None:
         _record_result(notification.destination, notification, error, moment)
+
+
+def _is_repeatable(notification: Notification) -> bool:
+    channel = channels().get(notification.channel)
+    return channel is None or channel.is_repeatable
 
 
 def _is_given_up(notification: Notification, moment: datetime) -> bool:

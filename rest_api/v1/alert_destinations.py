@@ -39,7 +39,11 @@ class DestinationIn(StrictSerializer):
     """A destination to add."""
 
     channel = serializers.ChoiceField(choices=[name for name, channel in channels().items() if channel.check])
-    address = serializers.CharField(max_length=URL_MOST, help_text="For webhooks: the URL that gets the messages.")
+    address = serializers.CharField(
+        max_length=URL_MOST,
+        help_text="For webhooks: the URL that gets the messages. For `apprise`: an address in a chat or push "
+        "service, such as `ntfys://ntfy.sh/topic`.",
+    )
     is_own = serializers.BooleanField(
         default=False, help_text="true: yours, and it goes when you leave; false: the organization's, for owners only."
     )
@@ -56,7 +60,7 @@ class DestinationOut(serializers.Serializer[Any]):
 
     id = serializers.IntegerField()
     channel = serializers.CharField(help_text="`mail` goes to your current email address; every member has one.")
-    address = serializers.CharField(help_text="Without the path of a URL, which often works as a password.")
+    address = serializers.CharField(help_text="Without the parts that work as a password.")
     is_own = serializers.BooleanField(help_text="Yours, not the organization's.")
     is_on = serializers.BooleanField()
     created_at = serializers.DateTimeField()
@@ -67,7 +71,7 @@ class DestinationOut(serializers.Serializer[Any]):
 class DestinationMadeOut(DestinationOut):
     """A new destination with its secret."""
 
-    secret = serializers.CharField(help_text="Signs the messages. Shown only once.")
+    secret = serializers.CharField(help_text="Signs the messages. Shown only once. Empty for `apprise`.")
 
 
 DestinationsOut = page_of("DestinationsOut", DestinationOut, "A page of destinations.")

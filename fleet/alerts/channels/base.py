@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 class ChannelError(Exception):
@@ -75,13 +75,21 @@ class Channel:
 
     `check` refuses an unusable address with `InvalidInput`. Without it nobody enters addresses: the channel goes to a
     member's own email address. `shown` is the address without the parts that only its owner may know.
+
+    `label` makes every address of the channel a secret: it is stored encrypted, and in its place the label is stored,
+    compared and shown. It raises `InvalidInput`, and may take as long as reading an address needs.
     """
 
     name: str
     send: Callable[[Message], None]
     check: Callable[[str], None] | None = None
     shown: Callable[[str], str] = str
+    label: Callable[[str], str] | None = None
     has_secret: bool = False
+    #: The other side drops a message that it has already. If not, what may have arrived is not sent again.
+    is_repeatable: bool = True
+    #: From one message to a destination to the next, tests excepted.
+    pause: timedelta = timedelta(0)
     #: After so many attempts a message is given up; None: only after three days.
     attempts_most: int | None = None
     #: A run of the channel's sender ends after this many seconds; the next one continues.

@@ -51,6 +51,7 @@ def alerts(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     context = {
         "form": form if secret is None else DestinationForm(),
         "secret": secret,
+        "is_added": secret is not None,
         "rows": [_row(one) for one in destination_list(viewer=viewer, organization=found)],
     }
     answer = organization_render(

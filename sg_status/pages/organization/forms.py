@@ -118,7 +118,10 @@ class DestinationForm(forms.Form):
         label=_("Address"),
         max_length=URL_MOST,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text=_("For webhooks: the URL to which Roost posts each message."),
+        help_text=_(
+            "For webhooks: the URL to which Roost posts each message. For apprise: an address in a chat or push service, "
+            "such as ntfys://ntfy.sh/topic."
+        ),
     )
     whose = forms.ChoiceField(
         label=_("Belongs to"),

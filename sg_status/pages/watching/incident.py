@@ -166,13 +166,18 @@ def _told(one: Telling) -> IncidentLine:
     words = _told_words(one.phase, one.number) % {"n": one.number}
     if one.failed:
         rest = ngettext("%(n)d could not be sent.", "%(n)d could not be sent.", one.failed) % {"n": one.failed}
+    elif one.unknown:
+        told = ngettext(
+            "Of %(n)d it is unknown whether it arrived.", "Of %(n)d it is unknown whether they arrived.", one.unknown
+        )
+        rest = told % {"n": one.unknown}
     elif one.sent < one.number:
         rest = ngettext("%(n)d is not sent yet.", "%(n)d are not sent yet.", one.number - one.sent) % {
             "n": one.number - one.sent
         }
     else:
         rest = ""
-    return IncidentLine(one.first_at, "mail", "check" if one.failed else "", words, rest)
+    return IncidentLine(one.first_at, "mail", "check" if one.failed or one.unknown else "", words, rest)
 
 
 def _told_words(phase: str, number: int) -> str:
