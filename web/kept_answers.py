@@ -139,7 +139,7 @@ class KeptAnswers:
 
 
 class _Taken:
-    """What Django answers."""
+    """The answer of Django."""
 
     def __init__(self) -> None:
         self.status = 0

@@ -1,4 +1,4 @@
-"""What people do with an incident: acknowledge it, snooze it, take that back, assign it to a member, write notes.
+"""Acts of people on an incident: acknowledge it, snooze it, take that back, assign it to a member, write notes.
 
 Each is a conditional UPDATE, whose loser is told what happened instead, and one `IncidentStep`. See `Incident`.
 """

@@ -32,7 +32,7 @@ class Incident(models.Model):
     """
 
     class State(models.TextChoices):
-        """What is happening with it."""
+        """The stage of its life."""
 
         OPEN = "open"
         ACKNOWLEDGED = "acknowledged"
@@ -120,7 +120,7 @@ class IncidentStep(models.Model):
     """One step in an incident's life after it was noticed: who did what and when. Rows are only added."""
 
     class Kind(models.TextChoices):
-        """What was done; the last three by Roost."""
+        """The kind of act; the last three are Roost's."""
 
         ACKNOWLEDGED = "acknowledged"
         SNOOZED = "snoozed"

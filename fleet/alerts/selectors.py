@@ -125,7 +125,7 @@ def incident_get(*, viewer: Viewer, incident_id: int) -> Incident:
 
 
 def incident_steps(*, incident: Incident) -> QuerySet[IncidentStep]:
-    """What people did with it and what became of that, newest first."""
+    """Its steps, by people and by Roost, newest first."""
     return IncidentStep.objects.filter(incident=incident).order_by("-at", "-pk")
 
 

@@ -17,7 +17,7 @@ class StatusPageAdmin(ReadOnlyAdmin):
 
 @admin.register(Notice)
 class NoticeAdmin(ReadOnlyAdmin):
-    """What people told everybody."""
+    """Notices that people wrote for everybody."""
 
     list_display = ("page", "title", "began_at", "over_at")
     list_select_related = ("page",)

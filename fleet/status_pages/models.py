@@ -10,7 +10,7 @@ from fleet.stations.models import Station
 
 
 class StatusPage(models.Model):
-    """What an organization tells everybody about its stations; without a row, or while it is off, nothing.
+    """The facts that an organization tells everybody about its stations; without a row, or while it is off, nothing.
 
     off ──an owner──▶ on ──an owner──▶ off
     """
@@ -93,7 +93,7 @@ class Notice(models.Model):
 
 
 class NoticeUpdate(models.Model):
-    """What somebody wrote about a notice, in plain text. Its writer's name is for members only."""
+    """A text that somebody wrote about a notice, plain. Its writer's name is for members only."""
 
     id = models.BigAutoField(primary_key=True)
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="updates")

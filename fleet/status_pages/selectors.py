@@ -33,7 +33,7 @@ def status_page_public(*, slug: str) -> StatusPage:
 
 
 def status_items(*, page: StatusPage) -> QuerySet[StatusItem]:
-    """What the page shows, in its order; without stations that are deleted or went to another organization."""
+    """The items of the page, in its order; without stations that are deleted or went to another organization."""
     own = Q(station=None) | Q(station__deleted_at=None, station__organization=page.organization_id)
     found = StatusItem.objects.filter(own, page=page).select_related("station__contact", "site")
     return found.order_by("position", "pk")

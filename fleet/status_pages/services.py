@@ -1,4 +1,4 @@
-"""What a status page shows: its settings, and the stations and sites on it. Owners decide, as it is for everybody."""
+"""Contents of a status page: its settings, and the stations and sites on it. Owners decide, as it is for everybody."""
 
 import re
 from dataclasses import dataclass, replace

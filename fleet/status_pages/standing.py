@@ -1,4 +1,4 @@
-"""What a status page tells everybody: how each station or site is now, and its past 90 days.
+"""The standing that a status page tells everybody: how each station or site is now, and its past 90 days.
 
 Places and serials follow the rules of public deployments: a page links to a deployment that is public, which itself
 decides what it shows, and names a serial that is public there. Everything else has the name that an owner wrote.

@@ -30,7 +30,7 @@ class ColdFile(models.Model):
     MADE = (State.WRITING, State.WRITTEN, State.VERIFIED)
 
     class Kind(models.TextChoices):
-        """What its rows are; see `fleet.telemetry.cold.tables`."""
+        """The kind of its rows; see `fleet.telemetry.cold.tables`."""
 
         READINGS = "readings", "readings"
         DETECTIONS = "detections", "detections"

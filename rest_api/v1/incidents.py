@@ -104,7 +104,7 @@ class SnoozeIn(StrictSerializer):
 
 
 class AssignmentIn(StrictSerializer):
-    """Who takes care of it."""
+    """The member who takes care of it."""
 
     assignee = serializers.CharField(
         max_length=150, allow_blank=True, help_text="The login name of a member; empty: nobody."
@@ -178,7 +178,7 @@ class IncidentDetail(APIView):
 
 
 class IncidentSteps(APIView):
-    """What was done with an incident."""
+    """One step in the life of an incident."""
 
     @extend_schema(
         operation_id="incident_steps_list",

@@ -1,1 +1,1 @@
-"""What the public status page is drawn with: words, bars, badge, feed and the choice of its language."""
+"""Parts of the public status page: words, bars, badge, feed and the choice of its language."""

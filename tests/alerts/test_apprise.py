@@ -243,7 +243,7 @@ def test_what_may_have_arrived_is_unknown_and_never_sent_again(receiver, add, si
     assert place.is_on
     assert send() == 0
     assert len(receiver.seen) == 1
-    # Whoever may know of the beginning is told of the end.
+    # Whoever may know that it began learns that it ended.
     hear(station)
     assert send() == 1
     assert "Back since" in receiver.seen[1][2]

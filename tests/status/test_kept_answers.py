@@ -194,5 +194,3 @@ def test_a_site_process_keeps_the_page(tmp_path):
         again = client.get(address, headers={"accept-language": "de", "if-none-match": first.headers["etag"]})
         assert again.status_code == 304
         assert client.head("/status/field/digit").headers["content-length"] == "1"
-        assert client.get("/status/nobody/digit").status_code == 404
-        assert client.post("/status/field/digit").status_code in (403, 405)

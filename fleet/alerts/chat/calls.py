@@ -28,7 +28,7 @@ _SECRET_LEAST: Final = 4
 _SEPARATORS: Final = re.compile(r"[/?&=@:#]+")
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _LATER: Final = frozenset({HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.LOCKED})
-#: The receiver, or a gateway before it, waited for something in vain: the message may have gone on. The last is
+#: The receiver, or a gateway before it, waited for something that did not come: the message may have gone on. The last is
 #: Cloudflare's.
 _TIMED_OUT: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT, 524})
 
@@ -48,7 +48,7 @@ class ChatFailure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReadAddress:
-    """What an address says of itself. `host` is empty where a token stands in its place; `targets`: its receivers."""
+    """The facts that an address states. `host` is empty where a token stands in its place; `targets`: its receivers."""
 
     schema: str
     host: str
@@ -197,7 +197,7 @@ def _invalid(sentence: str) -> InvalidInput:
 
 
 def _run(asked: dict[str, Any], *, limit_s: float) -> bytes:
-    """What the process printed until it ended, or was ended after so many seconds."""
+    """The text that the process printed until it ended, or was ended after so many seconds."""
     asked = {**asked, "is_private_allowed": settings.ROOST_WEBHOOK_PRIVATE_ADDRESSES}
     command = [sys.executable, "-P", "-m", "fleet.alerts.chat.process"]
     try:

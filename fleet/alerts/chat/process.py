@@ -42,7 +42,7 @@ class Untold(requests.ConnectionError):
 
 @dataclass(slots=True)
 class Exchanges:
-    """What became of the requests: the last counts. `ended`: `refused`, `unsent` or `broken`, if no answer came.
+    """The outcome of the requests: the last counts. `ended`: `refused`, `unsent` or `broken`, if no answer came.
 
     `is_taken`: one that may deliver the message was answered with success.
     """
@@ -96,7 +96,7 @@ class Exchanges:
         return Untold(words)
 
 
-#: Where answers go; whatever else prints, prints elsewhere.
+#: The stream for answers; anything else is printed elsewhere.
 _answers: Final = sys.stdout
 
 

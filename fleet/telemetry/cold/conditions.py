@@ -1,4 +1,4 @@
-"""What of a cold file is asked for, as Arrow understands it: parts of a file that cannot have it are not read."""
+"""Conditions on the rows of a cold file, as Arrow understands them: parts of a file that cannot have it are not read."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ from fleet.telemetry.models import RollUp
 State = ColdFile.State
 #: Held by the one process that moves months, thaws them, or erases their files.
 LOCK: Final = "roost.cold"
-#: What is known of a file once it is written.
+#: The facts about a file once it is written.
 _WRITTEN: Final = ("replaces", "rows", "rows_new", "first_at", "last_at", "checksum", "octets", "sha256")
 #: Counts of late rows, which a file takes over from the one that it replaces.
 _COUNTED: Final = ("known", "moved", "left_out")

@@ -117,7 +117,7 @@ def _address(name: str, standing: Standing) -> str:
 
 
 def page_context(standing: Standing, language: str) -> dict[str, Any]:
-    """What the page and the small page are rendered with."""
+    """The context of the page and of the small page."""
     colour, shape = words.SHAPES[standing.state]
     return {
         "page": standing.page,

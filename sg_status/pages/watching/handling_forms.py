@@ -59,7 +59,7 @@ class SnoozeAtForm(SnoozeForm):
 
 
 class AssignForm(forms.Form):
-    """Who takes care of it."""
+    """The member who takes care of it."""
 
     assignee = forms.ChoiceField(label=_("Who takes care of it"), required=False)
 

@@ -112,7 +112,7 @@ def _course(found: Incident) -> list[IncidentLine]:
 
 
 def _steps(steps: Sequence[IncidentStep], now: datetime) -> list[IncidentLine]:
-    """What people did with it, and how that ended."""
+    """Its steps, by people and by Roost."""
     lines = []
     for one in steps:
         (icon, colour), (lead, text) = _SHAPES.get(one.kind, ("note", "")), _STEP_WORDS[one.kind](one, now)
