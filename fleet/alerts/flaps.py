@@ -16,7 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from fleet.alerts.models import Incident, IncidentStep, Notification
 
 Phase, State = Notification.Phase, Notification.State
-#: A recovery of an acknowledged incident must last so long before it is told.
+#: How long an acknowledged incident must be over before Roost tells anybody that it ended.
 SETTLE: Final = timedelta(minutes=15)
 _WITHDRAWN: Final = "It opened again before this was sent."
 

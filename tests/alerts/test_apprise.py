@@ -516,7 +516,7 @@ def test_messages_to_matrix_upload_no_keys():
 
 @pytest.mark.parametrize("schema", sorted(KIND_BY_SCHEMA))
 def test_every_allowed_kind_speaks_http_with_requests_alone(schema):
-    """What is guarded is `requests`: a kind that opens connections otherwise would pass by the guard."""
+    """The guard is in `requests`: a kind that opens connections in another way would pass it by."""
     module = importlib.import_module(NotificationManager()[schema].__module__)
     found = set()
     for node in ast.walk(ast.parse(getsource(module))):
