@@ -72,7 +72,8 @@ def heard_plan_of(
 def moments_plan(station_ids: Sequence[int], moments: Iterable[datetime]) -> ColdPlan:
     """The same for detections of single moments, of which nothing but these is read."""
     found = sorted(set(moments))
-    plan = heard_plan(station_ids, [(at, at + datetime.resolution) for at in found])
+    # From the first to the last: the database compares files with one span, not with a thousand.
+    plan = heard_plan(station_ids, [(found[0], found[-1] + datetime.resolution)] if found else [])
     return replace(plan, narrowed=Narrowed(moments=tuple(found))) if plan.files else plan
 
 
