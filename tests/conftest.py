@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.db import connection
+from emptying import emptying_install
 from faults.fixtures import (  # noqa: F401 - fixtures for the tests of faults and of isolation
     cluster_grants,
     cluster_rig,
@@ -22,7 +24,7 @@ from operations.paths import Paths
 from operations.preparation import npm_folder
 from operations.stack import Stack
 from operations.testing.pytest_quick import is_quick
-from operations.testing.trial import VARIABLE
+from operations.testing.trial import VARIABLE, migrated_database
 
 # Machines are shared and slow at times, and these tests are not about how fast an example is generated.
 settings.register_profile("roost", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,6 +32,15 @@ settings.load_profile("roost")
 
 # Nobody attacks these passwords; hashing them at real cost took a tenth of the run.
 PBKDF2PasswordHasher.iterations = 1_000
+
+emptying_install()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix) -> None:
+    """Let pytest-django copy the database that one process of this run has migrated."""
+    if VARIABLE in os.environ:
+        connection.settings_dict["TEST"]["TEMPLATE"] = migrated_database(Path(os.environ[VARIABLE]))
 
 
 @pytest.fixture(scope="session")

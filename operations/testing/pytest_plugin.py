@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -68,6 +69,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     slow_first(items)
     # These fail in every run, even if `-m` deselects them: otherwise a long test breaks and nobody sees it for weeks.
     items.extend([item for item in broken if item not in items])
+
+
+def pytest_collection_finish() -> None:
+    """Tell the garbage collector that ten thousand tests stay: it would look at them all, again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def is_without_fixture(item: pytest.Item) -> bool:
