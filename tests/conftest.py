@@ -18,13 +18,14 @@ from faults.fixtures import (  # noqa: F401 - fixtures for the tests of faults a
     versions,
 )
 from hypothesis import HealthCheck, settings
+from migrated import migrated_database
 
 from operations.instance import Instance
 from operations.paths import Paths
 from operations.preparation import npm_folder
 from operations.stack import Stack
 from operations.testing.pytest_quick import is_quick
-from operations.testing.trial import VARIABLE, migrated_database
+from operations.testing.trial import VARIABLE
 
 # Machines are shared and slow at times, and these tests are not about how fast an example is generated.
 settings.register_profile("roost", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -14,8 +14,7 @@ from message_queue import topology
 from operations.instance import Instance
 from operations.leftovers import leftovers_end
 from operations.paths import Paths
-from operations.preparation import django_run
-from operations.services.postgres import DATABASE, OWNER, Postgres
+from operations.services.postgres import OWNER, Postgres
 from operations.settings_env import process_environment
 from operations.stack import Stack
 
@@ -53,18 +52,6 @@ def database_quicken(database: Postgres) -> None:
         connection.execute(
             sql.SQL("GRANT SET ON PARAMETER session_replication_role TO {}").format(sql.Identifier(OWNER))
         )
-
-
-def migrated_database(var: Path) -> str:
-    """The name of a migrated database on the shared services, which every test process copies; the first migrates it."""
-    instance = Instance.load(Paths(var.resolve()))
-    done = instance.paths.run / "migrated"
-    with (instance.paths.run / "migrated.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            django_run(instance, "migrate", "--no-input", "--skip-checks", "-v0")
-            done.touch()
-    return DATABASE
 
 
 def trial_end(stack: Stack) -> None:
