@@ -13,7 +13,9 @@ from typing import Any
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+from django.utils.functional import cached_property
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -66,19 +68,29 @@ class _Gate:
 _gates: defaultdict[str, _Gate] = defaultdict(_Gate)
 
 
+class _KeptClient(RedisCacheClient):
+    """Django's client, which makes a new `redis.Redis` for every call; that takes longer than Redis' answer."""
+
+    @cached_property
+    def _redis(self) -> Redis:
+        return super().get_client(write=True)
+
+    def get_client(self, key: str | None = None, *, write: bool = False) -> Redis:  # noqa: ARG002 - Django's signature
+        """The same for all calls and threads: its pool gives each call a connection."""
+        return self._redis
+
+
+#: One per server and process, because Django makes a cache object per request: each would connect anew.
+_clients: dict[str, _KeptClient] = {}
+
+
 class CounterCache(BaseCache):
     """Redis, with a local dictionary as fallback, chosen on each call."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(params)
-        options = {
-            "socket_timeout": ANSWER_S,
-            "socket_connect_timeout": ANSWER_S,
-            # No retries: the library would try three more times within a call, waiting in between.
-            "retry": Retry(NoBackoff(), 0),
-            **params.get("OPTIONS", {}),
-        }
-        self._redis = RedisCache(server, {**params, "OPTIONS": options})
+        self._redis = RedisCache(server, params)
+        self._redis._cache = _client_of(server)  # noqa: SLF001 - its `_class` would be made for each object
         self._local = LocMemCache("counters", {**params, "OPTIONS": {"MAX_ENTRIES": _LOCAL_MOST}})
         self._gate = _gates[server]
 
@@ -123,3 +135,15 @@ class CounterCache(BaseCache):
             # Drop the local counts: the next outage starts from zero.
             self._local.clear()
         return answer
+
+
+def _client_of(server: str) -> _KeptClient:
+    if server not in _clients:
+        _clients[server] = _KeptClient(
+            [server],
+            socket_timeout=ANSWER_S,
+            socket_connect_timeout=ANSWER_S,
+            # No retries: the library would try three more times within a call, waiting in between.
+            retry=Retry(NoBackoff(), 0),
+        )
+    return _clients[server]
