@@ -1,7 +1,7 @@
 """Empty the tables after a test that commits: quicker than Django's `flush`, which truncates every table there is.
 
 Roost has hundreds of tables and partitions, and such a test writes to a few. `flush` took a second for each of a
-thousand tests, more than most of them take themselves, and afterwards created all permissions anew.
+thousand tests, more than most of them take themselves, and then created all permissions again.
 """
 
 from django.db import connection, transaction

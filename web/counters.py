@@ -75,13 +75,34 @@ class _KeptClient(RedisCacheClient):
     def _redis(self) -> Redis:
         return super().get_client(write=True)
 
-    def get_client(self, key: str | None = None, *, write: bool = False) -> Redis:  # noqa: ARG002 - Django's signature
+    def get_client(self, *_key: object, **_use: object) -> Redis:
         """The same for all calls and threads: its pool gives each call a connection."""
         return self._redis
 
 
-#: One per server and process, because Django makes a cache object per request: each would connect anew.
+#: One per server and process, because Django makes a cache object per request: each would make a connection.
 _clients: dict[str, _KeptClient] = {}
+
+
+class _KeptRedis(RedisCache):
+    """Django's cache in Redis, with the client that this process keeps."""
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._server = server
+
+    @cached_property
+    def _cache(self) -> _KeptClient:
+        server = self._server
+        if server not in _clients:
+            _clients[server] = _KeptClient(
+                [server],
+                socket_timeout=ANSWER_S,
+                socket_connect_timeout=ANSWER_S,
+                # No retries: the library would try three more times within a call, waiting in between.
+                retry=Retry(NoBackoff(), 0),
+            )
+        return _clients[server]
 
 
 class CounterCache(BaseCache):
@@ -89,8 +110,7 @@ class CounterCache(BaseCache):
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(params)
-        self._redis = RedisCache(server, params)
-        self._redis._cache = _client_of(server)  # noqa: SLF001 - its `_class` would be made for each object
+        self._redis = _KeptRedis(server, params)
         self._local = LocMemCache("counters", {**params, "OPTIONS": {"MAX_ENTRIES": _LOCAL_MOST}})
         self._gate = _gates[server]
 
@@ -135,15 +155,3 @@ class CounterCache(BaseCache):
             # Drop the local counts: the next outage starts from zero.
             self._local.clear()
         return answer
-
-
-def _client_of(server: str) -> _KeptClient:
-    if server not in _clients:
-        _clients[server] = _KeptClient(
-            [server],
-            socket_timeout=ANSWER_S,
-            socket_connect_timeout=ANSWER_S,
-            # No retries: the library would try three more times within a call, waiting in between.
-            retry=Retry(NoBackoff(), 0),
-        )
-    return _clients[server]

@@ -61,8 +61,8 @@ NAMES = (
     *("ADAPTER", "CHECKS_OF_THE_DOMAIN", "CONDITION", "CONTRACT", "HANDLER", "RULE", "SOURCE", "SUBJECT"),
     # tables that only SQL reads and writes
     *("ReadingDay", "ReadingHour"),
-    # Django's, to render a response again
-    "_is_rendered",
+    # Django's: whether to render a response again, and a cache's client
+    *("_is_rendered", "_cache"),
     # the tests of faults compare it with what arrived
     "confirmed_count",
 )

@@ -22,7 +22,8 @@ class BadLink:
         self.slow_s = 0.0
         self.sent = 0
         self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def _accept(self) -> None:
         while True:
@@ -58,6 +59,10 @@ class BadLink:
         self._open.clear()
 
     def stop(self) -> None:
+        """Wake the thread that accepts and wait for it: else it may go on at the number of a socket opened later."""
         self.closed = True
+        with contextlib.suppress(OSError):
+            self._door.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         self._door.close()
         self.cut()

@@ -35,9 +35,13 @@ class RawReceiver:
         self._tls = tls
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._serving = threading.Thread(target=self._serve, daemon=True)
+        self._serving.start()
 
     def stop(self) -> None:
+        """Wake the thread and wait for it: else it may go on accepting at the number of a socket opened later."""
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._serving.join()
         self._server.close()
 
     def _serve(self) -> None:
