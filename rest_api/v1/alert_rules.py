@@ -69,7 +69,7 @@ class AlertRuleWords(StrictSerializer):
         required=False, min_value=0, help_text="Over which time values are compared, for `changing` and `flat`."
     )
     for_s = serializers.IntegerField(
-        required=False, min_value=0, help_text="Seconds for which it must hold before it rings."
+        required=False, min_value=0, help_text="Seconds for which it must hold before it rings; `missing` needs them."
     )
     severity = serializers.ChoiceField(choices=AlertRule.Severity.values, required=False)
     scope = serializers.ChoiceField(choices=AlertRule.Scope.values, required=False)

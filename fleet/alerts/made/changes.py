@@ -190,7 +190,7 @@ def like_pattern(name: str) -> str:
 def _rule_rows(rule: AlertRule, units: dict[int, set[str]]) -> list[Sequence[object]]:
     """A row for each unit in which series of the rule may be: the limits in that unit, a little further out."""
     subject, condition = subjects().get(rule.subject), conditions().get(rule.condition)
-    if subject is None or condition is None:
+    if subject is None or condition is None or condition.is_absence:
         return []
     name = subject.series_name(rule.what)
     found: list[Sequence[object]] = []

@@ -23,8 +23,10 @@ from fleet.telemetry.models import Series
 from message_queue.units import scale_of
 
 Scope = AlertRule.Scope
-#: Seconds: the longest time that something must hold, and the times over which values are compared.
+#: Seconds: the longest time that something must hold, the shortest for which a value is missing, and the times over
+#: which values are compared.
 FOR_MOST: Final = 7 * 86_400
+FOR_ABSENCE_LEAST: Final = 600
 WITHIN_LEAST, WITHIN_MOST = 60, 86_400
 _NAME_MOST, _HINT_MOST, _UNIT_MOST, _OF_MOST = 80, 300, 32, 120
 _DAY = re.compile(r"(\d\d)-(\d\d)\Z")
@@ -73,7 +75,7 @@ def draft_fields(draft: RuleDraft, organization: Organization) -> dict[str, Any]
         "condition": condition.name,
         **_values(draft, condition),
         "within_s": _within(draft, condition),
-        "for_s": _for(draft),
+        "for_s": _for(draft, condition),
         "severity": _severity(draft),
         **_scope(draft, organization),
         **_times(draft),
@@ -138,7 +140,9 @@ def _within(draft: RuleDraft, condition: Condition) -> int:
     return draft.within_s
 
 
-def _for(draft: RuleDraft) -> int:
+def _for(draft: RuleDraft, condition: Condition) -> int:
+    if condition.is_absence and draft.for_s < FOR_ABSENCE_LEAST:
+        raise InvalidInput(_("Enter for how long a value may be missing: at least 10 minutes."), field="for_s")
     if not 0 <= draft.for_s <= FOR_MOST:
         raise InvalidInput(_("Enter at most 7 days."), field="for_s")
     return draft.for_s

@@ -65,15 +65,15 @@ def stretch_judge(stretch: JudgedHours, place: JudgedPlace, outages: Sequence[Ou
     if not points:
         return
     episodes, after = _judged(rule, points, start, place)
-    is_in_time = _is_in_time(points[-1].at, stretch.noted_at, place.allowance, outages)
+    in_time = is_in_time(points[-1].at, stretch.noted_at, place.allowance, outages)
     last = episodes.pop() if stretch.is_newest and episodes and episodes[-1].ended_at is None else None
     known = [episode for episode in episodes if episode.is_known and not first.is_late]
     found.closed += [(target, episode) for episode in known]
     _past_add(target, [episode for episode in episodes if episode not in known], found)
     is_late = False
     if last is not None and not (last.is_known and not first.is_late):
-        is_late = not is_in_time
-        if is_in_time:
+        is_late = not in_time
+        if in_time:
             found.opened.append((target, last))
         else:
             _past_add(target, [last], found)
@@ -110,7 +110,7 @@ def _past_add(target: RuleTarget, episodes: Iterable[Episode], found: Found) -> 
             joined.last, joined.ended_at, joined.end = episode.last, episode.ended_at, episode.end
 
 
-def _is_in_time(at: datetime, noted_at: datetime, allowance: timedelta, outages: Sequence[Outage]) -> bool:
+def is_in_time(at: datetime, noted_at: datetime, allowance: timedelta, outages: Sequence[Outage]) -> bool:
     """Whether a value came soon enough; our own downtime does not count."""
     away = sum(
         (max(min(one.ended_at, noted_at) - max(one.started_at, at), timedelta()) for one in outages), timedelta()

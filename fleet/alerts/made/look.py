@@ -1,6 +1,7 @@
 """The look: judges what changed since the last one, and opens, closes and writes down what it finds.
 
     claim notes ─▶ narrow in SQL ─▶ which rule holds where ─▶ read values ─▶ judge ─▶ act ─▶ commit
+                                                           └─▶ what is missing ─┘
 
 All in one transaction: if it fails, the notes are still there, and the administrators are told.
 """
@@ -10,11 +11,13 @@ import time
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import groupby
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.db import DatabaseError, transaction
 from django.db.models import Q
 
+from fleet.alerts.made.absences import Absent, absents_find, absents_judge
 from fleet.alerts.made.acting import found_apply, states_lapse
 from fleet.alerts.made.changes import Candidate, candidates_find, changes_claim, changes_units
 from fleet.alerts.made.found import Found, JudgedPlace, allowance_of, stretch_judge
@@ -71,8 +74,9 @@ def look_once(*, moment: datetime) -> bool:
         for rule in AlertRule.objects.select_related("organization").filter(is_on=True, organization__in=list(units))
     }
     candidates = _held(candidates_find(rules.values(), units), rules)
-    if candidates:
-        _judge(candidates, rules, moment)
+    absents = _held(absents_find(rules.values()), rules)
+    if candidates or absents:
+        _judge(candidates, absents, rules, moment)
     return True
 
 
@@ -86,7 +90,22 @@ def _told(sentence: str) -> None:
     trouble_judge(about=ABOUT, sentence=sentence, end="Alert rules are judged again.", moment=clock.now())
 
 
-def _held(candidates: Sequence[Candidate], rules: dict[int, AlertRule]) -> list[Candidate]:
+class _OfRule(Protocol):
+    """Something about a rule and a station."""
+
+    @property
+    def rule_id(self) -> int:
+        """The rule."""
+
+    @property
+    def station_id(self) -> int:
+        """The station."""
+
+
+_One = TypeVar("_One", bound=_OfRule)
+
+
+def _held(candidates: Sequence[_One], rules: dict[int, AlertRule]) -> list[_One]:
     """Those whose rule holds at their station."""
     if not candidates:
         return []
@@ -97,12 +116,15 @@ def _held(candidates: Sequence[Candidate], rules: dict[int, AlertRule]) -> list[
     return [one for one in candidates if known[one.rule_id, one.station_id]]
 
 
-def _judge(candidates: Sequence[Candidate], rules: dict[int, AlertRule], moment: datetime) -> None:
-    places = places_of({one.station_id for one in candidates}, moment)
+def _judge(
+    candidates: Sequence[Candidate], absents: Sequence[Absent], rules: dict[int, AlertRule], moment: datetime
+) -> None:
+    places = places_of({one.station_id for one in (*candidates, *absents)}, moment)
     stretches: list[JudgedHours] = []
     for (rule_id, _series_id), group in groupby(candidates, key=lambda one: (one.rule_id, one.series_id)):
         stretches += stretches_of(rules[rule_id], list(group))
-    outages: list[Outage] = outage_list(start=min(one.start for one in stretches), end=moment)
+    starts = (*(one.start for one in stretches), *(one.last_at for one in absents))
+    outages: list[Outage] = outage_list(start=min(starts), end=moment)
     found = Found()
     for begin in range(0, len(stretches), _SLICE):
         some = stretches[begin : begin + _SLICE]
@@ -110,6 +132,7 @@ def _judge(candidates: Sequence[Candidate], rules: dict[int, AlertRule], moment:
         for stretch in some:
             stretch_judge(stretch, places[stretch.first.station_id], outages, found)
             stretch.points = []
+    absents_judge(absents, rules, places, outages, found)
     found_apply(found, moment=moment)
 
 

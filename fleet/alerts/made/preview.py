@@ -13,6 +13,7 @@ from typing import Final
 
 from django.db import connection
 
+from fleet.alerts.made.absences import is_for_absence
 from fleet.alerts.made.changes import DOUBT, limits_of, named, scale_into
 from fleet.alerts.made.conditions import conditions
 from fleet.alerts.made.conditions.base import JudgedValue
@@ -67,6 +68,25 @@ CROSS JOIN LATERAL (
 ) r
 """
 
+# Hours with a value after which there is none for long enough, and the first hour in which the station reported then.
+_GAPS = """
+WITH hours AS (
+    SELECT series_id, start FROM telemetry_readinghour
+    WHERE series_id = ANY(%(series)s) AND start >= %(start)s AND start < %(end)s AND count > 0
+    UNION SELECT series_id, hour FROM telemetry_dirtyhour
+    WHERE series_id = ANY(%(series)s) AND hour >= %(start)s AND hour < %(end)s
+), gaps AS (
+    SELECT series_id, start, lead(start) OVER (PARTITION BY series_id ORDER BY start) AS back FROM hours
+)
+SELECT g.series_id, g.start, g.back, r.start FROM gaps g JOIN telemetry_series x ON x.id = g.series_id
+CROSS JOIN LATERAL (
+    SELECT min(h.start) AS start FROM telemetry_series o JOIN telemetry_readinghour h ON h.series_id = o.id
+    WHERE o.station_id = x.station_id AND h.start >= g.start + interval '1 hour' + %(missing)s
+      AND h.start < coalesce(g.back, %(end)s)
+) r WHERE (g.back IS NULL OR g.back > g.start + interval '1 hour' + %(missing)s) AND r.start IS NOT NULL
+ORDER BY 1, 2
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class PreviewRow:
@@ -113,6 +133,8 @@ def preview_of(rule: AlertRule, moment: datetime) -> Preview:
     series = _series_of(rule)
     stations = {one.station_id for one in series}
     some = _spread(series)
+    if is_for_absence(rule):
+        return _of_absence(rule, some, moment, len(stations))
     read = _points_read(rule, some, moment)
     places, hours = places_of({one.station_id for one in some}, moment), RuleHours.of(rule)
     found: dict[int, list[Episode]] = defaultdict(list)
@@ -129,6 +151,26 @@ def preview_of(rule: AlertRule, moment: datetime) -> Preview:
     rows = [_row(known[station_id], episodes) for station_id, episodes in found.items() if episodes]
     rows.sort(key=lambda row: (-row.number, row.station.serial))
     return Preview(rows, len(known), len(stations), read.is_rough)
+
+
+def _of_absence(rule: AlertRule, series: Sequence[Series], moment: datetime, stations: int) -> Preview:
+    """Judge by the hours that have values: shorter absences are not seen."""
+    start, missing = moment - timedelta(days=DAYS), timedelta(seconds=rule.for_s)
+    known, hours = {one.pk: one for one in series}, RuleHours.of(rule)
+    places = places_of({one.station_id for one in series}, moment)
+    found: dict[int, list[Episode]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        told = {"series": list(known), "start": start, "end": moment, "missing": missing}
+        cursor.execute(_GAPS, told)
+        for series_id, last, back, reported in cursor.fetchall():
+            station_id = known[series_id].station_id
+            if hours.has(reported, places[station_id].zone):
+                end = JudgedValue(reported, 0.0)
+                found[station_id].append(Episode(last + _LAST, end, back, end if back else None))
+    by_id = {one.station_id: one.station for one in series}
+    rows = [_row(by_id[station_id], episodes) for station_id, episodes in found.items()]
+    rows.sort(key=lambda row: (-row.number, row.station.serial))
+    return Preview(rows, len(by_id), stations, is_rough=True)
 
 
 def _series_of(rule: AlertRule) -> list[Series]:

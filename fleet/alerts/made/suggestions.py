@@ -71,6 +71,7 @@ _BY_KIND: Final[Mapping[str, tuple[tuple[Promise, Mapping[str, str]], ...]]] = {
                 "for_min": "15",
             },
         ),
+        (_("CO₂ sensor stopped"), {"subject": "series", "series": "co2", "condition": "missing", "for_min": "120"}),
     ),
     Kind.BOARD: (
         (

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from fleet.alerts.made.absences import is_for_absence
 from fleet.alerts.made.conditions import conditions
 from fleet.alerts.made.conditions.base import JudgedValue
 from fleet.alerts.made.judge import Episode, RuleTarget
@@ -49,11 +50,12 @@ def rule_said(rule: AlertRule) -> str:
 def opening_said(target: RuleTarget, episode: Episode, moment: datetime) -> str:
     """Since when it rings, the newest value, and what to do."""
     words = _words(target, episode, moment)
-    said = (
-        _("%(what)s: %(condition)s since %(since)s.") % words
-        if _is_derived(target.rule)
-        else _("%(what)s: %(condition)s since %(since)s, last at %(value)s.") % words
-    )
+    if is_for_absence(target.rule):
+        said = _("%(what)s: missing since %(since)s, though the station reports.") % words
+    elif _is_derived(target.rule):
+        said = _("%(what)s: %(condition)s since %(since)s.") % words
+    else:
+        said = _("%(what)s: %(condition)s since %(since)s, last at %(value)s.") % words
     return f"{said} {one_line(target.rule.hint)}".rstrip()
 
 

@@ -61,7 +61,7 @@ class RuleForm(forms.Form):
         label=_("For at least (minutes)"),
         required=False,
         min_value=0,
-        help_text=_("How long it must hold before it rings. Leave empty to ring at the first value."),
+        help_text=_("How long it must hold before it rings. Leave empty to ring at the first value. Missing needs it."),
     )
     clear_low = NumberField(
         label=_("Over from (lower limit)"),

@@ -67,6 +67,8 @@ class Condition:
     said: Promise
     #: Over how long values are compared: the rule's `within_s`. Otherwise each value is judged by itself.
     derive: Callable[[Sequence[JudgedValue], timedelta], list[JudgedValue]] | None = None
+    #: It is about values that do not come (see `absences`): `for_s` of the rule is how long.
+    is_absence: bool = False
 
 
 def filled(values: Mapping[str, float | None], name: str, otherwise: float) -> float:
