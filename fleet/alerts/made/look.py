@@ -119,7 +119,8 @@ def _held(candidates: Sequence[_One], rules: dict[int, AlertRule]) -> list[_One]
 def _judge(
     candidates: Sequence[Candidate], absents: Sequence[Absent], rules: dict[int, AlertRule], moment: datetime
 ) -> None:
-    places = places_of({one.station_id for one in (*candidates, *absents)}, moment)
+    stations = {one.station_id for one in candidates} | {one.station_id for one in absents}
+    places = places_of(stations, moment)
     stretches: list[JudgedHours] = []
     for (rule_id, _series_id), group in groupby(candidates, key=lambda one: (one.rule_id, one.series_id)):
         stretches += stretches_of(rules[rule_id], list(group))

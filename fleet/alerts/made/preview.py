@@ -81,9 +81,9 @@ WITH hours AS (
 SELECT g.series_id, g.start, g.back, r.start FROM gaps g JOIN telemetry_series x ON x.id = g.series_id
 CROSS JOIN LATERAL (
     SELECT min(h.start) AS start FROM telemetry_series o JOIN telemetry_readinghour h ON h.series_id = o.id
-    WHERE o.station_id = x.station_id AND h.start >= g.start + interval '1 hour' + %(missing)s
+    WHERE o.station_id = x.station_id AND h.start >= g.start + interval '1 hour' + %(missing_s)s * interval '1 second'
       AND h.start < coalesce(g.back, %(end)s)
-) r WHERE (g.back IS NULL OR g.back > g.start + interval '1 hour' + %(missing)s) AND r.start IS NOT NULL
+) r WHERE (g.back IS NULL OR g.back > g.start + interval '1 hour' + %(missing_s)s * interval '1 second') AND r.start IS NOT NULL
 ORDER BY 1, 2
 """
 
@@ -155,13 +155,12 @@ def preview_of(rule: AlertRule, moment: datetime) -> Preview:
 
 def _of_absence(rule: AlertRule, series: Sequence[Series], moment: datetime, stations: int) -> Preview:
     """Judge by the hours that have values: shorter absences are not seen."""
-    start, missing = moment - timedelta(days=DAYS), timedelta(seconds=rule.for_s)
+    start = moment - timedelta(days=DAYS)
     known, hours = {one.pk: one for one in series}, RuleHours.of(rule)
     places = places_of({one.station_id for one in series}, moment)
     found: dict[int, list[Episode]] = defaultdict(list)
     with connection.cursor() as cursor:
-        told = {"series": list(known), "start": start, "end": moment, "missing": missing}
-        cursor.execute(_GAPS, told)
+        cursor.execute(_GAPS, {"series": list(known), "start": start, "end": moment, "missing_s": rule.for_s})
         for series_id, last, back, reported in cursor.fetchall():
             station_id = known[series_id].station_id
             if hours.has(reported, places[station_id].zone):
