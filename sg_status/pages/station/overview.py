@@ -1,6 +1,6 @@
 """The station's first page: its state in one sentence, what to do, and everything on one line of time."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +18,11 @@ from fleet.ingest.quarantine import quarantine_list
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
 from fleet.stations.contact.health_marks import health_of
+from fleet.stations.contact.pauses import pauses_of
+from fleet.stations.contact.rhythm import rhythm_of
+from fleet.stations.contact.rhythm_words import rhythm_sentence
 from fleet.stations.contact.sentences import state_shown
+from fleet.stations.models import Station
 from fleet.stations.notes import note_list
 from fleet.telemetry.lateness import clock_jump_count
 from fleet.telemetry.selectors import event_list, ledger_summary
@@ -97,6 +101,7 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         )
         if health and contact
         else [],
+        "rhythm": _rhythm_words(found, moment),
         "place": place,
         "lately": lately_of(found, contact, happened, moment),
         "ledger": ledger,
@@ -109,6 +114,12 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         or spine.starts_left_out,
     }
     return station_render(request, viewer, found, "sg_status/station/overview.html", context, tab="station")
+
+
+def _rhythm_words(station: Station, moment: datetime) -> str:
+    """How often the station is heard from, by its own contacts; empty for one that has no history."""
+    rhythm = rhythm_of(pauses_of(station_ids=[station.pk], moment=moment)[station.pk])
+    return "" if rhythm is None or station.retired_at is not None else rhythm_sentence(rhythm, moment)
 
 
 def _current(deployments: list[Deployment]) -> Deployment | None:
