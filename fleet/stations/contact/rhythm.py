@@ -69,7 +69,6 @@ class Rhythm:
     high_s: float
     other: OtherHours | None
     change: Change | None
-    days: int
 
 
 def rhythm_of(pauses: Sequence[Pause]) -> Rhythm | None:
@@ -99,7 +98,6 @@ def rhythm_of(pauses: Sequence[Pause]) -> Rhythm | None:
         high_s=usual[min(int(_HIGH * len(usual)), len(usual) - 1)],
         other=other,
         change=change,
-        days=len(present),
     )
 
 
