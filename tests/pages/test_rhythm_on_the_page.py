@@ -10,7 +10,7 @@ from fleet.stations.models import ContactDay, StationContact
 
 pytestmark = pytest.mark.django_db
 
-HOURLY = "It is usually heard from every hour."
+HOURLY = "It usually reports every hour."
 
 
 def history(station, *, days: int, seconds: float = 3_600.0) -> None:
@@ -25,7 +25,7 @@ def test_the_first_page_says_the_rhythm_also_beside_an_announced_interval(browse
     station = station_of(institute, state="on_time")
     StationContact.objects.filter(station=station).update(announced_interval_s=600.0)
     page = browse(viewer).get(f"/stations/{station.serial}/").content.decode()
-    assert "usually heard from" not in page
+    assert "usually reports" not in page
     history(station, days=20)
     page = browse(viewer).get(f"/stations/{station.serial}/").content.decode()
     assert f'<p class="dim">{HOURLY}</p>' in page
@@ -38,8 +38,8 @@ def test_a_rhythm_that_is_not_known_yet_or_over_is_not_claimed(browse, viewer, i
     history(gone, days=20)
     client = browse(viewer)
     page = client.get(f"/stations/{young.serial}/").content.decode()
-    assert "It was not heard from often enough to know its rhythm." in page
-    assert "heard from every" not in client.get(f"/stations/{gone.serial}/").content.decode()
+    assert "It has not reported often enough for its rhythm to be known." in page
+    assert "usually reports every" not in client.get(f"/stations/{gone.serial}/").content.decode()
 
 
 def test_a_long_history_costs_as_many_queries_as_a_short_one(browse, viewer, institute, queries_of):

@@ -49,7 +49,7 @@ def test_an_hourly_station_is_never_silent_and_missed_within_four_hours(life):
     assert rhythm.is_believed
     assert all(3_600 < seconds < 1.3 * 3_600 for seconds in rhythm.expected_s)
     assert 3 * HOUR < life.wait() < 4 * HOUR
-    assert re.fullmatch(r"It is usually heard from every 5[5-9] to 6[1-5] min\.", sentence(life, end))
+    assert re.fullmatch(r"It usually reports every 5[5-9] to 6[1-5] min\.", sentence(life, end))
 
 
 def test_a_station_that_sleeps_by_day_is_silent_once_and_then_waited_for_until_the_evening(life):
@@ -61,7 +61,7 @@ def test_a_station_that_sleeps_by_day_is_silent_once_and_then_waited_for_until_t
     assert 16 * 3_600 < rhythm.expected_s[4] < 18 * 3_600
     assert rhythm.expected_s[22] < 1.5 * 3_600
     assert rhythm.expected_s[12] > 16 * 3_600, "if it comes at noon for once, it may be gone until the evening"
-    words = r"It is usually heard from every 5[5-9] to 6[1-5] min, but not from about 04:00 to 20:00\."
+    words = r"It usually reports every 5[5-9] to 6[1-5] min, but not between about 04:00 and 20:00\."
     assert re.fullmatch(words, sentence(life, end))
     # Three intervals of this pause would be two days; three missed contacts of its rhythm are one.
     life.contacts([end + 4.5 * HOUR])
@@ -74,9 +74,9 @@ def test_a_night_with_fewer_contacts_has_its_own_words_on_the_readers_clock(life
     life.contacts(hourly(START, 15, at=[*range(6, 22), 0, 3]), learns_every=6)
     assert len(life.silences) <= 1
     end = START + 15 * DAY
-    assert sentence(life, end).endswith(" min, from about 21:00 to 06:00 every 3 h.")
+    assert sentence(life, end).endswith(" min, and between about 21:00 and 06:00 every 3 h.")
     with timezone.override(ZoneInfo("Asia/Kathmandu")):
-        assert sentence(life, end).endswith(" min, from about 02:45 to 11:45 every 3 h.")
+        assert sentence(life, end).endswith(" min, and between about 02:45 and 11:45 every 3 h.")
 
 
 @pytest.mark.parametrize("step", [24 * HOUR, 25 * HOUR])
@@ -93,8 +93,8 @@ def test_a_station_that_becomes_daily_is_silent_at_first_and_then_understood(lif
     assert rhythm.is_believed
     words = "every day" if step == 24 * HOUR else "every 25 h"
     assert sentence(life, end).startswith("Since 1")
-    assert sentence(life, end).endswith("; before, it was every hour.")
-    assert f"usually heard from {words.replace('25 h', '1 d 1 h')};" in sentence(life, end)
+    assert sentence(life, end).endswith("; before, it reported every hour.")
+    assert f"usually reports {words.replace('25 h', '1 d 1 h')};" in sentence(life, end)
 
 
 def test_a_station_that_becomes_frequent_is_believed_hour_by_hour_and_after_two_weeks_at_all_hours(life):
@@ -106,7 +106,7 @@ def test_a_station_that_becomes_frequent_is_believed_hour_by_hour_and_after_two_
     assert not rhythm.change.is_longer
     assert rhythm.expected_s[3] < 9_000
     assert rhythm.expected_s[10] > 86_400, "with the next clouds it may be daily again"
-    assert "usually heard from every 2 h; before, it was every day." in sentence(life, moved + 5 * DAY)
+    assert "usually reports every 2 h; before, it reported every day." in sentence(life, moved + 5 * DAY)
     life.contacts((moved + 5 * DAY + number * 2 * HOUR for number in range(10 * 12)), learns_every=12)
     assert max(life.rhythm(moved + 15 * DAY).expected_s) < 9_000
     assert [at for at in life.silences if at > START + DAY] == []
@@ -120,7 +120,7 @@ def test_too_few_contacts_are_not_believed_and_never_shorten_what_is_expected(li
     assert rhythm.expected_s == (UNKNOWN_INTERVAL_S,) * 24
     assert life.row.rhythm_s == [UNKNOWN_INTERVAL_S] * 24
     assert life.row.learned_interval_s is None
-    assert sentence(life, START + 2 * DAY) == "It was not heard from often enough to know its rhythm."
+    assert sentence(life, START + 2 * DAY) == "It has not reported often enough for its rhythm to be known."
     life.contacts([START + 2 * DAY + 9 * HOUR])
     assert min(life.row.rhythm_s) > 9 * 3_600, "but a longer pause is believed at once"
 
@@ -181,7 +181,7 @@ def test_a_station_that_always_talks_has_the_shortest_rhythm():
     rhythm = rhythm_of([Pause(500_000 + number, 40.0) for number in range(96)])
     assert rhythm.is_believed
     assert set(rhythm.expected_s) == {66.0}
-    assert rhythm_sentence(rhythm, START) == "It is usually heard from every minute."
+    assert rhythm_sentence(rhythm, START) == "It usually reports every minute."
 
 
 def test_weekends_without_contact_are_known_after_two(life):

@@ -20,18 +20,18 @@ _STEP_S, _STEP_DAYS_S = 600, 3_600
 def rhythm_sentence(rhythm: Rhythm, moment: datetime) -> str:
     """What is known, with hours on the reader's clock; for a rhythm that is not believed yet, that it is not."""
     if not rhythm.is_believed and rhythm.change is None:
-        return _("It was not heard from often enough to know its rhythm.")
+        return _("It has not reported often enough for its rhythm to be known.")
     words = {"rhythm": range_words(rhythm.low_s, rhythm.high_s)}
     if rhythm.change is not None:
         day = day_words(datetime.fromtimestamp(rhythm.change.day * 86_400, tz=UTC) + timedelta(hours=12), moment)
         words |= {"day": day, "before": range_words(rhythm.change.before_s, rhythm.change.before_s)}
-        return _("Since %(day)s it is usually heard from %(rhythm)s; before, it was %(before)s.") % words
+        return _("Since %(day)s it usually reports %(rhythm)s; before, it reported %(before)s.") % words
     if rhythm.other is None:
-        return _("It is usually heard from %(rhythm)s.") % words
+        return _("It usually reports %(rhythm)s.") % words
     words |= _other_words(rhythm.other, moment)
     if rhythm.other.is_quiet:
-        return _("It is usually heard from %(rhythm)s, but not from about %(start)s to %(end)s.") % words
-    return _("It is usually heard from %(rhythm)s, from about %(start)s to %(end)s %(other)s.") % words
+        return _("It usually reports %(rhythm)s, but not between about %(start)s and %(end)s.") % words
+    return _("It usually reports %(rhythm)s, and between about %(start)s and %(end)s %(other)s.") % words
 
 
 def range_words(low_s: float, high_s: float) -> str:
