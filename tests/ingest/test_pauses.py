@@ -57,7 +57,7 @@ def test_of_each_hour_the_longest_pause_is_noted(send, station):
     assert noted() == {}, "the first contact ends no pause"
     began = heard_ago(station, 5_000)
     send("readings", senml(0.1))
-    assert noted() == {hour(began): pytest.approx(5_000, abs=60)}
+    assert noted() == {hour(began): pytest.approx(5_000, abs=300)}
     row = ContactDay.objects.get()
     row.pauses_s[began.hour], row.pauses_s[began.hour - 12] = 9_000.0, 70.0
     row.save()
@@ -68,7 +68,7 @@ def test_of_each_hour_the_longest_pause_is_noted(send, station):
     row.save()
     StationContact.objects.filter(station=station).update(last_contact_at=began)
     send("readings", senml(0.3))
-    assert noted()[hour(began)] == pytest.approx(5_000, abs=60)
+    assert noted()[hour(began)] == pytest.approx(5_000, abs=300)
     assert sum(seconds is not None for seconds in ContactDay.objects.get().pauses_s) == 2
 
 

@@ -38,7 +38,7 @@ def interval_most(station: Station, contact: StationContact) -> float:
     """Seconds within which the next contact is expected, by the same order; a learned one depends on the hour."""
     if is_said(station, contact) or not contact.rhythm_s or contact.last_contact_at is None:
         return contact.announced_interval_s or station.operator_interval_s or UNKNOWN_INTERVAL_S
-    return contact.rhythm_s[_hour(contact.last_contact_at)]
+    return float(contact.rhythm_s[_hour(contact.last_contact_at)])
 
 
 def is_said(station: Station, contact: StationContact) -> bool:

@@ -35,7 +35,7 @@ WHERE c.station_id = ANY(%s) ORDER BY c.station_id FOR UPDATE OF c
 #: Deadlines of a contact before are only postponed, because an outage of Roost may have postponed them further.
 _LEARN: Final = """
 UPDATE stations_stationcontact c SET rhythm_at = n.moment, learned_interval_s = coalesce(n.usual, c.learned_interval_s),
-    rhythm_s = (%(rhythms)s::float8[])[24 * n.place - 23 : 24 * n.place],
+    rhythm_s = (%(rhythms)s::float8[])[24 * n.place::int - 23 : 24 * n.place::int],
     late_after = CASE WHEN n.late IS NULL THEN c.late_after
         ELSE greatest(c.late_after, c.last_contact_at + n.late * interval '1 second') END,
     silent_after = CASE WHEN n.silent IS NULL THEN c.silent_after
