@@ -67,17 +67,17 @@ class _Learned(NamedTuple):
 
 
 def rhythms_learn(*, moment: datetime) -> int:
-    """Learn the rhythms that are due, and forget old pauses; return how many were learned. Only one job at a time."""
+    """Learn the rhythms that are due, and forget their old pauses; return how many were learned. Only one job at a time."""
     learned = 0
     with session_lock("roost.stations.rhythms") as is_ours:
         if not is_ours:
             return 0
-        pauses_prune(moment=moment)
         with connection.cursor() as cursor:
             cursor.execute(_DUE, [moment - _USED_EVERY, moment - _SHOWN_EVERY, _RUN_MOST])
             due = [row[0] for row in cursor.fetchall()]
         for first in range(0, len(due), _STEP):
             station_ids = due[first : first + _STEP]
+            pauses_prune(station_ids=station_ids, moment=moment)
             pauses = pauses_of(station_ids=station_ids, moment=moment)
             rhythms = {station_id: rhythm_of(found) for station_id, found in pauses.items()}
             _rhythms_write(rhythms, moment)

@@ -81,10 +81,13 @@ def pauses_of(*, station_ids: Collection[int], moment: datetime) -> dict[int, li
     return found
 
 
-def pauses_prune(*, moment: datetime) -> int:
-    """Delete pauses from which nothing is learned any longer; return the number of days of stations."""
+def pauses_prune(*, station_ids: Collection[int], moment: datetime) -> int:
+    """Delete pauses of these stations from which nothing is learned any longer; return the number of their days."""
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM stations_contactday WHERE day < %s", [(moment - KEPT_FOR).date()])
+        cursor.execute(
+            "DELETE FROM stations_contactday WHERE station_id = ANY(%s) AND day < %s",
+            [list(station_ids), (moment - KEPT_FOR).date()],
+        )
         return int(cursor.rowcount)
 
 
