@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
-from lives import DAY, HOUR, MINUTE, Life
 from people import station_of
+from stations.lives import DAY, HOUR, MINUTE, Life
 
 from fleet.core.models import Outage
 from fleet.core.pulses import INGEST
