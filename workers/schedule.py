@@ -49,6 +49,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-store": _every(21_600.0, "files.sweep_store"),
     "erase-stations": _every(300.0, "stations.erase"),
     "suspend-floods": _every(10.0, "stations.suspend_floods"),
+    "learn-rhythms": _every(300.0, "stations.learn_rhythms"),
     "prune-newcomers": _every(600.0, "stations.prune_newcomers"),
     "reconcile-broker": _every(600.0, "stations.reconcile_broker"),
     "replay-quarantine": _every(60.0, "ingest.replay_quarantine"),

@@ -21,7 +21,8 @@ class ContactRow(NamedTuple):
     last_contact_at: datetime | None
     announced_s: float | None
     operator_s: float | None
-    learned_s: float | None
+    #: What was learned, by hour of the day; None if the station or a person says its interval.
+    rhythm_s: list[float] | None
     clock_offset_s: float | None
     quota_messages: float | None
     quota_bytes: float | None
@@ -91,7 +92,7 @@ def contacts_lock(station_ids: list[int], *, lock: str = "FOR UPDATE OF c") -> p
     """Ask for the contact rows of these stations, locked in the order of their ids; see `contacts_read`."""
     return cursor().execute(
         "SELECT c.station_id, c.state, c.last_contact_at, c.announced_interval_s, s.operator_interval_s, "  # noqa: S608 - a constant
-        "c.learned_interval_s, c.clock_offset_s, c.quota_messages, c.quota_bytes, c.quota_excess, c.quota_at, "
+        "CASE WHEN c.announced_interval_s IS NULL AND s.operator_interval_s IS NULL THEN c.rhythm_s END, c.clock_offset_s, c.quota_messages, c.quota_bytes, c.quota_excess, c.quota_at, "
         "c.flooding_since, s.quota_messages_per_s, s.quota_bytes_per_hour, c.data_counter, c.data_sent, "
         "c.data_received, c.health_occurred_at, c.epoch, c.quota_reports, c.health_stream, c.health_seq, c.hello_at, "
         "c.hello_stream, c.hello_seq, c.announced_at, c.announced_stream, c.announced_seq FROM "

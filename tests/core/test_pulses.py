@@ -9,7 +9,7 @@ from fleet.core import clock
 from fleet.core.models import Outage
 from fleet.core.pulses import INGEST, is_listening, outage_list, pulse_age, pulse_beat
 from fleet.ingest.listening import ingest_beat
-from fleet.stations.contact.deadlines import contact_sweep_late, contact_sweep_silent, interval_learned
+from fleet.stations.contact.deadlines import contact_sweep_late, contact_sweep_silent
 from fleet.stations.models import StationContact
 
 pytestmark = pytest.mark.django_db
@@ -62,18 +62,6 @@ def test_deadlines_move_a_station_once_and_leave_those_whose_silence_is_expected
     assert contact_sweep_silent(later) == [(plain.id, institute.id)]
     assert contact_sweep_silent(later) == []
     assert contact_sweep_late(later) == 3
-
-
-def test_a_learned_rhythm_is_the_longest_usual_gap_and_fades():
-    rhythm = None
-    for gap in [0.1] * 20 + [600.0] + [0.1] * 20:
-        rhythm = interval_learned(rhythm, gap)
-    assert 3500 < rhythm <= 3600
-    rhythm = interval_learned(rhythm, 7200.0)
-    assert rhythm == 7200
-    for _ in range(3000):
-        rhythm = interval_learned(rhythm, 60.0)
-    assert rhythm < 120
 
 
 def test_only_times_in_which_nobody_listened_are_outages_for_people():

@@ -114,7 +114,7 @@ def test_many_stations_cost_no_more_queries(browse, viewer, institute, site, dja
     for number in (3, 30):
         for _ in range(number):
             fixed(placed(institute, site, state="silent")[0], 54.0, 8.0)
-        with django_assert_max_num_queries(26):
+        with django_assert_max_num_queries(27):
             client.get("/map/")
         with django_assert_max_num_queries(8):
             client.get("/map/pins.json?at=42,-80,5")

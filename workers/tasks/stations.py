@@ -1,4 +1,4 @@
-"""Station tasks: sync the broker with the database, logins, erasure, suspensions, and devices that gave up waiting."""
+"""Station tasks: sync the broker, logins, erasure, suspensions, rhythms, and devices that gave up waiting."""
 
 import logging
 from typing import Any
@@ -7,6 +7,7 @@ from celery import shared_task
 
 from fleet.core import clock
 from fleet.lifecycle.erase_station import stations_erase
+from fleet.stations.contact.learning import rhythms_learn
 from fleet.stations.errors import BrokerUnreachable
 from fleet.stations.joining.newcomers import newcomers_prune
 from fleet.stations.joining.unanswered import unanswered_tell
@@ -55,3 +56,9 @@ def prune_newcomers(**_: Any) -> None:
     """Tell owners of devices that nobody has answered, and delete those that waited too long to be let in."""
     unanswered_tell(moment=clock.now())
     newcomers_prune(moment=clock.now())
+
+
+@shared_task(name="stations.learn_rhythms")
+def learn_rhythms(**_: Any) -> None:
+    """Learn from their contacts how often stations report."""
+    rhythms_learn(moment=clock.now())

@@ -114,7 +114,7 @@ def _discard(messages: Iterable[QuarantinedMessage]) -> int:
 def _patience(ledger: StreamLedger) -> timedelta:
     """Time to wait for the trunk: a station that reports hourly needs longer than one that reports every minute."""
     contact = getattr(ledger.station, "contact", None)
-    rhythm = (contact.announced_interval_s or contact.learned_interval_s or 0.0) if contact else 0.0
+    rhythm = (contact.announced_interval_s or max(contact.rhythm_s or (0.0,))) if contact else 0.0
     return max(PATIENCE, timedelta(seconds=2.0 * rhythm))
 
 

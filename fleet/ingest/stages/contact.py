@@ -1,7 +1,5 @@
 """Contact in a batch: which stations were heard, when they are expected next, and which were late or silent before."""
 
-from django.conf import settings
-
 from fleet.alerts.services import station_heard_again
 from fleet.ingest.batch import Batch
 from fleet.ingest.contacts import ContactRow
@@ -11,7 +9,9 @@ from fleet.ingest.limits.quota import Buckets
 from fleet.ingest.round import Round
 from fleet.ingest.sequence import is_newer
 from fleet.stations.contact.announcing import contacts_announce
-from fleet.stations.contact.deadlines import LATE_SLACK_S, SILENT_SLACK_S, UNKNOWN_INTERVAL_S, interval_learned
+from fleet.stations.contact.deadlines import waits_learned, waits_said
+from fleet.stations.contact.pauses import PAUSES_SQL, is_pause
+from fleet.stations.contact.rhythm import UNKNOWN_INTERVAL_S
 
 
 def announce_contacts(work: Round) -> None:
@@ -30,36 +30,38 @@ def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> dict[int, str]:
     if absent := rows.keys() - batch.present:
         _quotas_write({station_id: batch.buckets[station_id] for station_id in absent})
         rows = {station_id: row for station_id, row in rows.items() if station_id in batch.present}
-    learned, announced, expected = [], [], []
+    announced, late, silent = [], [], []
     for station_id, row in rows.items():
-        gap = (batch.moment - row.last_contact_at).total_seconds() if row.last_contact_at else None
-        rhythm = row.learned_s if gap is None else interval_learned(row.learned_s, max(gap, 0.0))
         said = row.announced_s
         announcement = batch.announced.get(station_id)
         if announcement is not None and is_newer(announcement[0], row.announced_place, batch.future):
             said = announcement[1]
-        learned.append(rhythm)
         announced.append(said)
-        expected.append(said or row.operator_s or rhythm or UNKNOWN_INTERVAL_S)
+        interval = said or row.operator_s
+        if interval or row.rhythm_s is None:
+            waits = waits_said(interval or UNKNOWN_INTERVAL_S)
+        else:
+            waits = waits_learned(row.rhythm_s, batch.moment)
+        late.append(waits[0])
+        silent.append(waits[1])
+    _pauses_write(rows, batch)
     left = [batch.buckets[station_id] for station_id in rows]
     cursor().execute(
         "UPDATE stations_stationcontact c SET state = 'on_time', last_contact_at = %s, "
-        "first_contact_at = coalesce(c.first_contact_at, %s), learned_interval_s = n.learned, "
-        "announced_interval_s = n.announced, late_after = %s + make_interval(secs => n.expected * %s + %s), "
-        "silent_after = %s + make_interval(secs => n.expected * %s + %s), quota_messages = n.messages, "
+        "first_contact_at = coalesce(c.first_contact_at, %s), announced_interval_s = n.announced, "
+        "late_after = %s + make_interval(secs => n.late), silent_after = %s + make_interval(secs => n.silent), "
+        "quota_messages = n.messages, "
         "quota_bytes = n.bytes, quota_excess = n.excess, quota_at = n.quota_at, flooding_since = n.flooding, "
         "quota_reports = n.reports, "
         "backlog_messages = CASE WHEN n.is_home THEN 0 ELSE c.backlog_messages END, "
         "backlog_bytes = CASE WHEN n.is_home THEN 0 ELSE c.backlog_bytes END "
         "FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], "
         "%s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[], %s::bool[], %s::float8[]) "
-        "AS n(id, learned, announced, expected, messages, bytes, excess, quota_at, flooding, is_home, reports) "
+        "AS n(id, announced, late, silent, messages, bytes, excess, quota_at, flooding, is_home, reports) "
         "WHERE c.station_id = n.id",
         [
-            *(batch.moment, batch.moment),
-            *(batch.moment, settings.ROOST_LATE_FACTOR, LATE_SLACK_S),
-            *(batch.moment, settings.ROOST_SILENT_FACTOR, SILENT_SLACK_S),
-            *(numbers(column) for column in (rows, learned, announced, expected)),
+            *(batch.moment, batch.moment, batch.moment, batch.moment),
+            *(numbers(column) for column in (rows, announced, late, silent)),
             *(
                 numbers(column)
                 for column in ([b.messages for b in left], [b.bytes for b in left], [b.excess for b in left])
@@ -70,6 +72,18 @@ def contacts_write(rows: dict[int, ContactRow], batch: Batch) -> dict[int, str]:
         ],
     )
     return {station_id: row.state for station_id, row in rows.items() if row.state != "on_time"}
+
+
+def _pauses_write(rows: dict[int, ContactRow], batch: Batch) -> None:
+    """Note the pauses that these contacts ended."""
+    ended = [
+        (station_id, began, (batch.moment - began).total_seconds())
+        for station_id, row in rows.items()
+        if (began := row.last_contact_at) is not None and is_pause(began, batch.moment)
+    ]
+    if ended:
+        ids, begins, seconds = zip(*ended, strict=True)
+        cursor().execute(PAUSES_SQL, [numbers(ids), moments(begins), numbers(seconds)])
 
 
 def _quotas_write(left: dict[int, Buckets]) -> None:

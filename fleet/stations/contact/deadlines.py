@@ -4,39 +4,94 @@ The interval is per station: what it announces, else what the operator set, else
 conditional, so that ingest, the sweeps and a second worker never undo each other's changes.
 """
 
-import math
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from django.conf import settings
 from django.db import connection
 
 from fleet.stations.contact.announcing import contacts_announce
+from fleet.stations.contact.rhythm import UNKNOWN_INTERVAL_S
 from fleet.stations.models import Station, StationContact
 
-#: Expected seconds between contacts if nothing is known: a Sensorgnome V2 reports once an hour.
-UNKNOWN_INTERVAL_S = 3_600.0
-#: Bounds of a learned interval, in seconds.
-LEARNED_LEAST_S, LEARNED_MOST_S = 60.0, 604_800.0
 #: Seconds a bad link may add to any interval before the station counts as late, and as silent.
 LATE_SLACK_S, SILENT_SLACK_S = 5.0, 10.0
+#: More missed reports than these are no figure that anybody counts.
+MISSED_MOST: Final = 99
+
+#: The interval of a contact `c` of a station `s` in SQL, as `interval_most` has it.
+_INTERVAL_MOST_SQL: Final = (
+    "coalesce(c.announced_interval_s, s.operator_interval_s, "
+    f"c.rhythm_s[1 + extract(hour FROM c.last_contact_at AT TIME ZONE 'UTC')::int], {UNKNOWN_INTERVAL_S})"
+)
 
 
 def interval_of(station: Station, contact: StationContact) -> float:
-    """Seconds within which this station is expected: announced, else the operator's, else learned."""
+    """Seconds in which this station usually reports: announced, else the operator's, else learned."""
     return (
         contact.announced_interval_s or station.operator_interval_s or contact.learned_interval_s or UNKNOWN_INTERVAL_S
     )
 
 
-def interval_learned(before: float | None, gap_s: float) -> float:
-    """The interval after one more gap: a maximum that decays over about ten times its own length.
+def interval_most(station: Station, contact: StationContact) -> float:
+    """Seconds within which the next contact is expected, by the same order; a learned one depends on the hour."""
+    if is_said(station, contact) or not contact.rhythm_s or contact.last_contact_at is None:
+        return contact.announced_interval_s or station.operator_interval_s or UNKNOWN_INTERVAL_S
+    return float(contact.rhythm_s[_hour(contact.last_contact_at)])
 
-    It is a maximum because a burst of messages must not make a station seem more frequent than it is between bursts.
-    For the same reason it starts at the value for an unknown station.
+
+def is_said(station: Station, contact: StationContact) -> bool:
+    """Whether the station or a person says the interval, so that nothing learned is used."""
+    return bool(contact.announced_interval_s or station.operator_interval_s)
+
+
+def reports_missed(station: Station, contact: StationContact, moment: datetime) -> int:
+    """How many contacts should have been since the last one, up to some more than are counted."""
+    if contact.last_contact_at is None:
+        return 0
+    if is_said(station, contact) or not contact.rhythm_s:
+        return int((moment - contact.last_contact_at).total_seconds() / interval_of(station, contact))
+    missed, due = 0, contact.last_contact_at
+    while missed <= MISSED_MOST and (due := due + timedelta(seconds=contact.rhythm_s[_hour(due)])) <= moment:
+        missed += 1
+    return missed
+
+
+def waits_said(interval_s: float) -> tuple[float, float]:
+    """Seconds after a contact until a station with this interval is late, and silent."""
+    return (
+        interval_s * settings.ROOST_LATE_FACTOR + LATE_SLACK_S,
+        interval_s * settings.ROOST_SILENT_FACTOR + SILENT_SLACK_S,
+    )
+
+
+def waits_learned(rhythm_s: Sequence[float], moment: datetime) -> tuple[float, float]:
+    """The same after a contact at this moment for a station whose rhythm was learned.
+
+    It is silent when it missed the next contacts of its rhythm, three by default: a station that comes at eight in the
+    morning after a long night is not waited for until the third morning. But the usual pause must have been exceeded
+    as much as for late, and three of its intervals are always enough.
     """
-    before = UNKNOWN_INTERVAL_S if before is None else before
-    faded = before * math.exp(-gap_s / (10.0 * before))
-    return min(max(gap_s, faded, LEARNED_LEAST_S), LEARNED_MOST_S)
+    interval_s = rhythm_s[_hour(moment)]
+    late, silent = settings.ROOST_LATE_FACTOR, settings.ROOST_SILENT_FACTOR
+    after_s = _contacts_later(rhythm_s, moment, silent)
+    late_s = min(interval_s * late, _contacts_later(rhythm_s, moment, late))
+    silent_s = min(interval_s * silent, max(after_s, interval_s * late))
+    return late_s + LATE_SLACK_S, silent_s + SILENT_SLACK_S
+
+
+def _contacts_later(rhythm_s: Sequence[float], moment: datetime, contacts: float) -> float:
+    """Seconds until so many contacts of the rhythm should have been; 1.5: half-way between the first and the second."""
+    seconds = 0.0
+    while contacts > 0:
+        seconds += rhythm_s[_hour(moment + timedelta(seconds=seconds))] * min(contacts, 1.0)
+        contacts -= 1.0
+    return seconds
+
+
+def _hour(moment: datetime) -> int:
+    return moment.astimezone(UTC).hour
 
 
 def contact_sweep_late(moment: datetime) -> int:
@@ -78,19 +133,17 @@ def contacts_forgive(moment: datetime) -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE stations_stationcontact c SET "
+            "UPDATE stations_stationcontact k SET "  # noqa: S608 - a constant
             "late_after = %(now)s + make_interval(secs => i.interval_s * %(late)s + %(grace)s), "
             "silent_after = %(now)s + make_interval(secs => i.interval_s * %(silent)s + %(grace)s) "
-            "FROM (SELECT s.id, coalesce(k.announced_interval_s, s.operator_interval_s, k.learned_interval_s, "
-            "%(unknown)s) AS interval_s FROM stations_station s JOIN stations_stationcontact k "
-            "ON k.station_id = s.id) i "
-            "WHERE i.id = c.station_id AND c.state IN ('on_time', 'late')",
+            f"FROM (SELECT s.id, {_INTERVAL_MOST_SQL} AS interval_s "
+            "FROM stations_station s JOIN stations_stationcontact c ON c.station_id = s.id) i "
+            "WHERE i.id = k.station_id AND k.state IN ('on_time', 'late')",
             {
                 "now": moment,
                 "late": settings.ROOST_LATE_FACTOR,
                 "silent": settings.ROOST_SILENT_FACTOR,
                 "grace": settings.ROOST_RECONNECT_GRACE_S,
-                "unknown": UNKNOWN_INTERVAL_S,
             },
         )
         return int(cursor.rowcount)

@@ -28,10 +28,11 @@ RADIO_OFF = ("error", "stopped")
 
 
 class Mark(NamedTuple):
-    """One fact about a station's health that somebody should know."""
+    """One fact about a station's health that somebody should know; `series`: the readings that show it."""
 
     word: str
     is_bad: bool
+    series: str = ""
 
     @property
     def sign(self) -> str:
@@ -113,12 +114,14 @@ def volts_shown(volts: float) -> str:
 def _power_and_disk(health: Health) -> list[Mark]:
     found: list[Mark] = []
     if health.battery_v is not None and BATTERY.is_bad(health.battery_v):
-        found.append(Mark(_("battery %(volts)s V") % {"volts": volts_shown(health.battery_v)}, is_bad=True))
+        found.append(
+            Mark(_("battery %(volts)s V") % {"volts": volts_shown(health.battery_v)}, True, f"health/{BATTERY.field}")
+        )
     if health.disk_percent is not None and health.disk_percent >= DISK_FILLING_FROM:
         word = _("disk %(percent)s %% full") % {"percent": percent_shown(health.disk_percent)}
-        found.append(Mark(word, is_bad=DISK.is_bad(health.disk_percent)))
+        found.append(Mark(word, DISK.is_bad(health.disk_percent), f"health/{DISK.field}"))
     if health.temperature_c is not None and HEAT.is_bad(health.temperature_c):
-        found.append(Mark(_("%(degrees).0f °C") % {"degrees": health.temperature_c}, is_bad=True))
+        found.append(Mark(_("%(degrees).0f °C") % {"degrees": health.temperature_c}, True, f"health/{HEAT.field}"))
     return found
 
 

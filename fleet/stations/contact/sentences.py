@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from fleet.core.spoken import day_words, duration_words, interval_words, moment_words
-from fleet.stations.contact.deadlines import interval_of
+from fleet.stations.contact.deadlines import MISSED_MOST, interval_of, reports_missed
 from fleet.stations.contact.health_marks import BATTERY, DISK, HEAT, SIGNAL_WEAK_DBM, percent_shown, volts_shown
 from fleet.stations.models import Station, StationContact
 
@@ -21,10 +21,6 @@ SIGNS = {
     "retired": "✕",
     "never_seen": "?",
 }
-
-
-#: More missed reports than this are no figure that anybody counts.
-_MISSED_MOST = 99
 
 
 class Shown(NamedTuple):
@@ -144,7 +140,7 @@ def _heard(state: str, station: Station, contact: StationContact, last: datetime
             return lead, rhythm
         until = _("Nothing to do yet; without contact until %(end)s it counts as silent.")
         return lead, rhythm + " " + until % {"end": moment_words(contact.silent_after, moment)}
-    if 0 < (missed := int(elapsed_s / interval_s)) <= _MISSED_MOST:
+    if 0 < (missed := reports_missed(station, contact, moment)) <= MISSED_MOST:
         rhythm = ngettext(
             "It reports %(rhythm)s and missed one report.", "It reports %(rhythm)s and missed %(n)d reports.", missed
         ) % {"rhythm": interval_words(interval_s), "n": missed}

@@ -14,7 +14,7 @@ from fleet.stations.models import Credential, Station, StationContact
 ARCHIVE_MARK = "~"
 #: Fields of the contact that the successor inherits: its timing, hello, backlog and counters, but not its health.
 _CONTACT = (
-    *("state", "first_contact_at", "last_contact_at", "announced_interval_s", "learned_interval_s"),
+    *("state", "first_contact_at", "last_contact_at", "announced_interval_s", "learned_interval_s", "rhythm_s"),
     *("late_after", "silent_after", "backlog_messages", "backlog_bytes", "hello", "hello_received_at", "address"),
     *("clock_offset_s", "quota_messages", "quota_bytes", "quota_reports", "quota_excess", "quota_at", "flooding_since"),
     *("data_counter", "data_sent", "data_received"),

@@ -5,6 +5,7 @@ from fleet.stations.models.joining import Newcomer, RegistrationCode
 from fleet.stations.models.note import StationNote
 from fleet.stations.models.sorting import ModelQuantity, SavedFilter, StationGroup, StationModel, Tag
 from fleet.stations.models.station import (
+    ContactDay,
     Credential,
     DeskQuota,
     EnrolmentToken,
@@ -17,6 +18,7 @@ from fleet.stations.models.station import (
 from fleet.stations.models.transfer import History, StationTransfer
 
 __all__ = [
+    "ContactDay",
     "Credential",
     "DeskQuota",
     "EnrolmentToken",

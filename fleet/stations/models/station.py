@@ -1,6 +1,7 @@
 """Stations, their enrolment tokens and credentials, and the contact with each of them."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Upper
@@ -102,9 +103,13 @@ class StationContact(models.Model):
     #: By the server's clock.
     first_contact_at = models.DateTimeField(null=True)
     last_contact_at = models.DateTimeField(null=True)
-    #: Seconds until the next contact, as announced by the station and as learned from its past contacts.
+    #: Seconds until the next contact, as announced by the station and as usual according to its past contacts.
     announced_interval_s = models.FloatField(null=True)
     learned_interval_s = models.FloatField(null=True)
+    #: Seconds within which the next contact is expected after one in each hour of the day, UTC, as learned at
+    #: `rhythm_at`; see `fleet.stations.contact.rhythm`.
+    rhythm_s = ArrayField(models.FloatField(), size=24, null=True)
+    rhythm_at = models.DateTimeField(null=True)
     late_after = models.DateTimeField(null=True)
     silent_after = models.DateTimeField(null=True)
     #: The station's backlog in messages and bytes, as its health reports; 0 once everything it numbered has arrived.
@@ -210,6 +215,23 @@ class StationDay(models.Model):
     heard = models.IntegerField(default=0, db_default=0)
     late = models.IntegerField(default=0, db_default=0)
     asleep = models.IntegerField(default=0, db_default=0)
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.day}"
+
+
+class ContactDay(models.Model):
+    """One day of contact with a station by the server's clock, in UTC: of each hour the longest pause that began in it.
+
+    In seconds; None if no pause began in that hour. Written by ingest, see `fleet.stations.contact.pauses`.
+    """
+
+    pk = models.CompositePrimaryKey("station", "day")
+    station = models.ForeignKey(
+        Station, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="contact_days"
+    )
+    day = models.DateField()
+    pauses_s = ArrayField(models.FloatField(null=True), size=24)
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.day}"

@@ -14,11 +14,12 @@ from fleet.alerts.rules import rule_known
 from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.core.models import Outage
 from fleet.stations.contact.deadlines import interval_of
-from fleet.stations.contact.health_marks import BATTERY, Mark, marks_of, volts_shown
+from fleet.stations.contact.health_marks import BATTERY, Mark, health_of, marks_of, volts_shown
 from fleet.stations.contact.hours import Hours, hours_of
 from fleet.stations.contact.sentences import Shown, station_shown
 from fleet.stations.models import Station, StationContact
 from fleet.telemetry.condition.batteries import BatteryWeek, battery_weeks
+from fleet.telemetry.condition.disks import disk_days, disk_mark
 from sg_status.pages.station.contact import contact_of
 from sg_status.words import bytes_words
 
@@ -90,9 +91,17 @@ def rows_of(
     """The rows of these stations of `fleet_list`, by id. `outages`: our own of the last nine days, if they are known."""
     hours = hours_of(stations=stations, moment=moment, hours=WEEK_HOURS, outages=outages)
     batteries = battery_weeks(stations=stations, moment=moment)
+    disks = disk_days(stations=stations, moment=moment)
     incidents = incidents_by_station(stations=stations)
     return {
-        station.pk: _row(station, moment, hours[station.pk], batteries.get(station.pk), incidents.get(station.pk, []))
+        station.pk: _row(
+            station,
+            moment,
+            hours[station.pk],
+            battery=batteries.get(station.pk),
+            disk_days_left=disks.get(station.pk),
+            incidents=incidents.get(station.pk, []),
+        )
         for station in stations
     }
 
@@ -104,9 +113,17 @@ def rule_word(incident: Incident) -> str | Promise:
 
 
 def _row(
-    station: Station, moment: datetime, hours: Hours, battery: BatteryWeek | None, incidents: list[Incident]
+    station: Station,
+    moment: datetime,
+    hours: Hours,
+    *,
+    battery: BatteryWeek | None,
+    disk_days_left: int | None,
+    incidents: list[Incident],
 ) -> FleetRow:
     contact = contact_of(station)
+    health = health_of(contact)
+    coming = disk_mark(disk_days_left, health.disk_percent if health else None)
     state = fleet_state(station)
     is_heard = contact is not None and contact.last_contact_at is not None
     is_falling = battery is not None and battery.is_falling
@@ -119,7 +136,7 @@ def _row(
         ),
         shown=station_shown(station, contact, moment, is_battery_falling=is_falling),
         incidents=incidents,
-        marks=marks_of(contact),
+        marks=[*marks_of(contact), *([coming] if coming else [])],
         interval_s=interval_of(station, contact) if contact is not None and is_heard else None,
         hours=hours,
         battery=battery,

@@ -18,7 +18,7 @@ from fleet.core import clock
 from fleet.core.spoken import duration_words, moment_words
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
-from fleet.stations.contact.deadlines import interval_of
+from fleet.stations.contact.deadlines import interval_most
 from fleet.stations.models import Station
 from message_queue.contracts.commands import command_contracts
 from message_queue.contracts.commands.base import CommandContract
@@ -156,7 +156,7 @@ def _next_contact(station: Station) -> datetime | None:
     contact = contact_of(station)
     if contact is None or contact.last_contact_at is None:
         return None
-    return contact.last_contact_at + timedelta(seconds=interval_of(station, contact))
+    return contact.last_contact_at + timedelta(seconds=interval_most(station, contact))
 
 
 def _choices(viewer: Viewer, station: Station, chosen: str, data: object) -> list[CommandChoice]:

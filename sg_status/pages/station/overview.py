@@ -1,6 +1,6 @@
 """The station's first page: its state in one sentence, what to do, and everything on one line of time."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -17,11 +17,17 @@ from fleet.deployments.selectors import deployment_list
 from fleet.ingest.quarantine import quarantine_list
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
-from fleet.stations.contact.health_marks import health_of
+from fleet.stations.contact.health_marks import Mark, health_of, marks_of
+from fleet.stations.contact.pauses import pauses_of
+from fleet.stations.contact.rhythm import rhythm_of
+from fleet.stations.contact.rhythm_words import rhythm_sentence
 from fleet.stations.contact.sentences import state_shown
+from fleet.stations.models import Station, StationContact
 from fleet.stations.notes import note_list
+from fleet.telemetry.condition.disks import disk_days, disk_mark
 from fleet.telemetry.lateness import clock_jump_count
 from fleet.telemetry.selectors import event_list, ledger_summary
+from message_queue.contracts.health import Health
 from sg_status.access import page
 from sg_status.pages.station.contact import contact_of
 from sg_status.pages.station.file_words import file_sentences
@@ -97,6 +103,8 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         )
         if health and contact
         else [],
+        "marks": _marks(found, contact, health, moment),
+        "rhythm": _rhythm_words(found, moment),
         "place": place,
         "lately": lately_of(found, contact, happened, moment),
         "ledger": ledger,
@@ -109,6 +117,19 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
         or spine.starts_left_out,
     }
     return station_render(request, viewer, found, "sg_status/station/overview.html", context, tab="station")
+
+
+def _marks(station: Station, contact: StationContact | None, health: Health | None, moment: datetime) -> list[Mark]:
+    """The marks of its health, with the one about its disk, which is worked out from two weeks."""
+    days = disk_days(stations=[station], moment=moment).get(station.pk) if health else None
+    coming = disk_mark(days, health.disk_percent if health else None)
+    return [*marks_of(contact), *([coming] if coming else [])]
+
+
+def _rhythm_words(station: Station, moment: datetime) -> str:
+    """How often the station is heard from, by its own contacts; empty for one that has no history."""
+    rhythm = rhythm_of(pauses_of(station_ids=[station.pk], moment=moment)[station.pk])
+    return "" if rhythm is None or station.retired_at is not None else rhythm_sentence(rhythm, moment)
 
 
 def _current(deployments: list[Deployment]) -> Deployment | None:
