@@ -18,7 +18,8 @@ class _Feed(Atom1Feed):
 
     def latest_post_date(self) -> datetime:
         """When it last changed."""
-        return max((item["updateddate"] for item in self.items), default=self.made_at)
+        changes: list[datetime] = [item["updateddate"] for item in self.items]
+        return max(changes, default=self.made_at)
 
 
 def atom_text(entries: Sequence[FeedEntry], organization: Organization, *, made_at: datetime) -> str:
