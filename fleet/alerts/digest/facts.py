@@ -35,7 +35,7 @@ class Some:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class MessageCounts:
     """Numbers of messages of all stations at a moment: arrived, still on stations, lost; and the share, 0 to 100."""
 
     received: int
@@ -54,8 +54,8 @@ class DigestFacts:
     ended: Some
     going_on: Some
     needing: Some
-    now: Counted
-    before: Counted | None
+    now: MessageCounts
+    before: MessageCounts | None
 
 
 def facts_of(
@@ -74,7 +74,7 @@ def facts_of(
         going_on=_some(going_on.order_by("began_at", "pk")),
         needing=_some(stations),
         now=_counted(viewer, organization),
-        before=Counted(**counted) if counted else None,
+        before=MessageCounts(**counted) if counted else None,
     )
 
 
@@ -87,6 +87,6 @@ def _some(found: QuerySet[Incident] | QuerySet[Station]) -> Some:
     return Some(tuple(found[:NAMED_MOST]), found.order_by().count())
 
 
-def _counted(viewer: Viewer, organization: Organization) -> Counted:
+def _counted(viewer: Viewer, organization: Organization) -> MessageCounts:
     totals = CompletenessReport(viewer=viewer, organization=organization.slug).totals()
-    return Counted(totals.received, totals.on_station, totals.lost, totals.percent)
+    return MessageCounts(totals.received, totals.on_station, totals.lost, totals.percent)

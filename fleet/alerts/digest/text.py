@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from fleet.alerts.digest.facts import Counted, DigestFacts, Some
+from fleet.alerts.digest.facts import DigestFacts, MessageCounts, Some
 from fleet.alerts.models import Incident
 from fleet.alerts.selectors import incident_shown
 from fleet.core.spoken import count_words, day_words, decimal_words, one_line
@@ -89,7 +89,7 @@ def _more(some: Some, where: str) -> list[str]:
     return [f"{more}: {settings.SITE_URL}{where}"]
 
 
-def _completeness(now: Counted, before: Counted | None) -> str:
+def _completeness(now: MessageCounts, before: MessageCounts | None) -> str:
     """What has arrived of what stations numbered; and what was lost, or found again, since the digest before."""
     if now.percent is None:
         return _("Nothing is known about the completeness of data: no station has numbered a message yet.")
