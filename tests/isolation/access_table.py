@@ -615,6 +615,9 @@ TABLE: dict[str, Row] = {
     ),
     "api:alert-destination": row(GET=OWNER, PATCH=OWNER, DELETE=OWNER, body={"is_on": False}),
     "api:alert-destination-tests": row(POST=OWNER),
+    # Each person's own; a key has none.
+    "api:organization-digest": row(GET=VIEWER, PUT=VIEWER, body={"rhythm": "weekly"}, people_only=True),
+    "api:organization-incident-feed": row(GET=OWNER, POST=OWNER, DELETE=OWNER),
     "api:alert-rules": row(
         GET=VIEWER,
         POST=OPERATOR,

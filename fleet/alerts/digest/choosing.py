@@ -23,6 +23,11 @@ def digest_find(*, viewer: Viewer, organization: Organization) -> Digest | None:
     return found.select_related("membership__user", "membership__organization").first()
 
 
+def digest_choose_check(*, actor: Viewer, organization: Organization) -> None:
+    """Raise as `digest_choose` if the actor can choose nothing here."""
+    _membership(actor, organization)
+
+
 @transaction.atomic
 def digest_choose(*, actor: Viewer, organization: Organization, rhythm: str) -> None:
     """Get a digest in this rhythm from now on; empty: none. Nothing happens if nothing is different.
