@@ -233,18 +233,20 @@ def test_a_day_on_which_clocks_change_is_told_whole(at, smtp, member, organizati
     assert hours == [24, 23, 24]
 
 
-def test_whoever_moves_to_another_zone_gets_it_no_second_time(at, smtp, member, organization):
+def test_whoever_moves_to_another_zone_gets_none_about_an_afternoon_and_misses_nothing(at, smtp, member, organization):
     person_timezone_set(user=member, name="Asia/Kathmandu")
     choose(member, organization, "daily")
     at(datetime(2026, 12, 2, 0, 20, tzinfo=UTC))
     assert digests_send() == 1
+    told = Digest.objects.get().told_until
     person_timezone_set(user=member, name="America/Los_Angeles")
     at(datetime(2026, 12, 3, 0, 20, tzinfo=UTC))
-    told = Digest.objects.get().told_until
-    made = digests_send()
+    assert digests_send() == 0
     digest = Digest.objects.get()
-    assert digest.due_at > datetime.now(tz=UTC)
-    assert (digest.told_until > told) == bool(made)
+    assert (digest.told_until, digest.due_at) == (told, datetime(2026, 12, 3, 14, tzinfo=UTC))
+    at(datetime(2026, 12, 3, 14, 1, tzinfo=UTC))
+    assert digests_send() == 1
+    assert Digest.objects.get().told_until == datetime(2026, 12, 3, 8, tzinfo=UTC)
 
 
 def test_stations_that_need_somebody_and_lost_and_found_numbers_are_told_in_words(

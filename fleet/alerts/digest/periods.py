@@ -8,6 +8,8 @@ from fleet.core.zones import viewer_time, viewer_zone
 
 #: The hour at which the digest of the time before is made: in time for breakfast, and not while clocks change.
 HOUR: Final = time(6)
+#: A digest tells of at least this time, so that a reader who moves to another time zone gets none about an afternoon.
+LEAST: Final = timedelta(hours=20)
 Rhythm = Digest.Rhythm
 
 
@@ -17,9 +19,9 @@ def end_before(moment: datetime, rhythm: str) -> datetime:
 
 
 def due_after(told_until: datetime, rhythm: str) -> datetime:
-    """When the digest is made that follows what was told: at `HOUR` of the first day that begins after it."""
+    """When the digest is made that follows what was told: at `HOUR` of the first day that begins `LEAST` after it."""
     day = _first_day(viewer_time(told_until).date(), rhythm)
-    while _at(day, time()) <= told_until:
+    while _at(day, time()) < told_until + LEAST:
         day = _next_day(day, rhythm)
     return _at(day, HOUR)
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from fleet.alerts.digest.facts import facts_of
-from fleet.alerts.digest.periods import due_after, end_before
+from fleet.alerts.digest.periods import LEAST, due_after, end_before
 from fleet.alerts.digest.text import digest_body, digest_subject
 from fleet.alerts.digest_models import Digest
 from fleet.alerts.off_links import MailKind, off_url
@@ -75,7 +75,7 @@ def _make(digest: Digest) -> int:
     with speaking_to(email=membership.user.email, organization=membership.organization):
         end = end_before(moment, digest.rhythm)
         # The reader may have moved to another time zone since.
-        is_due = end > digest.told_until
+        is_due = end >= digest.told_until + LEAST
         if is_due:
             _queue(digest, end)
             digest.told_until, digest.last_made_at, digest.last_error = end, moment, ""
