@@ -393,6 +393,16 @@ def test_switching_on_again_begins_anew(at, member, organization):
     assert Digest.objects.get().told_until == TUESDAY.replace(hour=0) + timedelta(days=40)
 
 
+def test_switching_off_and_on_tells_nothing_twice(at, member, organization):
+    choose(member, organization, "daily")
+    at(TUESDAY + timedelta(days=1))
+    digests_send()
+    told = Digest.objects.get().told_until
+    choose(member, organization, "")
+    choose(member, organization, "weekly")
+    assert Digest.objects.get().told_until == told == TUESDAY.replace(hour=0) + timedelta(days=1)
+
+
 def test_only_members_choose_and_only_for_themselves(member, organization, make_member, make_organization):
     viewer = viewer_of_user(make_member("else@example.org", of=make_organization("Elsewhere")))
     with pytest.raises(NotFound):

@@ -49,10 +49,11 @@ def digest_choose(*, actor: Viewer, organization: Organization, rhythm: str) -> 
     if before is not None and before.is_on and before.rhythm == rhythm:
         return
     with speaking_to(email=membership.user.email, organization=organization):
-        if before is not None and before.is_on:
+        told_until = end_before(clock.now(), rhythm)
+        if before is not None and (before.is_on or before.told_until > told_until):
             told_until, counted = before.told_until, before.counted
         else:
-            told_until, counted = end_before(clock.now(), rhythm), counted_now(viewer=actor, organization=organization)
+            counted = counted_now(viewer=actor, organization=organization)
         due_at = due_after(told_until, rhythm)
     values = {"rhythm": rhythm, "is_on": True, "told_until": told_until, "due_at": due_at, "counted": counted}
     Digest.objects.update_or_create(membership=membership, defaults={**values, "last_error": ""})
