@@ -31,8 +31,8 @@ def mails_off(request: HttpRequest, token: str) -> HttpResponse:
     except NotFound as error:
         raise Http404(str(error)) from error
     except Forbidden as error:
-        context = {"reason": str(error)}
-        return render(request, "sg_status/watching/mails_off_refused.html", context, status=HTTPStatus.FORBIDDEN)
+        refused = {"reason": str(error)}
+        return render(request, "sg_status/watching/mails_off_refused.html", refused, status=HTTPStatus.FORBIDDEN)
     context = {
         "membership": link.membership,
         "organization": link.membership.organization,
