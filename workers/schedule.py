@@ -23,6 +23,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "watch-quarantine": _every(30.0, "ingest.watch_quarantine"),
     "settle-branches": _every(20.0, "ingest.settle_branches"),
     "watch-broker": _every(30.0, "alerts.watch_broker"),
+    "send-digests": _every(300.0, "alerts.send_digests"),
     "notifications": _every(30.0, "alerts.send_notifications"),
     "expire-commands": _every(10.0, "commands.expire_commands"),
     "seek-withdrawn": _every(15.0, "commands.seek_withdrawn"),

@@ -2,6 +2,8 @@
 
 from django.contrib import admin
 
+from fleet.alerts.digest_models import Digest
+from fleet.alerts.feed_models import IncidentFeed
 from fleet.alerts.made_models import AlertRule
 from fleet.alerts.models import Destination, Incident, Notification, Trouble
 from fleet.core.admin import ReadOnlyAdmin
@@ -27,6 +29,26 @@ class DestinationAdmin(ReadOnlyAdmin):
     list_select_related = ("organization", "membership")
     exclude = ("address", "sealed_address", "secret_seed")
     ordering = ("-created_at",)
+
+
+@admin.register(Digest)
+class DigestAdmin(ReadOnlyAdmin):
+    """Members' choices to get digests."""
+
+    list_display = ("membership", "rhythm", "is_on", "told_until", "due_at", "last_made_at", "last_error")
+    list_filter = ("is_on", "rhythm")
+    list_select_related = ("membership__user", "membership__organization")
+    ordering = ("membership",)
+
+
+@admin.register(IncidentFeed)
+class IncidentFeedAdmin(ReadOnlyAdmin):
+    """Secret addresses of incidents; the secret itself is not shown."""
+
+    list_display = ("organization", "made_at")
+    list_select_related = ("organization",)
+    exclude = ("seed",)
+    ordering = ("organization",)
 
 
 @admin.register(Notification)

@@ -92,11 +92,15 @@ def destination_add(
 
 
 @transaction.atomic
-def destination_switch(*, actor: Viewer, destination: Destination, is_on: bool) -> None:
-    """Switch a destination on or off. Waiting messages are not sent while it is off."""
+def destination_switch(*, actor: Viewer, destination: Destination, is_on: bool, is_by_link: bool = False) -> None:
+    """Switch a destination on or off. Waiting messages are not sent while it is off.
+
+    `is_by_link`: with the address in a mail, without a login.
+    """
     _person_require(actor)
     if Destination.objects.filter(pk=destination.pk, is_on=not is_on).update(is_on=is_on):
-        _audit(actor, organization_of(destination).pk, "alerts.choose", destination, is_on=is_on)
+        how = {"is_by_link": True} if is_by_link else {}
+        _audit(actor, organization_of(destination).pk, "alerts.choose", destination, is_on=is_on, **how)
     destination.is_on = is_on
 
 

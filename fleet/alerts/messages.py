@@ -15,6 +15,7 @@ from fleet.alerts.act_links import act_url, receiver_of
 from fleet.alerts.channels.base import IncidentReport, Message
 from fleet.alerts.channels.mail import NAME as MAIL
 from fleet.alerts.models import Incident, Notification
+from fleet.alerts.off_links import notification_off_url
 from fleet.alerts.rules import rule_of
 from fleet.alerts.rules.base import Rule
 from fleet.alerts.selectors import incident_shown
@@ -66,6 +67,7 @@ def message_of(*, notification: Notification, moment: datetime, secret: str = ""
         reports=reports,
         total=len(incidents),
         secret=secret,
+        off_url=notification_off_url(notification),
     )
 
 

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import get_language
 
-from fleet.alerts import made_models  # noqa: F401 - Django finds its models through this module
+from fleet.alerts import digest_models, feed_models, made_models  # noqa: F401 - Django finds their models here
 from fleet.core import clock
 from fleet.core.spoken import moments_told
 from fleet.organizations.models import Membership, Organization

@@ -31,6 +31,8 @@ DECORATORS = [
 NAMES = (
     # Django
     *("*Config", "add_arguments", "clean_*", "db_type", "has_*_permission", "handler[45]00", "app_name"),
+    # Django asks a feed when it changed last.
+    "latest_post_date",
     *("temporary_file_path", "to_python", "value_from_datadict"),
     # markdown-it asks whether an address may become a link.
     "validateLink",

@@ -31,8 +31,10 @@ class Mailbox:
         self.answers = []
         self.taken = []
         self.seen = []
+        self.raw = []
 
     async def handle_DATA(self, server, _session, envelope):  # noqa: N802 - the library's own name
+        self.raw.append(envelope.content)
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         self.seen.append(mail)
         answer = self.answers.pop(0) if self.answers else "250 OK"

@@ -21,6 +21,7 @@ from site_processes import Running
 
 from fleet.alerts.act_links import act_token
 from fleet.alerts.models import Destination, Incident, Notification
+from fleet.alerts.off_links import MailKind, off_token
 from fleet.core import clock
 from fleet.deployments.models import Deployment
 from fleet.deployments.publishing import deployment_publish
@@ -66,6 +67,8 @@ NO_PAGES = {
     "status-badge": "a picture",
     "status-digit": "for monitoring",
     "status-feed": "a feed",
+    "incidents-atom": "a feed",
+    "incidents-calendar": "a calendar",
     "tiles-file": "a file, in pieces",
 }
 
@@ -133,6 +136,7 @@ def _public(tenant: Tenant) -> dict[str, str]:
         "public-deployment": reverse("public-deployment", args=[deployment.public_id]),
         "invitation": reverse("invitation", args=[code]),
         "incident-link": reverse("incident-link", args=[_link_token(tenant)]),
+        "mails-off": reverse("mails-off", args=[_off_token(tenant)]),
     }
 
 
@@ -156,6 +160,12 @@ def _link_token(tenant: Tenant) -> str:
     )
     alert.incidents.add(incident)
     return act_token(alert, incident)
+
+
+def _off_token(tenant: Tenant) -> str:
+    """The address in an operator's mails that switches them off."""
+    membership = Membership.objects.get(user=tenant.people["operator"], organization=tenant.organization)
+    return off_token(membership, MailKind.ALERTS)
 
 
 def places_of(tenant: Tenant, client: Client) -> list[str]:

@@ -147,6 +147,16 @@ TABLE: dict[str, Row] = {
     "incident-link": row(
         GET=ANYONE, POST=ANYONE, params={"token": "=1-1.guessed"}, body={"do": "acknowledge"}, may_be_absent=True
     ),
+    # The signed token is the credential here too.
+    "mails-off": row(
+        GET=ANYONE,
+        POST=ANYONE,
+        params={"token": "=1-alerts.guessed"},
+        body={"List-Unsubscribe": "One-Click"},
+        may_be_absent=True,
+    ),
+    "incidents-atom": row(GET=ANYONE, params={"token": "=1.guessed"}, may_be_absent=True),
+    "incidents-calendar": row(GET=ANYONE, params={"token": "=1.guessed"}, may_be_absent=True),
     "incidents-choose": row(POST=PERSON, body={"organization": "$organization_id", "mails": ""}),
     "quarantine": row(GET=PERSON, queries=({"station": "$serial"},)),
     "quarantine-replay-reason": row(POST=OPERATOR, body={"reason": "bad-json", "station": "$serial"}),
@@ -584,6 +594,9 @@ TABLE: dict[str, Row] = {
         POST=OWNER,
         body={"channel": "webhook", "address": "https://example.org/new", "whose": "organization"},
     ),
+    "organization-feed": row(POST=OWNER, body={"do": "make"}),
+    # Members choose their own digest.
+    "organization-digest": row(POST=VIEWER, body={"rhythm": "weekly"}),
     "destination-change": row(POST=OWNER, body={"do": "off"}),
     "destination-delete": row(GET=OWNER, POST=OWNER),
     # The password is asked for again with another login, and tries have a pause between them.
@@ -602,6 +615,9 @@ TABLE: dict[str, Row] = {
     ),
     "api:alert-destination": row(GET=OWNER, PATCH=OWNER, DELETE=OWNER, body={"is_on": False}),
     "api:alert-destination-tests": row(POST=OWNER),
+    # Each person's own; a key has none.
+    "api:organization-digest": row(GET=VIEWER, PUT=VIEWER, body={"rhythm": "weekly"}, people_only=True),
+    "api:organization-incident-feed": row(GET=OWNER, POST=OWNER, DELETE=OWNER),
     "api:alert-rules": row(
         GET=VIEWER,
         POST=OPERATOR,

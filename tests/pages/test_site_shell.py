@@ -129,9 +129,19 @@ def test_health_is_a_query(client, monkeypatch):
 
 def test_every_page_is_for_people_who_are_logged_in(client):
     values = {"serial": "X", "message_id": 1, "command_id": "00000000-0000-0000-0000-000000000000", "name": "ping"}
-    # Invitations, and links in alerts, are for people with the link. For everybody are public pages, the tiles of their
+    # Invitations, and links in mails, are for people with the link. For everybody are public pages, the tiles of their
     # maps, the agent that a new station installs, and status pages.
-    for_everybody = {"invitation", "incident-link", "agent", "agent-script", "agent-file", "tiles-file"}
+    for_everybody = {
+        "invitation",
+        "incident-link",
+        "mails-off",
+        "incidents-atom",
+        "incidents-calendar",
+        "agent",
+        "agent-script",
+        "agent-file",
+        "tiles-file",
+    }
     for_everybody |= {f"status-{name}" for name in ("page", "embed", "json", "badge", "digit", "feed")}
     for pattern in page_patterns():
         if pattern.name in for_everybody or pattern.name.startswith("public-"):

@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
+from fleet.alerts.digest.sending import digests_send
 from fleet.alerts.made.look import rules_look
 from fleet.alerts.sending import notifications_send, senders_wake
 from fleet.alerts.services import rules_sweep, silence_sweep
@@ -44,6 +45,12 @@ def send_notifications(*, channel: str = "", **_: Any) -> None:
         notifications_send(channel=channel)
     else:
         senders_wake()
+
+
+@shared_task(name="alerts.send_digests")
+def send_digests(**_: Any) -> None:
+    """Make the digests that are due, and queue their mails."""
+    digests_send()
 
 
 @shared_task(name="alerts.watch_broker")

@@ -53,7 +53,8 @@ class Message:
     """One message to one recipient. `answers`: ids of the messages in whose thread it belongs, oldest first.
 
     `subject` and `text` are for people. The rest is for programs: `event` is a `Notification.Phase`, `reports` are the
-    first of `total` incidents, and `secret` signs the message; it is empty for channels without one.
+    first of `total` incidents, and `secret` signs the message; it is empty for channels without one. `off_url` switches
+    such messages off without a login; empty if nobody can.
     """
 
     message_id: str
@@ -67,6 +68,7 @@ class Message:
     reports: tuple[IncidentReport, ...]
     total: int
     secret: str
+    off_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

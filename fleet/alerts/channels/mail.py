@@ -17,6 +17,7 @@ def send(message: Message) -> None:
             subject=message.subject,
             text=message.text,
             answers=message.answers,
+            off_url=message.off_url,
         )
     )
     if done.outcome != MailOutcome.SENT:

@@ -13,6 +13,8 @@ from fleet.core import clock
 #: An encoded word may have 75 characters, and a line 78 including the header's name. A first word of full length does
 #: not fit behind the name, so the line would be folded before it, and mail programs would show an empty subject.
 _WORD_MOST = 60
+#: What mail programs post to the address of `List-Unsubscribe`, word for word.
+ONE_CLICK = "List-Unsubscribe=One-Click"
 _WITH_NAMES = ("From", "To", "Cc", "Reply-To")
 
 
@@ -27,13 +29,28 @@ class RoostMail(EmailMessage):
             value = made.get(name)
             if value is not None and "=?" in str(value):
                 _replace(made, name, _addresses(str(value), name))
+        if (where := made.get("List-Unsubscribe")) is not None:
+            del made["List-Unsubscribe"]
+            # Django's own way to set a header makes text of it, which would be folded.
+            Message.__setitem__(made, "List-Unsubscribe", _Unfolded(str(where)))
         return made
 
 
+class _Unfolded(Header):
+    """A header of one long word: folded, its first line would be empty, and some programs read only that one."""
+
+    def encode(self, splitchars: str = ";, \t", maxlinelen: int | None = None, linesep: str = "\n") -> str:  # noqa: ARG002
+        """The word as it is."""
+        return super().encode(splitchars, 0, linesep)
+
+
 def automatic_mail(
-    *, message_id: str, recipient: str, subject: str, text: str, answers: Sequence[str] = ()
+    *, message_id: str, recipient: str, subject: str, text: str, answers: Sequence[str] = (), off_url: str = ""
 ) -> RoostMail:
-    """A mail that no person wrote, with an id of our own. `answers`: ids of the mails in whose thread it belongs."""
+    """A mail that no person wrote, with an id of our own. `answers`: ids of the mails in whose thread it belongs.
+
+    `off_url`: where its receiver switches such mails off; a POST there does it in one click (RFC 8058).
+    """
     headers = {
         "Message-ID": message_id,
         "Date": formatdate(clock.now().timestamp()),
@@ -43,6 +60,11 @@ def automatic_mail(
     if answers:
         headers["In-Reply-To"] = answers[-1]
         headers["References"] = " ".join(answers)
+    if off_url:
+        headers["List-Unsubscribe"] = f"<{off_url}>"
+    if off_url.startswith("https://"):
+        # Mail programs promise one click only for https.
+        headers["List-Unsubscribe-Post"] = ONE_CLICK
     return RoostMail(subject=subject, body=text, to=[recipient], headers=headers)
 
 

@@ -1,10 +1,11 @@
-"""Destinations of an organization's alerts: members see their own, owners also the organization's."""
+"""Where an organization's alerts go: destinations and digest, each member's own, and for owners the organization's."""
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -18,13 +19,15 @@ from fleet.alerts.destinations import (
     destination_test,
     result_words,
 )
+from fleet.alerts.digest.choosing import digest_choose, digest_find
+from fleet.alerts.feeds import feed_get, feed_make, feed_token, feed_withdraw
 from fleet.alerts.models import Destination
 from fleet.core.errors import Conflict, InvalidInput, TooMany
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find
 from sg_status.access import act, page
-from sg_status.pages.organization.forms import DestinationForm
+from sg_status.pages.organization.forms import DestinationForm, DigestForm
 from sg_status.pages.organization.frame import organization_render
 
 
@@ -48,7 +51,14 @@ def alerts(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
         viewer.require(Role.OWNER, organization=found, to=_("add destinations for %(name)s"))
     form = DestinationForm(request.POST if is_post else None)
     secret = _add(viewer, found, form) if is_post and form.is_valid() else None
+    digest = digest_find(viewer=viewer, organization=found)
+    is_owner = viewer.may(Role.OWNER, found.pk)
     context = {
+        "is_owner": is_owner,
+        "feed": _feed_addresses(viewer, found) if is_owner else {},
+        "digest": digest,
+        "digest_form": DigestForm(initial={"rhythm": digest.rhythm if digest and digest.is_on else ""}),
+        "is_member": viewer.user is not None and found.pk in viewer.roles,
         "form": form if secret is None else DestinationForm(),
         "secret": secret,
         "is_added": secret is not None,
@@ -57,7 +67,7 @@ def alerts(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     answer = organization_render(
         request, viewer, found, "sg_status/organization/alerts.html", context, tab="organization-alerts"
     )
-    if secret is not None:
+    if secret is not None or context["feed"]:
         answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -75,6 +85,31 @@ def change(request: HttpRequest, viewer: Viewer, slug: str, destination_id: int)
         is_on = request.POST.get("do") == "on"
         done = _("It is switched on.") if is_on else _("It is switched off: nothing more is sent there.")
         act(request, lambda: destination_switch(actor=viewer, destination=destination, is_on=is_on), done=done)
+    return redirect("organization-alerts", found.slug)
+
+
+@page
+@require_POST
+def choose_digest(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
+    """Choose how often the reader's own digest comes, or that it does not."""
+    found = organization_find(viewer=viewer, slug=slug)
+    rhythm = request.POST.get("rhythm", "")
+    done = _("Digests come to you by mail.") if rhythm else _("No more digests come to you.")
+    act(request, lambda: digest_choose(actor=viewer, organization=found, rhythm=rhythm), done=done)
+    return redirect("organization-alerts", found.slug)
+
+
+@page
+@require_POST
+def feed(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
+    """Make, replace or withdraw the secret address of the organization's incidents."""
+    found = organization_find(viewer=viewer, slug=slug)
+    if request.POST.get("do") == "withdraw":
+        done = _("The address of the incidents is withdrawn: nobody can read there any more.")
+        act(request, lambda: feed_withdraw(actor=viewer, organization=found), done=done)
+    else:
+        done = _("The incidents have a new address. If there was one before, it no longer works.")
+        act(request, lambda: feed_make(actor=viewer, organization=found), done=done)
     return redirect("organization-alerts", found.slug)
 
 
@@ -121,6 +156,18 @@ def _add(viewer: Viewer, found: Organization, form: DestinationForm) -> str | No
     return secret
 
 
+def _feed_addresses(viewer: Viewer, found: Organization) -> dict[str, str]:
+    """The addresses for programs; empty if there are none."""
+    made = feed_get(viewer=viewer, organization=found)
+    if made is None:
+        return {}
+    token = feed_token(made)
+    return {
+        "atom": f"{settings.SITE_URL}{reverse('incidents-atom', args=[token])}",
+        "calendar": f"{settings.SITE_URL}{reverse('incidents-calendar', args=[token])}",
+    }
+
+
 def _row(destination: Destination) -> Row:
     return Row(
         destination,
@@ -132,6 +179,8 @@ def _row(destination: Destination) -> Row:
 
 urlpatterns = [
     path("organizations/<organization:slug>/alerts/", alerts, name="organization-alerts"),
+    path("organizations/<organization:slug>/alerts/digest/", choose_digest, name="organization-digest"),
+    path("organizations/<organization:slug>/alerts/feed/", feed, name="organization-feed"),
     path("organizations/<organization:slug>/alerts/<int:destination_id>/", change, name="destination-change"),
     path("organizations/<organization:slug>/alerts/<int:destination_id>/delete/", delete, name="destination-delete"),
 ]

@@ -5,8 +5,10 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from fleet.alerts.channels import channels
+from fleet.alerts.digest_models import Digest
 from fleet.core.sending.public_post import URL_MOST
 from fleet.core.zones import zone_choices
 from fleet.organizations.access import Role
@@ -128,6 +130,20 @@ class DestinationForm(forms.Form):
         choices=(
             ("mine", _("me: it goes when I leave")),
             ("organization", _("the organization: only owners see it")),
+        ),
+    )
+
+
+class DigestForm(forms.Form):
+    """How often the reader gets a digest by mail."""
+
+    rhythm = forms.ChoiceField(
+        label=_("Digest by mail"),
+        required=False,
+        choices=(("", pgettext_lazy("digest", "none")), *Digest.Rhythm.choices),
+        help_text=_(
+            "What happened, which stations need somebody, and how much of the data has arrived. It comes in the morning, "
+            "after the day, week or month that it tells of."
         ),
     )
 

@@ -1,0 +1,47 @@
+"""The choice of a member to get a digest of an organization, and how far it has been told."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import pgettext_lazy
+
+from fleet.organizations.models import Membership
+
+
+class Digest(models.Model):
+    """Whether a member gets a digest of an organization by mail, how often, and until when it was told.
+
+        off ──the person──▶ waiting ──its day has come──▶ told until that day, and waiting for the next
+         ▲                     │
+         └──the person, or the address in a digest
+
+    `told_until` moves in the transaction that queues the mail, and only forward, under the lock of the row. So every
+    moment is told of once, whatever dies, and also when the server was down for several of its days.
+    """
+
+    class Rhythm(models.TextChoices):
+        """How often."""
+
+        DAILY = "daily", pgettext_lazy("digest", "every day")
+        WEEKLY = "weekly", pgettext_lazy("digest", "every week")
+        MONTHLY = "monthly", pgettext_lazy("digest", "every month")
+
+    membership = models.OneToOneField(Membership, on_delete=models.CASCADE, primary_key=True, related_name="digest")
+    rhythm = models.CharField(max_length=8, choices=Rhythm.choices)
+    is_on = models.BooleanField(default=True)
+    #: The beginning of what the next one tells of.
+    told_until = models.DateTimeField()
+    #: When the next one is made; if that failed, when it is tried again.
+    due_at = models.DateTimeField()
+    #: Numbers of messages at the last one, for the difference: arrived, still on stations, lost.
+    counted = models.JSONField(default=dict, db_default={})
+    last_made_at = models.DateTimeField(null=True)
+    #: Why the last one could not be made; empty: it was.
+    last_error = models.TextField(blank=True, default="", db_default="")
+
+    class Meta:
+        """The index serves the task that asks for what is due."""
+
+        indexes = [models.Index(fields=["due_at"], name="digest_due", condition=Q(is_on=True))]
+
+    def __str__(self) -> str:
+        return f"{self.rhythm} digest of membership {self.membership_id}"

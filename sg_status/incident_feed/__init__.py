@@ -1,0 +1,1 @@
+"""An organization's incidents as documents for other programs: a feed and a calendar."""
