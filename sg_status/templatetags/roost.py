@@ -1,7 +1,6 @@
 """Template tags and filters: times, states, figures."""
 
 from datetime import UTC, datetime
-from typing import Final
 
 import msgspec
 from django import template

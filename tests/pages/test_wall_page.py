@@ -69,7 +69,9 @@ def test_totals_filter_by_state_and_the_address_chooses_by_text_site_and_state(b
     there, earlier = station_of(institute, state="late", name="Here"), station_of(institute, state="late", name="Then")
     moment = clock.now()
     Deployment.objects.create(station=there, site=site, period=(moment - timedelta(days=1), None))
-    Deployment.objects.create(station=earlier, site=site, period=(moment - timedelta(days=2), moment - timedelta(days=1)))
+    Deployment.objects.create(
+        station=earlier, site=site, period=(moment - timedelta(days=2), moment - timedelta(days=1))
+    )
     station_of(institute, state="silent", name="Gone")
     client = browse(viewer)
     wall = wall_of(client)

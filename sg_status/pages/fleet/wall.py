@@ -141,7 +141,9 @@ def _left_out(totals: FleetTotals, narrowing: Narrowing, tiles: Sequence[WallTil
     numbers = {state: number for state, number in totals.states.items() if state != "retired"}
     for tile in tiles:
         numbers[tile.state] -= 1
-    return ", ".join(f"{count_words(number)} {fleet_state_word(state)}" for state, number in numbers.items() if number > 0)
+    return ", ".join(
+        f"{count_words(number)} {fleet_state_word(state)}" for state, number in numbers.items() if number > 0
+    )
 
 
 urlpatterns = [path("wall/", wall, name="wall")]
