@@ -27,7 +27,7 @@ from fleet.alerts.models import Incident
 from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.alerts.selectors import IncidentView, incident_list
 from fleet.core import clock
-from fleet.core.spoken import count_words, moment_words
+from fleet.core.spoken import count_words, duration_words, moment_words
 from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from sg_status.access import page
@@ -37,7 +37,7 @@ from sg_status.pages.fleet.rows import rule_word
 from sg_status.pages.station.contact import contact_of
 from sg_status.words import ago_words
 
-#: So many tiles can be read on a screen of 1,920 by 1,080 pixels, and make a page of less than 50 kB.
+#: So many tiles can be read on a screen of 1,920 by 1,080 pixels; compressed, they are some 5 kB.
 TILES_MOST: Final = 144
 #: Up to how many tiles have which size; the class of each in the sheet says how many stand beside each other.
 _SIZES: Final = ((12, "tiles12"), (30, "tiles30"), (72, "tiles72"), (TILES_MOST, "tiles144"))
@@ -57,6 +57,14 @@ class WallTile:
     word: str | Promise
     more: str
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class WallNews:
+    """An incident that nobody has acknowledged, and the name of its station."""
+
+    view: IncidentView
+    name: str
 
 
 @page
@@ -82,7 +90,7 @@ def wall(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "left_out": totals.of(narrowing.state) - len(tiles),
         "left_out_words": _left_out(totals, narrowing, tiles),
         "news_number": news.count(),
-        "news": [IncidentView(one, one.said(is_over=False)) for one in news[:NEWS_MOST]],
+        "news": [_new(one) for one in news[:NEWS_MOST]],
         "moment": moment,
         "reload_s": RELOAD_S,
     }
@@ -94,6 +102,11 @@ def _news(viewer: Viewer, shown: QuerySet[Station], narrowing: Narrowing) -> Que
     """The open incidents of the chosen stations that nobody has acknowledged, the newest first."""
     news = incident_list(viewer=viewer, state=Incident.State.OPEN)
     return news.filter(station__in=shown.order_by().values("pk")) if narrowing.is_any else news
+
+
+def _new(incident: Incident) -> WallNews:
+    station = incident.station
+    return WallNews(IncidentView(incident, incident.said(is_over=False)), station.name or station.serial)
 
 
 def _tiles(stations: Sequence[Station], moment: datetime) -> list[WallTile]:
@@ -124,7 +137,10 @@ def _since(station: Station, state: str, moment: datetime) -> str:
         return _("until %(moment)s") % {"moment": moment_words(station.asleep_until, moment)}
     if state == "maintenance" and station.maintenance_until is not None:
         return _("until %(moment)s") % {"moment": moment_words(station.maintenance_until, moment)}
-    return ago_words(contact.last_contact_at, moment) if contact and contact.last_contact_at else ""
+    last = contact.last_contact_at if contact else None
+    if last is None:
+        return ""
+    return duration_words((moment - last).total_seconds()) if state in ("silent", "late") else ago_words(last, moment)
 
 
 def _by(incidents: Sequence[Incident]) -> str:
