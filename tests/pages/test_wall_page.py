@@ -155,7 +155,7 @@ def test_the_part_that_is_asked_for_again_is_the_whole_content_and_tells_the_tit
     whole, part = wall_of(client), wall_of(client, headers={"HX-Request": "true"}).strip()
     assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in whole
     assert "<title>Your station needs attention · Roost</title>" in whole
-    assert part.startswith('<div id="live" data-title="Your station needs attention · Roost"')
+    assert part.startswith('<div id="live" data-gap="600" data-title="Your station needs attention · Roost"')
     assert "<html" not in part
     assert tiles_of(part) == tiles_of(whole)
 
