@@ -114,7 +114,7 @@ def test_it_works_without_scripts_and_loads_itself_again(browser, processes, ope
     station = station_of(institute, state="on_time", name="Old Cut")
     with visiting(browser, processes, operator.user, java_script_enabled=False) as visitor:
         visitor.visit("/")
-        visitor.page.get_by_role("link", name="Wall screen").click()
+        visitor.page.get_by_role("link", name="Wall", exact=True).first.click()
         expect(visitor.page.locator(".tileset li")).to_contain_text("on time")
         expect(visitor.page.get_by_text("this page loads itself again twice a minute")).to_be_visible()
         StationContact.objects.filter(station=station).update(state="silent")
