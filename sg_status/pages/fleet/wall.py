@@ -144,7 +144,7 @@ def _since(station: Station, state: str, moment: datetime) -> str:
 
 
 def _by(incidents: Sequence[Incident]) -> str:
-    """Who has acknowledged all of them; nobody while one of them is new."""
+    """The name of the person who acknowledged all of them; empty while one of them is new."""
     if not incidents or any(one.state == Incident.State.OPEN for one in incidents):
         return ""
     return incidents[0].acknowledged_by_name
