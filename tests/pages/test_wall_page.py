@@ -34,7 +34,7 @@ def tiles_of(wall: str) -> list[tuple[str, str]]:
 
 
 def news_of(wall: str) -> str:
-    found = re.search(r'<section class="news".*?</section>', wall, re.DOTALL)
+    found = re.search(r'<section[^>]* class="open news".*?</section>', wall, re.DOTALL)
     return plain(found[0]) if found else ""
 
 
