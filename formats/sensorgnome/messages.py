@@ -36,11 +36,12 @@ class LineMessage(NamedTuple):
 def moments_fill(lines: Iterable[tuple[int, Line]], last_at: int) -> list[Numbered]:
     """Give lines without a time that of the line before; `last_at` is the time before the first line."""
     pairs = list(lines)
-    moments = [line.at for _number, line in pairs]
-    for place, moment in enumerate(moments):
-        if moment is None:
-            moments[place] = moments[place - 1] if place else last_at
-    return [Numbered(number, line, at) for (number, line), at in zip(pairs, moments, strict=True)]
+    numbers, found = [number for number, _line in pairs], [line for _number, line in pairs]
+    moments = [line.at for line in found]
+    if None in moments:
+        for place, moment in enumerate(moments):
+            last_at = moments[place] = last_at if moment is None else moment
+    return list(map(Numbered, numbers, found, moments))
 
 
 def messages_make(lines: Iterable[Numbered], file: FileName, *, damaged: bool = False) -> list[LineMessage]:

@@ -6,7 +6,8 @@ another character, another number of fields, or a time that is none, has its who
 
 import re
 from collections.abc import Sequence
-from itertools import repeat, starmap
+from functools import partial
+from itertools import repeat
 from typing import Final
 
 from formats.lines import LineRead
@@ -16,10 +17,15 @@ from formats.sensorgnome.lines import EARLIEST, LATEST, PulseLine, line_read
 _CHARACTERS: Final = b"pn0123456789.,-\n"
 #: A longer line may hold a number that is too large to be finite.
 _LENGTH_MOST: Final = 120
-_HEAD: Final = re.compile(r"([pn])(\d{1,3})\Z", re.ASCII)
+_HEAD: Final = re.compile(r"[pn]\d{1,3}\Z", re.ASCII)
 _TIME: Final = re.compile(r"\d{1,11}(\.\d{1,9})?\Z", re.ASCII)
 _WHOLE: Final = re.compile(r"-?\d{1,9}\Z", re.ASCII).match
 _STARTS: Final = frozenset(b"pn")
+#: Makes the tuples that the classes make, at half their cost: there are two for each line.
+_pulse: Final = partial(tuple.__new__, PulseLine)
+_read: Final = partial(tuple.__new__, LineRead)
+#: The rest of a `LineRead` of which nothing is lost or refused.
+_WELL: Final = (repeat(0), repeat(""), repeat(False))
 #: Digits of a time behind the point that are kept.
 _DIGITS: Final = 6
 
@@ -47,21 +53,22 @@ def _pulses_read(raws: Sequence[bytes]) -> list[LineRead] | None:
         return None
     # If one line had more fields and another fewer, some head would stand among the figures, where it is no number.
     heads, *columns = (fields[n::width] for n in range(width))
-    ports = {head: match.groups() for head in set(heads) if (match := _HEAD.match(head))}
+    matches = {head: match for head in set(heads) if (match := _HEAD.match(head))}
+    used_by, port_by = {head: head[0] == "p" for head in matches}, {head: int(head[1:]) for head in matches}
     try:
-        letters, numbers = zip(*[ports[head] for head in heads], strict=True)
+        ports, used = list(map(port_by.__getitem__, heads)), list(map(used_by.__getitem__, heads))
         moments = _moments(columns[0])
         freqs, sigs, noises, *snrs = map(_numbers, columns[1:])
     except (KeyError, ValueError):
         return None
-    used = [letter == "p" for letter in letters]
     marked = [not is_used for is_used in used]
     if snrs:
         whole_ones = (all(map(_WHOLE, three)) for three in zip(*columns[2:], strict=True))
         marked = [is_marked or is_whole for is_marked, is_whole in zip(marked, whole_ones, strict=True)]
     snr = snrs[0] if snrs else repeat(None, rows)
-    lines = starmap(PulseLine, zip(map(int, numbers), moments, freqs, sigs, noises, snr, used, marked, strict=True))
-    return list(map(LineRead, lines, [len(raw) + 1 for raw in raws]))
+    lines = map(_pulse, zip(ports, moments, freqs, sigs, noises, snr, used, marked, strict=True))
+    sizes = [length + 1 for length in map(len, raws)]
+    return list(map(_read, zip(lines, sizes, *_WELL, strict=False)))
 
 
 def _moments(texts: list[str]) -> list[int]:
