@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from operations.bench.cut_line import CutLine
 from operations.bench.ingest import NO_QUOTA
-from operations.bench.processes import cpu_seconds, processes_run
+from operations.bench.processes import START_S, cpu_seconds, processes_run
 from operations.bench.traffic import stations_make
 from operations.instance import Instance
 from operations.preparation import pages_build
@@ -132,7 +132,7 @@ def _backfill(site: str, folder: Path, lines: int, pids: dict[str, int]) -> dict
     _send(site, card)
     station, server = Station.objects.get(serial=SERIAL), viewer_of_server("bench")
     marks, began = [_spent(pids)], time.perf_counter()
-    asked = backfill_ask(actor=server, station=station, search="7F5ERPI46977")
+    asked = backfill_ask(actor=server, station=station, search=SERIAL.removeprefix("SG-"))
     surveyed = _worked(asked, ("surveyed", "done", "failed", "refused"))
     marks.append(_spent(pids))
     middle = time.perf_counter()
@@ -214,7 +214,7 @@ def _random_file(path: Path, octets: int) -> None:
 def _pulses_file(card: Path, number: int) -> None:
     began = _BEGAN + 3_600 * number
     at = time.gmtime(began)
-    name = f"bench-7F5ERPI46977-000001-{time.strftime('%Y-%m-%dT%H-%M-%S', at)}.0000Z-all.txt"
+    name = f"bench-{SERIAL.removeprefix('SG-')}-000001-{time.strftime('%Y-%m-%dT%H-%M-%S', at)}.0000Z-all.txt"
     path = card / time.strftime("%Y-%m-%d", at) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     step = 3_600 / FILE_LINES
@@ -224,7 +224,7 @@ def _pulses_file(card: Path, number: int) -> None:
 
 
 def _until_answers(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + START_S
     while health.http_check(url):
         if time.monotonic() > deadline:
             raise RuntimeError(f"The site does not answer at {url}.")
