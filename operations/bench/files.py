@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +157,7 @@ def _backfill(site: str, folder: Path, lines: int, pids: dict[str, int]) -> dict
         "sending_lines_per_s": round(rows / (ended - middle)),
         **{
             f"{part}_cpu_us_a_line": {name: round(1e6 * (after[name] - before[name]) / rows, 2) for name in after}
-            for part, before, after in zip(("survey", "sending"), marks, marks[1:], strict=True)
+            for part, (before, after) in zip(("survey", "sending"), pairwise(marks), strict=True)
         },
     }
 
