@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 #: Free threads that stay. PostgreSQL has a process for the connection of each.
 KEPT_MOST: Final = 8
@@ -84,7 +85,7 @@ class SiteHandler(ASGIHandler):
         finally:
             self._threads.give_back(thread)
 
-    async def get_response_async(self, request: HttpRequest) -> HttpResponse:
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         """Let all middleware and the view answer in the request's thread."""
-        answer: HttpResponse = await sync_to_async(self.get_response)(request)
+        answer: HttpResponseBase = await sync_to_async(self.get_response)(request)
         return answer

@@ -37,10 +37,10 @@ def moments_fill(lines: Iterable[tuple[int, Line]], last_at: int) -> list[Number
     """Give lines without a time that of the line before; `last_at` is the time before the first line."""
     pairs = list(lines)
     numbers, found = [number for number, _line in pairs], [line for _number, line in pairs]
-    moments = [line.at for line in found]
-    if None in moments:
-        for place, moment in enumerate(moments):
-            last_at = moments[place] = last_at if moment is None else moment
+    moments: list[int] = []
+    for moment in [line.at for line in found]:
+        last_at = last_at if moment is None else moment
+        moments.append(last_at)
     return list(map(Numbered, numbers, found, moments))
 
 

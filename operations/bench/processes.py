@@ -49,7 +49,9 @@ def _until_listening(instance: Instance, names: Sequence[str]) -> None:
     deadline = time.monotonic() + START_S
     while ("live" in names and health.http_check(live)) or health.pulse_check("ingest", most=timedelta(minutes=1)):
         if time.monotonic() > deadline:
-            raise RuntimeError(f"The processes did not start within {START_S:.0f} s; their logs are in {instance.paths.logs}.")
+            raise RuntimeError(
+                f"The processes did not start within {START_S:.0f} s; their logs are in {instance.paths.logs}."
+            )
         time.sleep(0.5)
 
 

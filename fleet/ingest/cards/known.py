@@ -30,7 +30,7 @@ WHERE EXISTS (SELECT FROM {{table}} r WHERE r.station_id = ANY(%s::bigint[]) AND
 _ANY = f"""
 SELECT 1 FROM {{table}} r
 WHERE r.station_id = ANY(%s::bigint[]) AND r.occurred_at BETWEEN {_MOMENT} AND {_MOMENT} LIMIT 1
-"""
+"""  # noqa: S608 - constants
 #: Lines with other times, as of a wrong clock: a look into the index for each. Joined, they would read all rows.
 _FAR = f"""
 SELECT k.line FROM unnest({{columns}}) AS k({{names}})
