@@ -84,6 +84,11 @@ def asker_count(request: HttpRequest, asker: str, *, requests: int = 1) -> bool:
     return count - requests < most
 
 
+def asker_left(request: Request) -> None:
+    """Let the answer say how many requests are left, without counting this one."""
+    asker_count(request._request, asker_of(request), requests=0)  # noqa: SLF001 - the library has no other name for it
+
+
 def asker_charge(request: Request, requests: int) -> None:
     """Count so many more requests for this caller. Raises `Throttled` if the limit was reached before."""
     if requests and not asker_count(request._request, asker_of(request), requests=requests):  # noqa: SLF001 - no other name

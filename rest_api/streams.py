@@ -35,6 +35,9 @@ HANDOVER_S = 10.0
 LOOK_S, LOOK_BUSY_S = 0.25, 0.05
 #: Bytes read ahead before the sender is known, and then ahead of the disk.
 STRANGERS_MOST, AHEAD_MOST = 131_072, 4_000_000
+#: Bytes that are written together, and seconds for which they are waited for: to write each small piece as it comes, in
+#: a thread, costs more than all else that is done to it.
+LUMP, LUMP_S = 1_000_000, 0.05
 #: Bytes of a refused body that are read so that the sender sees the answer.
 DRAIN_MOST = 4_000_000
 #: Methods that a POST may name instead of its own.
@@ -55,7 +58,7 @@ class Stream:
         self._receive, self._most = receive, STRANGERS_MOST
         self._waiting: deque[bytes] = deque()
         self._size, self._pause = 0, PAUSE_S
-        self._came, self._room = asyncio.Event(), asyncio.Event()
+        self._came, self._room, self._enough = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._reading = asyncio.create_task(self._read())
 
@@ -97,6 +100,8 @@ class Stream:
                 self._waiting.append(message.get("body", b""))
                 self._size += len(self._waiting[-1])
                 self._came.set()
+                if self._size >= LUMP:
+                    self._enough.set()
                 if not message.get("more_body"):
                     return
                 while self._size > self._most:
@@ -104,6 +109,7 @@ class Stream:
                     await self._room.wait()
         finally:
             self._came.set()
+            self._enough.set()
 
     async def _take(self) -> bytes:
         """Everything that came since; empty at the end of the body, or when nothing comes any more."""
@@ -114,6 +120,10 @@ class Stream:
             if not await self._wait():
                 self.is_cut = True
                 return b""
+        if self._size < LUMP and not self._reading.done():
+            self._enough.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), LUMP_S)
         piece = b"".join(self._waiting)
         self._waiting.clear()
         self._size = 0

@@ -5,13 +5,13 @@ import os
 import re
 from typing import cast
 
+import django
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.urls import get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "web.settings")
 
-_django = get_asgi_application()
+django.setup(set_prefix=False)
 
 from fleet.core.requests.door import Application, Door, Scope  # noqa: E402 - the domain is imported after the set-up
 from fleet.files.store.place import place_mark  # noqa: E402
@@ -19,6 +19,7 @@ from fleet.files.store.uploads import FILE_MOST  # noqa: E402
 from rest_api.streams import UploadStreams, is_stream  # noqa: E402
 from sg_status.status.language import language_asked  # noqa: E402
 from web.kept_answers import KeptAnswers  # noqa: E402
+from web.threads import SiteHandler  # noqa: E402
 
 #: Maximum body in octets: of any request, and of a form with photos or files. Other forms and the API have lower limits
 #: of their own. A file is as long as the store allows: nothing of it is read before its sender is known, and none is
@@ -43,7 +44,7 @@ def is_kept(path: str) -> bool:
 
 
 application = Door(
-    KeptAnswers(UploadStreams(cast("Application", _django)), is_kept=is_kept, language=language_asked),
+    KeptAnswers(UploadStreams(cast("Application", SiteHandler())), is_kept=is_kept, language=language_asked),
     proxies=settings.ROOST_PROXIES,
     most=body_most,
 )

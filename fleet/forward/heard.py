@@ -133,11 +133,13 @@ def heard_after(
 
 def heard_at(keys: Collection[HeardKey]) -> dict[HeardKey, StoredDetection]:
     """The detections with these keys, as far as they are still there. Raises `Unavailable`."""
-    stations = sorted({key.station_id for key in keys})
+    if not keys:
+        return {}
+    stations, moments = sorted({key.station_id for key in keys}), {key.occurred_at for key in keys}
     found = _asked(
         _WITH_KEYS,
         [[key[part] for key in keys] for part in range(5)],
-        lambda: moments_plan(stations, [key.occurred_at for key in keys]),
+        lambda: moments_plan(stations, min(moments), max(moments), lambda: moments),
     )
     return {row.key: row for row in found}
 

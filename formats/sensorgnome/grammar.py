@@ -9,13 +9,17 @@ from formats.sensorgnome.messages import moments_fill
 from formats.sensorgnome.names import FileName
 from formats.sensorgnome.portion import Lines
 from formats.sensorgnome.position import FilePosition
+from formats.sensorgnome.pulses import lines_read
 from formats.sensorgnome.reader import Chunk
 
 
 def lines_of(chunk: Chunk, position: FilePosition, name: FileName, *, last: bool) -> Lines:
     """The chunk's lines with their numbers; at a finished file's end including the incomplete line."""
-    read_one = _table_reader(position.heading) if name.is_table else line_read
-    read = [read_one(raw, passed=chunk.passed) for raw in chunk.lines]
+    if name.is_table or chunk.passed:
+        read_one = _table_reader(position.heading) if name.is_table else line_read
+        read = [read_one(raw, passed=chunk.passed) for raw in chunk.lines]
+    else:
+        read = lines_read(chunk.lines)
     if last and chunk.rest:
         read.append(line_without_end(chunk.rest, chunk.rest_bytes))
     first = enumerate((row.line for row in read), position.line + 1)

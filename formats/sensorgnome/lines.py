@@ -37,8 +37,9 @@ _TAG = re.compile(r"[0-9A-Fa-f]{4,32}\Z")
 _WHOLE = re.compile(r"-?\d{1,9}\Z")
 _CODE = re.compile(r"[0-9A-Za-z._#-]{1,32}\Z")
 _MISSING = frozenset({"", "undefined", "null", "NaN", "nan", "None", "-Infinity", "Infinity"})
-_EARLIEST = -2_208_988_800 * 1_000_000
-_LATEST = 99_999_999_998 * 1_000_000
+#: Microseconds since 1970 between which a time is one.
+EARLIEST = -2_208_988_800 * 1_000_000
+LATEST = 99_999_999_998 * 1_000_000
 
 
 class PulseLine(NamedTuple):
@@ -168,7 +169,7 @@ def _at(text: str) -> int:
     microseconds = int(whole) * 1_000_000 + int((fraction or "").ljust(6, "0")[:6])
     if sign:
         microseconds = -microseconds
-    if not _EARLIEST <= microseconds <= _LATEST:
+    if not EARLIEST <= microseconds <= LATEST:
         raise _BadLineError
     return microseconds
 

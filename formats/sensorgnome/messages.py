@@ -35,12 +35,13 @@ class LineMessage(NamedTuple):
 
 def moments_fill(lines: Iterable[tuple[int, Line]], last_at: int) -> list[Numbered]:
     """Give lines without a time that of the line before; `last_at` is the time before the first line."""
-    filled: list[Numbered] = []
-    for number, line in lines:
-        if line.at is not None:
-            last_at = line.at
-        filled.append(Numbered(number, line, last_at))
-    return filled
+    pairs = list(lines)
+    numbers, found = [number for number, _line in pairs], [line for _number, line in pairs]
+    moments: list[int] = []
+    for moment in [line.at for line in found]:
+        last_at = last_at if moment is None else moment
+        moments.append(last_at)
+    return list(map(Numbered, numbers, found, moments))
 
 
 def messages_make(lines: Iterable[Numbered], file: FileName, *, damaged: bool = False) -> list[LineMessage]:
@@ -142,17 +143,18 @@ def _bursts(bursts: list[tuple[Numbered, Burst]], file: FileName) -> Bursts:
 def _pulses(pulses: list[tuple[Numbered, PulseLine]], file: FileName) -> Detections:
     rows = [row for row, _ in pulses]
     base, times = _times(rows)
-    used = [pulse.used for _, pulse in pulses]
+    columns = map(list, zip(*[pulse for _, pulse in pulses], strict=True))
+    port, _at, freq, sig, noise, snr, used, _marked = columns
     return Detections(
         what="pulse",
-        port=_ports([pulse.port for _, pulse in pulses]),
+        port=_ports(port),
         bt=base,
         t=times,
         line=_line_numbers(rows),
-        freq=_column([pulse.freq for _, pulse in pulses]),
-        sig=_column([pulse.sig for _, pulse in pulses]),
-        noise=_column([pulse.noise for _, pulse in pulses]),
-        snr=_column([pulse.snr for _, pulse in pulses]),
+        freq=_column(freq),
+        sig=_column(sig),
+        noise=_column(noise),
+        snr=_column(snr),
         used=[] if all(used) else used,
         clock=file.clock,
         file=file.name,

@@ -104,10 +104,20 @@ def portion_take(
 ) -> FilePortion:
     """Advance position and account over the selected lines."""
     count = selection.lines
-    taken, told = lines.numbered[:count], []
+    taken, told, rest = lines.numbered[:count], [], lines.read[:count]
     figures = dict.fromkeys(Tally._fields, 0)
+    size, heading, counted = sum([read.size for read in rest]), position.heading, 0
+    if is_all_pulses := set(map(type, [row.line for row in taken])) == {PulseLine}:
+        counted = taken[-1].number
+    else:
+        heading = next((row.line.text for row in reversed(taken) if isinstance(row.line, ColumnNames)), heading)
+        counted = max((row.number for row in taken if isinstance(row.line, PulseLine)), default=0)
     refusals, damaged = dict(account.refusals), account.damaged
-    for index, (row, read) in enumerate(zip(taken, lines.read[:count], strict=True)):
+    if is_all_pulses and not selection.left_out and not any(read.lost for read in rest):
+        # As most chunks are: none of what follows happens to any line.
+        told, rest = taken, []
+        figures |= {"bytes_taken": size, "lines_taken": count}
+    for index, (row, read) in enumerate(zip(taken, rest, strict=False)):
         if read.lost:
             word = read.refusal or ZEROS
             refusals[word] = refusals.get(word, 0) + 1
@@ -128,13 +138,12 @@ def portion_take(
             figures["bytes_kept_back"] += read.size - read.lost
             figures["lines_kept_back"] += 1
     moved = position._replace(
-        offset=position.offset + sum(read.size for read in lines.read[:count]),
+        offset=position.offset + size,
         line=position.line + len(taken),
         last_at=taken[-1].at if taken else position.last_at,
         recent=selection.recent,
-        heading=next((row.line.text for row in reversed(taken) if isinstance(row.line, ColumnNames)), position.heading),
+        heading=heading,
     )
-    counted = max((row.number for row in taken if isinstance(row.line, PulseLine)), default=0)
     now = replace(
         account,
         tally=account.tally.plus(Tally(**figures)),

@@ -214,8 +214,10 @@ def files(
 ) -> None:
     """Uploads against cp and sha256sum, resuming after cuts, back-fills, and the lists of a million files."""
 
-    def bench(_: Stack, instance: Instance) -> list[dict[str, Any]]:
-        return files_bench(instance, megabytes=megabytes, rounds=rounds, lines=lines, files=stored, requests=requests)
+    def bench(stack: Stack, instance: Instance) -> list[dict[str, Any]]:
+        return files_bench(
+            stack, instance, megabytes=megabytes, rounds=rounds, lines=lines, files=stored, requests=requests
+        )
 
     _run("files", bench, as_json=as_json)
 

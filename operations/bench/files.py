@@ -8,16 +8,18 @@ import statistics
 import subprocess
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from operations.bench.cut_line import CutLine
 from operations.bench.ingest import NO_QUOTA
-from operations.bench.processes import processes_run
+from operations.bench.processes import START_S, cpu_seconds, processes_run
 from operations.bench.traffic import stations_make
 from operations.instance import Instance
 from operations.preparation import pages_build
 from operations.running import health
+from operations.stack import Stack
 from station_agent.uploads import sending, tus
 from station_agent.uploads.upload import AT_ONCE, upload_run
 
@@ -36,7 +38,7 @@ _BEGAN = 1_777_593_600.0
 
 
 def files_bench(
-    instance: Instance, *, megabytes: int, rounds: int, lines: int, files: int, requests: int
+    stack: Stack, instance: Instance, *, megabytes: int, rounds: int, lines: int, files: int, requests: int
 ) -> list[dict[str, Any]]:
     """One run for each part; columns that a run does not have are empty."""
     os.environ.update(NO_QUOTA)
@@ -48,13 +50,14 @@ def files_bench(
     _login_make()
     folder = Path(tempfile.mkdtemp(prefix="roost-bench-", dir=instance.paths.var))
     try:
-        with processes_run(instance, ("site", "ingest")):
+        with processes_run(instance, ("site", "ingest")) as running:
+            pids = {**running, "postgres": stack.postgres.pid, "rabbitmq": stack.rabbitmq.pid}
             site = f"http://127.0.0.1:{instance.ports['site']}"
             _until_answers(f"{site}/healthz")
             found = [
-                _upload(site, folder, megabytes, rounds),
+                _upload(site, folder, megabytes, rounds, pids),
                 _cut(instance.ports["site"], folder, megabytes),
-                _backfill(site, folder, lines),
+                _backfill(site, folder, lines, pids),
             ]
         found += lists_measure(instance, files=files, requests=requests)
     finally:
@@ -63,9 +66,9 @@ def files_bench(
     return [{**{name: run.pop(name) for name in columns}, **({"detail": run} if run else {})} for run in found]
 
 
-def _upload(site: str, folder: Path, megabytes: int, rounds: int) -> dict[str, Any]:
+def _upload(site: str, folder: Path, megabytes: int, rounds: int, pids: dict[str, int]) -> dict[str, Any]:
     """A card of random files by the agent's client, against `cp` and `sha256sum` of the same files, alternating."""
-    pairs = []
+    pairs, spent = [], dict.fromkeys(_spent(pids), 0.0)
     for number in range(rounds):
         card = folder / f"card{number}"
         for file in range(max(megabytes * 1_000_000 // FILE_OCTETS, 1)):
@@ -75,9 +78,10 @@ def _upload(site: str, folder: Path, megabytes: int, rounds: int) -> dict[str, A
         names = sorted(str(path) for path in (folder / "copy").rglob("*.bin"))
         subprocess.run(["sha256sum", *names], check=True, stdout=subprocess.DEVNULL)
         copied = time.perf_counter() - began
-        began = time.perf_counter()
+        before, began = _spent(pids), time.perf_counter()
         _send(site, card)
         pairs.append((copied, time.perf_counter() - began))
+        spent = {name: spent[name] + used - before[name] for name, used in _spent(pids).items()}
         shutil.rmtree(folder / "copy")
         shutil.rmtree(card)
     octets = max(megabytes * 1_000_000 // FILE_OCTETS, 1) * FILE_OCTETS
@@ -89,6 +93,7 @@ def _upload(site: str, folder: Path, megabytes: int, rounds: int) -> dict[str, A
         "megabytes": octets // 1_000_000,
         "upload_mb_per_s": round(statistics.median(octets / sent / 1e6 for _, sent in pairs), 1),
         "copy_mb_per_s": round(statistics.median(octets / copied / 1e6 for copied, _ in pairs), 1),
+        "cpu_ms_a_file": {name: round(1e3 * used / (rounds * octets / FILE_OCTETS), 2) for name, used in spent.items()},
         "rounds": [{"copy_s": round(copied, 3), "upload_s": round(sent, 3)} for copied, sent in pairs],
     }
 
@@ -114,7 +119,7 @@ def _cut(port: int, folder: Path, megabytes: int) -> dict[str, Any]:
     }
 
 
-def _backfill(site: str, folder: Path, lines: int) -> dict[str, Any]:
+def _backfill(site: str, folder: Path, lines: int, pids: dict[str, int]) -> dict[str, Any]:
     """Stored files of pulses read into the database: surveyed, sent through the broker, and in their tables."""
     from fleet.ingest.backfill.services import backfill_answer, backfill_ask  # noqa: PLC0415 - needs loaded models
     from fleet.ingest.cards.services import CardAnswers  # noqa: PLC0415 - the same
@@ -127,14 +132,16 @@ def _backfill(site: str, folder: Path, lines: int) -> dict[str, Any]:
         _pulses_file(card, number)
     _send(site, card)
     station, server = Station.objects.get(serial=SERIAL), viewer_of_server("bench")
-    began = time.perf_counter()
-    asked = backfill_ask(actor=server, station=station, search="7F5ERPI46977")
+    marks, began = [_spent(pids)], time.perf_counter()
+    asked = backfill_ask(actor=server, station=station, search=SERIAL.removeprefix("SG-"))
     surveyed = _worked(asked, ("surveyed", "done", "failed", "refused"))
+    marks.append(_spent(pids))
     middle = time.perf_counter()
     if surveyed.state == "surveyed":
         backfill_answer(actor=server, backfill=surveyed, answers=CardAnswers(any_clock=True))
     done = _worked(asked, ("done", "failed", "refused", "stopped"))
     ended = time.perf_counter()
+    marks.append(_spent(pids))
     rows = Detection.objects.filter(station=station).count()
     if rows != files * FILE_LINES:
         raise RuntimeError(
@@ -148,6 +155,10 @@ def _backfill(site: str, folder: Path, lines: int) -> dict[str, Any]:
         "lines": rows,
         "survey_lines_per_s": round(rows / (middle - began)),
         "sending_lines_per_s": round(rows / (ended - middle)),
+        **{
+            f"{part}_cpu_us_a_line": {name: round(1e6 * (after[name] - before[name]) / rows, 2) for name in after}
+            for part, (before, after) in zip(("survey", "sending"), pairwise(marks), strict=True)
+        },
     }
 
 
@@ -165,6 +176,11 @@ def _worked(asked: Backfill, states: tuple[str, ...]) -> Backfill:
             raise RuntimeError(f"The back-fill is still {asked.state} after half an hour: {asked.reason}.")
         if not did:
             time.sleep(0.05)
+
+
+def _spent(pids: dict[str, int]) -> dict[str, float]:
+    """Processor seconds of each process. This one is the sender of uploads, and the worker of back-fills."""
+    return {"bench": time.process_time(), **cpu_seconds(pids)}
 
 
 def _send(site: str, card: Path) -> None:
@@ -199,7 +215,7 @@ def _random_file(path: Path, octets: int) -> None:
 def _pulses_file(card: Path, number: int) -> None:
     began = _BEGAN + 3_600 * number
     at = time.gmtime(began)
-    name = f"bench-7F5ERPI46977-000001-{time.strftime('%Y-%m-%dT%H-%M-%S', at)}.0000Z-all.txt"
+    name = f"bench-{SERIAL.removeprefix('SG-')}-000001-{time.strftime('%Y-%m-%dT%H-%M-%S', at)}.0000Z-all.txt"
     path = card / time.strftime("%Y-%m-%d", at) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     step = 3_600 / FILE_LINES
@@ -209,7 +225,7 @@ def _pulses_file(card: Path, number: int) -> None:
 
 
 def _until_answers(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + START_S
     while health.http_check(url):
         if time.monotonic() > deadline:
             raise RuntimeError(f"The site does not answer at {url}.")

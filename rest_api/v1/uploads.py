@@ -32,7 +32,7 @@ from fleet.files.store.uploads import (
 )
 from fleet.stations.models import Credential
 from rest_api.authentication import ApiKeyAuthentication, viewer_of
-from rest_api.limits import AskerThrottle, RefusalThrottle, asker_of, refusal_count
+from rest_api.limits import AskerThrottle, RefusalThrottle, asker_left, asker_of, refusal_count
 from rest_api.problems import CONTENT_TYPE
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, Problem, answers
 from rest_api.station_login import StationLoginAuthentication
@@ -79,6 +79,14 @@ class _TusView(APIView):
     def get_permissions(self) -> list[Any]:
         """OPTIONS says what the server can do, to everybody."""
         return [AllowAny()] if self.request.method == "OPTIONS" else list(super().get_permissions())
+
+    def check_throttles(self, request: Request) -> None:
+        """Count a request once, though Django is asked about a piece before it is written and after."""
+        stream = _stream_of(request)
+        if stream is None or stream.writer is None:
+            super().check_throttles(request)
+        else:
+            asker_left(request)
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:  # noqa: ARG002 - the library's signature
         """The abilities of this server, as tus asks for them."""
@@ -176,8 +184,7 @@ class UploadDetail(_TusView):
     def patch(self, request: Request, upload_id: str) -> Response:
         """Append bytes at the offset. With the last one, the file's SHA-256 is checked, and the file is stored."""
         upload = upload_find(sender=_sender_of(request), upload_id=upload_id)
-        plain: HttpRequest = request._request  # noqa: SLF001 - the library has no other name for it
-        stream: Stream | None = getattr(plain, "scope", {}).get(NAME)
+        stream = _stream_of(request)
         if stream is not None and stream.writer is not None:
             return _answer_after(upload, stream.writer, stream.trouble)
         version_check(request)
@@ -192,7 +199,7 @@ class UploadDetail(_TusView):
             return Response(status=HTTPStatus.NO_CONTENT)
         trouble = None
         try:
-            while piece := plain.read(PIECE):
+            while piece := request._request.read(PIECE):  # noqa: SLF001 - the library has no other name for it
                 writer.write(piece)
         except OSError as error:
             trouble = error
@@ -208,6 +215,13 @@ class UploadDetail(_TusView):
         stream_hand_over(upload_id)
         upload_terminate(upload)
         return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _stream_of(request: Request) -> Stream | None:
+    """The body that is being written round Django, if it is."""
+    plain: HttpRequest = request._request  # noqa: SLF001 - the library has no other name for it
+    stream: Stream | None = getattr(plain, "scope", {}).get(NAME)
+    return stream
 
 
 def _sender_of(request: Request) -> UploadSender:

@@ -19,6 +19,7 @@ from fleet.core.errors import Conflict, Forbidden, InvalidInput
 from fleet.core.models import AuditEntry, OutboxMessage
 from fleet.files.models import StationFile, StoredContent
 from fleet.ingest.backfill import pieces, turns
+from fleet.ingest.backfill.selection import BackfillPlace
 from fleet.ingest.backfill.selectors import backfill_files, backfill_questions, backfill_report
 from fleet.ingest.backfill.services import KEPT, backfill_answer, backfill_ask, backfill_stop
 from fleet.ingest.backfill.turns import WORK_JOB, backfills_work
@@ -281,6 +282,13 @@ def test_it_goes_on_at_each_piece_and_gives_the_same_however_it_is_cut(station, 
     done = sent(asked)
     assert rows()["p"] == 30
     assert sums_hold(done)
+
+
+@pytest.mark.parametrize(("end", "cut"), [(".txt", [2, 2]), (".txt.gz", [1, 1, 1, 1])])
+def test_a_piece_has_four_times_as_many_bytes_of_plain_files_as_of_packed_ones(station, monkeypatch, end, cut):
+    revisions = [store(station, file_name(hour=hour, end=end), hour_text(hour)) for hour in range(4)]
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 2 * (revisions[0].content.octets // 4))
+    assert [len(piece.done) for piece in pieces.pieces(revisions, BackfillPlace())] == cut
 
 
 def test_a_broker_that_is_away_delays_it_and_is_said(card, station, ingest, settings):

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -146,6 +147,30 @@ def test_a_foreign_client_comes_home_over_a_line_that_is_cut(site, headers, tmp_
     assert again.offset == len(content)
     assert site.received() - before < 10_000
     assert Upload.objects.order_by("-created_at")[0].state == "known"
+
+
+def test_a_piece_counts_as_one_request(site, headers):
+    """Django is asked about it before it is written and after."""
+
+    def left(answer: httpx.Response) -> tuple[int, int]:
+        found = re.search(r"r=(\d+);t=(\d+)", answer.headers["RateLimit"])
+        return int(found[1]), int(found[2])
+
+    with httpx.Client(headers=headers, trust_env=False, timeout=120) as client:
+
+        def counted() -> int:
+            content = os.urandom(1_000)
+            told = metadata(path="c.bin", sha256=hashlib.sha256(content).hexdigest())
+            begun = client.post(site.url, headers={"Upload-Length": "1000", "Upload-Metadata": told})
+            piece = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+            place = f"http://127.0.0.1:{site.port}{begun.headers['Location']}"
+            sent = client.patch(place, content=content, headers=piece)
+            assert (sent.status_code, sent.headers["Upload-State"]) == (204, "stored")
+            (before, seconds_then), (after, seconds_now) = left(begun), left(sent)
+            # Not over the end of a minute, when counting begins anew.
+            return before - after if seconds_now <= seconds_then else 0
+
+        assert until(counted, "two requests in one minute") == 1
 
 
 def offset_found(uploader) -> bool:

@@ -66,8 +66,10 @@ def content_send(*, upload_id: str, sha256: str, octets: int, is_waited_for: boo
 
     Call it before the transaction of `content_save`: it may take long. Raises `StoreAway`.
     """
+    if contents_place() != StoredContent.Place.OBJECTS:
+        return False
     content = StoredContent.objects.filter(sha256=sha256, state=StoredContent.State.KEPT).first()
-    if contents_place() != StoredContent.Place.OBJECTS or (content is not None and content_is_there(content)):
+    if content is not None and content_is_there(content):
         return False
     seconds = SECONDS_WAITED if is_waited_for else SECONDS_LEAST + octets / BYTES_PER_S
     storage = contents_storage(StoredContent.Place.OBJECTS)
@@ -95,9 +97,12 @@ def content_save(*, upload_id: str, sha256: str, octets: int, is_sent: bool) -> 
         raise away_rotten()
     elif not content_is_there(StoredContent(sha256=sha256, **found)):
         raise away_silent()
-    content, _is_new = StoredContent.objects.update_or_create(
-        sha256=sha256, defaults=found, create_defaults={**found, "stored_at": moment}
-    )
+    if content is None:
+        # The lock of the content keeps everybody else from doing the same.
+        return StoredContent.objects.create(sha256=sha256, stored_at=moment, **found)
+    for name, value in found.items():
+        setattr(content, name, value)
+    content.save(update_fields=list(found))
     return content
 
 

@@ -38,9 +38,9 @@ def content_met(*, upload: Upload, content: StoredContent, begins_with: str) -> 
     `begins_with`: the SHA-256 of its beginning, as long as the newest revision was. What a person changed is never a
     file that grew: the text before stays. Raises `TooMany`.
     """
-    file, is_new_file = StoredFile.objects.get_or_create(station_id=upload.station_id, path=upload.path)
-    StoredFile.objects.select_for_update().get(pk=file.pk)
-    newest, moment = revision_newest(upload.station_id, upload.path), clock.now()
+    files, moment = StoredFile.objects.select_for_update(), clock.now()
+    file, is_new_file = files.get_or_create(station_id=upload.station_id, path=upload.path)
+    newest = None if is_new_file else revision_newest(upload.station_id, upload.path)
     if newest is not None and newest.content_id == content.pk:
         revision_meet_again(newest, sent_by=upload.sender_name)
         return Meeting.KNOWN
@@ -82,7 +82,8 @@ def _is_had(content: StoredContent, organization_id: int) -> bool:
 
 
 def _account_add(organization_id: int, *, octets: int, files: int) -> None:
-    StoreAccount.objects.get_or_create(organization_id=organization_id)
-    StoreAccount.objects.filter(organization_id=organization_id).update(
-        octets=F("octets") + octets, files=F("files") + files
-    )
+    account, more = StoreAccount.objects.filter(organization_id=organization_id), {"octets": octets, "files": files}
+    added = {name: F(name) + number for name, number in more.items()}
+    if not account.update(**added):
+        StoreAccount.objects.get_or_create(organization_id=organization_id)
+        account.update(**added)

@@ -64,7 +64,7 @@ def _telling(function: Callable[P, R]) -> Callable[P, R]:
 class ObjectStorage(S3Storage):
     """A bucket as one of Django's storages. Whatever is wrong with it is raised as `StoreAway`.
 
-    What differs from the library's: one client for all threads, as the site has a new thread for each request; files
+    What differs from the library's: one client for all threads, as the site has several; files
     are read in place instead of being fetched whole when they are opened; and what was saved is read back.
     """
 

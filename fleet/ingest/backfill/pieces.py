@@ -2,7 +2,8 @@
 
 A piece is some stored files, or some files of one stored archive. The same files always give the same pieces, and after
 each of them a back-fill can go on. The bytes are compared with their SHA-256 on the way. However much is stored, a piece
-takes little disk and memory: `PIECE_BYTES`, or one file; an archive lies beside it while it is read.
+takes little disk and memory: `PIECE_BYTES`, or four times that of plain files, or one file; an archive lies beside it
+while it is read.
 """
 
 import tempfile
@@ -20,10 +21,12 @@ from fleet.ingest.cards.box import CardBox
 from formats.sensorgnome.account import OpenAccount
 from formats.sensorgnome.card import FILE_MOST, CardReader, FileReport, account_refused
 from formats.sensorgnome.found import FolderFile
-from formats.sensorgnome.names import file_name_parse, name_show
+from formats.sensorgnome.names import file_name_parse, name_show, packed_end_cut
 
 #: The most stored files, files of an archive, and stored bytes in a piece that has more than one.
 PIECE_FILES, PIECE_MEMBERS, PIECE_BYTES = 64, 256, 2_000_000
+#: Bytes of text that count as one: packed files hold several times what plain ones do.
+_PLAIN = 4
 #: Unpacked bytes after which a piece of an archive ends.
 UNPACKED_MOST = 10 * PIECE_BYTES
 #: How a zip archive begins, and an empty one.
@@ -81,7 +84,7 @@ def pieces(revisions: Iterable[FileRevision], at: BackfillPlace) -> Generator[Ca
     loose: list[FileRevision] = []
     for revision in revisions:
         kind = _kind(revision)
-        ends = len(loose) >= PIECE_FILES or sum(each.content.octets for each in loose) >= PIECE_BYTES
+        ends = len(loose) >= PIECE_FILES or sum(map(_weight, loose)) >= PIECE_BYTES
         # One name is one file in a folder.
         if loose and (kind is not _loose or ends or loose[-1].file_id == revision.file_id):
             yield from _loose(loose, BackfillPlace())
@@ -93,6 +96,12 @@ def pieces(revisions: Iterable[FileRevision], at: BackfillPlace) -> Generator[Ca
             yield from kind([revision], at if is_begun else BackfillPlace())
     if loose:
         yield from _loose(loose, BackfillPlace())
+
+
+def _weight(revision: FileRevision) -> int:
+    """What a stored file counts for the size of a piece. At the end of each, sending waits for the last lines."""
+    is_packed = packed_end_cut(revision.file.path) != revision.file.path
+    return revision.content.octets if is_packed else revision.content.octets // _PLAIN
 
 
 def _kind(revision: FileRevision) -> "Callable[[list[FileRevision], BackfillPlace], Iterator[CardPiece]]":

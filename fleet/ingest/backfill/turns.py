@@ -13,9 +13,11 @@ back late, or one whose back-fill was stopped, leaves no trace. A piece that was
 ledger knows its numbers.
 """
 
+import gc
 import logging
 import time
-from contextlib import closing, nullcontext
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any, Final
 
@@ -51,6 +53,8 @@ LONG_S, TURN_MOST_S = 20.0, 200.0
 #: Turns without progress after which it is given up; a broker or ingest that is away for hours does not count.
 ATTEMPTS_MOST: Final = 5
 _AGAIN_AFTER: Final = timedelta(minutes=1)
+#: Garbage collection thresholds of a turn. Lines are many objects, and reference counting frees them.
+_GARBAGE_EVERY: Final = (50_000, 20, 100)
 State = Backfill.State
 
 
@@ -110,7 +114,8 @@ def _turn(backfill: Backfill) -> None:
                 % {"name": backfill.at_path or _("the first file"), "count": ATTEMPTS_MOST},
             )
             return
-        _work(backfill)
+        with _garbage_seldom():
+            _work(backfill)
     except _Superseded:
         return
     except RecursionError:
@@ -131,6 +136,17 @@ def _turn(backfill: Backfill) -> None:
         _ours(backfill).update(state=State.FAILED, done_at=clock.now(), reason=reason[:500])
     except DomainError as error:
         _ours(backfill).update(state=State.FAILED, done_at=clock.now(), reason=str(error)[:500])
+
+
+@contextmanager
+def _garbage_seldom() -> Iterator[None]:
+    """Let lines be read without a search for garbage among them: it took a fifth of the time of reading."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*_GARBAGE_EVERY)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _work(backfill: Backfill) -> None:

@@ -26,6 +26,11 @@ SELECT k.line FROM unnest({{columns}}) AS k({{names}})
 WHERE EXISTS (SELECT FROM {{table}} r WHERE r.station_id = ANY(%s::bigint[]) AND r.occurred_at = {_AT} AND {{same}}
               AND r.occurred_at BETWEEN {_MOMENT} AND {_MOMENT})
 """  # noqa: S608 - constants
+#: Whether there are rows at all in the time of such lines.
+_ANY = f"""
+SELECT 1 FROM {{table}} r
+WHERE r.station_id = ANY(%s::bigint[]) AND r.occurred_at BETWEEN {_MOMENT} AND {_MOMENT} LIMIT 1
+"""  # noqa: S608 - constants
 #: Lines with other times, as of a wrong clock: a look into the index for each. Joined, they would read all rows.
 _FAR = f"""
 SELECT k.line FROM unnest({{columns}}) AS k({{names}})
@@ -119,12 +124,13 @@ def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: Fil
     fixes: list[tuple[int, int]] = []
     events: list[tuple[int, str, int]] = []
     health: list[tuple[int, int, RowValues]] = []
+    pulse, tag = Detection.Kind.PULSE.value, Detection.Kind.TAG.value
     for row in lines:
         match row.line:
-            case PulseLine(port=port):
-                heard.append((row.at, port, Detection.Kind.PULSE.value, row.number))
-            case TagLine(port=port):
-                heard.append((row.at, port, Detection.Kind.TAG.value, row.number))
+            case PulseLine() as one:
+                heard.append((row.at, one.port, pulse, row.number))
+            case TagLine() as coded:
+                heard.append((row.at, coded.port, tag, row.number))
             case Fix():
                 fixes.append((row.at, row.number))
             case RowValues() as said:
@@ -136,9 +142,10 @@ def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: Fil
     ids, source = numbers(station_ids), [source_of(name.name)]
     found = _rows_known(_POSITIONS, fixes, ids, source) | _rows_known(_EVENTS, events, ids, source)
     if heard:
-        moments = [_FIRST + timedelta(microseconds=key[0]) for key in heard]
+        times = [key[0] for key in heard]
+        first, last = _moment_of(min(times)), _moment_of(max(times))
         found |= rows_read(
-            lambda: moments_plan(station_ids, moments),
+            lambda: moments_plan(station_ids, first, last, lambda: map(_moment_of, times)),
             lambda rows: _rows_known({**_DETECTIONS, "table": rows}, heard, ids, []),
         )
     return found | _health_known(station_ids, health)
@@ -148,18 +155,26 @@ def _rows_known(table: dict[str, str], keys: Sequence[tuple[Any, ...]], ids: Any
     """The last values of those keys whose rows are there. Keys begin with the time in microseconds."""
     if not keys:
         return set()
-    middle = sorted(key[0] for key in keys)[len(keys) // 2]
-    near = [key for key in keys if abs(key[0] - middle) <= _NEAR_US]
-    far = [key for key in keys if abs(key[0] - middle) > _NEAR_US]
+    times = sorted([key[0] for key in keys])
+    middle = times[len(times) // 2]
+    near, far = keys, list[tuple[Any, ...]]()
+    if times[-1] - middle > _NEAR_US or middle - times[0] > _NEAR_US:
+        near = [key for key in keys if abs(key[0] - middle) <= _NEAR_US]
+        far = [key for key in keys if abs(key[0] - middle) > _NEAR_US]
+    span = [min(near)[0], max(near)[0]]
     found = set[int]()
-    if near:
-        span = [min(near)[0], max(near)[0]]
+    # Most cards bring what is new: then one look tells of all lines.
+    if cursor().execute(_ANY.format(**table).encode(), [ids, *span]).fetchone() is not None:
         found |= {
             line for (line,) in cursor().execute(_NEAR.format(**table).encode(), [*_columns(near), ids, *more, *span])
         }
     if far:
         found |= {line for (line,) in cursor().execute(_FAR.format(**table).encode(), [*_columns(far), ids, *more])}
     return found
+
+
+def _moment_of(microseconds: int) -> datetime:
+    return _FIRST + timedelta(microseconds=microseconds)
 
 
 def _columns(keys: Sequence[tuple[Any, ...]]) -> list[Any]:

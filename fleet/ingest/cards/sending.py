@@ -32,7 +32,8 @@ from message_queue.routing import message_key, upload_exchange
 WINDOW = 64
 #: Seconds without any progress after which sending gives up.
 PATIENCE_S = 120.0
-_PAUSE_S = 0.1
+#: Seconds between two looks, the first and the longest: each that finds nothing doubles the next.
+_PAUSE_S, _PAUSE_MOST_S = 0.01, 0.1
 #: Messages that the database has, apart from those that wait for the quota; or that quarantine alone has.
 _SETTLED = """
 SELECT k.stream, k.seq FROM unnest(%s::text[], %s::bigint[]) AS k(stream, seq)
@@ -90,6 +91,7 @@ class CardSender:
         self._streams: set[str] = set()
         self._is_ready = False
         self._moved_at = 0.0
+        self._pause_s = _PAUSE_S
 
     def send(self, reader: CardReader) -> None:
         """Send everything that the ledger has not, and wait until the database has it.
@@ -191,7 +193,7 @@ class CardSender:
             if (waiting := self._flying.pop((stream, seq), None)) is not None:
                 self._landed(waiting)
         if settled:
-            self._moved_at = time.monotonic()
+            self._moved_at, self._pause_s = time.monotonic(), _PAUSE_S
             self._tell(self.sent - len(self._flying))
         else:
             self._wait(self._why_nothing_settles)
@@ -219,7 +221,8 @@ class CardSender:
                 f"Nothing moved for {self._patience_s:.0f} s. {why()} Run it again: nothing is stored twice."
             )
         self._publisher.idle()
-        time.sleep(_PAUSE_S)
+        time.sleep(self._pause_s)
+        self._pause_s = min(2 * self._pause_s, _PAUSE_MOST_S)
 
     def _exchange_ensure(self) -> None:
         with BrokerAccess.open() as broker:

@@ -52,11 +52,15 @@ class LineCounts:
         """Lines with a time that cannot be believed."""
         return self.unset + self.wrong
 
+    def span_add(self, first_at: int, last_at: int) -> None:
+        """Extend the time that the lines span."""
+        self.first_at = first_at if self.first_at is None else min(self.first_at, first_at)
+        self.last_at = last_at if self.last_at is None else max(self.last_at, last_at)
+
     def add(self, other: "LineCounts") -> None:
         """Count these lines too."""
-        firsts = [at for at in (self.first_at, other.first_at) if at is not None]
-        lasts = [at for at in (self.last_at, other.last_at) if at is not None]
-        self.first_at, self.last_at = min(firsts, default=None), max(lasts, default=None)
+        if other.first_at is not None and other.last_at is not None:
+            self.span_add(other.first_at, other.last_at)
         self.lines.update(other.lines)
         self.known.update(other.known)
         self.unset += other.unset
@@ -174,17 +178,17 @@ class LineJudge:
         if name is None:
             return
         known = self._known(counts, part, name)
-        unset = name.clock == _UNSET
-        for row in part.told:
-            letter = letter_of(row.line)
-            counts.lines[letter] += 1
-            counts.known[letter] += row.number in known
-            if not _EARLIEST <= row.at <= self._latest:
-                counts.wrong += 1
-                continue
-            counts.first_at = row.at if counts.first_at is None else min(counts.first_at, row.at)
-            counts.last_at = row.at if counts.last_at is None else max(counts.last_at, row.at)
-            counts.unset += unset
+        letters = [letter_of(row.line) for row in part.told]
+        counts.lines.update(letters)
+        counts.known.update(dict.fromkeys(letters, 0))
+        if known:
+            counts.known.update(letter for letter, row in zip(letters, part.told, strict=True) if row.number in known)
+        moments = [row.at for row in part.told if _EARLIEST <= row.at <= self._latest]
+        counts.wrong += len(letters) - len(moments)
+        if moments:
+            counts.span_add(min(moments), max(moments))
+        if name.clock == _UNSET:
+            counts.unset += len(moments)
 
     def _known(self, counts: LineCounts, part: CardPart, name: FileName) -> set[int]:
         """The numbers of the lines that are here."""

@@ -1,12 +1,15 @@
 """Handler of pulses and tags: one row each, and a count per hour and port; of tags also per tag."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import repeat
+from typing import Any
 
 import msgspec
 
 from fleet.ingest.batch import Batch, TagHeard
 from fleet.ingest.delivery import Arrival
+from fleet.ingest.rows.pulses import pulse_rows
 from fleet.ingest.rows.tables import detection_row, detection_tail, pg_time
 from fleet.telemetry.models import Detection
 from message_queue.contracts.detections import Detections
@@ -29,6 +32,11 @@ def handle(arrival: Arrival, batch: Batch) -> None:
     usual = batch.suspicion(earliest, body.clock, damaged=body.damaged)
     station_id, received, rows, hours = arrival.station.id, batch.received, len(body.t), batch.hours
     kind = Detection.Kind.TAG.value if body.what == "tag" else Detection.Kind.PULSE.value
+    low, high = body.bt + min(body.t), body.bt + max(body.t)
+    if earliest <= low <= high <= latest and _is_plain(body):
+        _plain_add(batch, station_id, body, kind, usual, detection_tail(file_id))
+        batch.file_lines(file_id, rows, low, high)
+        return
     add = batch.detections.rows.append
     figures = zip(*(_column(c, rows) for c in (body.freq, body.sig, body.noise, body.snr, body.rssi)), strict=True)
     ports = body.port if isinstance(body.port, list) else repeat(body.port, rows)
@@ -46,7 +54,32 @@ def handle(arrival: Arrival, batch: Batch) -> None:
         hours[hour] = hours.get(hour, 0) + 1
     if body.what == "tag":
         _tags_count(batch, station_id, body)
-    batch.file_lines(file_id, rows, body.bt + min(body.t), body.bt + max(body.t))
+    batch.file_lines(file_id, rows, low, high)
+
+
+def _is_plain(body: Detections) -> bool:
+    """Whether these are pulses of which all have the same figures: nearly all messages are."""
+    if body.what == "tag" or body.tag or body.node or body.valid or body.also:
+        return False
+    return not any(None in column for column in (body.freq, body.sig, body.noise, body.snr, body.rssi))
+
+
+def _plain_add(batch: Batch, station_id: int, body: Detections, kind: int, flags: int, tail: bytes) -> None:
+    """Add the rows of such a message, and count them per hour and port, column by column."""
+    rows, bt = len(body.t), body.bt
+    moments = [pg_time(bt + t) for t in body.t]
+    figures: Any = (body.freq, body.sig, body.noise, body.snr, body.rssi)
+    lines = lines_of(body.line, rows)
+    batch.detections.rows += pulse_rows(
+        station_id, moments, body.port, kind, lines, batch.received, figures, body.used, flags, tail
+    )
+    first = min(moments)
+    first -= first % _HOUR
+    starts = repeat(first, rows) if max(moments) < first + _HOUR else [at - at % _HOUR for at in moments]
+    ports = body.port if isinstance(body.port, list) else repeat(body.port, rows)
+    for (start, port), count in Counter(zip(starts, ports, strict=True)).items():
+        hour = (station_id, start, port, kind)
+        batch.hours[hour] = batch.hours.get(hour, 0) + count
 
 
 def _tails(body: Detections, file_id: int | None) -> Iterable[bytes]:

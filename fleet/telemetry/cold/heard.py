@@ -69,12 +69,16 @@ def heard_plan_of(
     return ColdPlan(files, spans_joined(spans), DETECTIONS, narrowed)
 
 
-def moments_plan(station_ids: Sequence[int], moments: Iterable[datetime]) -> ColdPlan:
-    """The same for detections of single moments, of which nothing but these is read."""
-    found = sorted(set(moments))
-    # From the first to the last: the database compares files with one span, not with a thousand.
-    plan = heard_plan(station_ids, [(found[0], found[-1] + datetime.resolution)] if found else [])
-    return replace(plan, narrowed=Narrowed(moments=tuple(found))) if plan.files else plan
+def moments_plan(
+    station_ids: Sequence[int], first: datetime, last: datetime, moments: Callable[[], Iterable[datetime]]
+) -> ColdPlan:
+    """The same for detections of single moments, of which nothing but these is read.
+
+    `moments` is called only if there are cold files from the first to the last of them.
+    """
+    # The database compares files with one span, not with a thousand.
+    plan = heard_plan(station_ids, [(first, last + datetime.resolution)])
+    return replace(plan, narrowed=Narrowed(moments=tuple(sorted(set(moments()))))) if plan.files else plan
 
 
 def is_heard_cold(station_id: int, start: datetime, end: datetime) -> bool:
