@@ -4,7 +4,7 @@
                                                                                        └── enough are free: it ends
 
 Django's own handler starts a thread for each request and ends it afterwards, and with it the connection, which the next
-request opens anew: half of what a small request cost. It also goes to and fro between the thread and the event loop
+request has to open again: half of what a small request cost. It also goes to and fro between the thread and the event loop
 for each middleware, of which none here has anything to do in the latter.
 """
 
@@ -27,7 +27,7 @@ class RequestThread(ThreadPoolExecutor):
 
     def __init__(self) -> None:
         super().__init__(max_workers=1, thread_name_prefix="request")
-        #: What it was given last: when that is done, everything is.
+        #: The task that it was given last: when that is done, all are.
         self.last: Future[Any] = Future()
         self.last.set_result(None)
 

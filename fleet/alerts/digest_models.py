@@ -15,7 +15,7 @@ class Digest(models.Model):
          └──the person, or the address in a digest
 
     `told_until` moves in the transaction that queues the mail, and only forward, under the lock of the row. So every
-    moment is told of once, whatever dies, and also when the server was down for several of its days.
+    moment is in one digest, whatever dies, and also when the server was down for several of its days.
     """
 
     class Rhythm(models.TextChoices):

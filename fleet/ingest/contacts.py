@@ -21,7 +21,7 @@ class ContactRow(NamedTuple):
     last_contact_at: datetime | None
     announced_s: float | None
     operator_s: float | None
-    #: What was learned, by hour of the day; None if the station or a person says its interval.
+    #: The learned times, by hour of the day; None if the station or a person says its interval.
     rhythm_s: list[float] | None
     clock_offset_s: float | None
     quota_messages: float | None

@@ -167,7 +167,7 @@ def test_a_piece_counts_as_one_request(site, headers):
             sent = client.patch(place, content=content, headers=piece)
             assert (sent.status_code, sent.headers["Upload-State"]) == (204, "stored")
             (before, seconds_then), (after, seconds_now) = left(begun), left(sent)
-            # Not over the end of a minute, when counting begins anew.
+            # Not over the end of a minute, when counting begins again.
             return before - after if seconds_now <= seconds_then else 0
 
         assert until(counted, "two requests in one minute") == 1

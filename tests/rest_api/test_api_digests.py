@@ -38,6 +38,13 @@ def test_everybody_chooses_their_own_digest(institute, owner, viewer):
     assert not Digest.objects.get().is_on
 
 
+@pytest.fixture
+def plain_static(settings):
+    """Serve static files from their sources: the page that says *not found* shows a picture."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
 def test_a_key_and_a_stranger_choose_none(institute, reader, writer, foreigner, stranger):
     for key in (reader, writer):
         assert key.get(DIGEST).json()["rhythm"] == "none"
@@ -48,7 +55,7 @@ def test_a_key_and_a_stranger_choose_none(institute, reader, writer, foreigner, 
     assert not Digest.objects.exists()
 
 
-def test_an_owner_makes_replaces_and_withdraws_the_address_of_incidents(institute, owner, viewer, writer):
+def test_an_owner_makes_replaces_and_withdraws_the_address_of_incidents(plain_static, institute, owner, viewer, writer):
     asker = PersonAsker(owner)
     assert asker.get(FEED).json() == {"atom": "", "calendar": "", "made_at": None}
     first = asker.post(FEED, {})

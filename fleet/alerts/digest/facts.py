@@ -1,4 +1,4 @@
-"""What a digest tells: incidents of a time, stations that need somebody, and how much of the data has arrived.
+"""The facts of a digest: incidents of a time, stations that need somebody, and how much of the data has arrived.
 
 The number of queries does not depend on the number of stations and incidents.
 """

@@ -90,7 +90,7 @@ def _more(some: Some, where: str) -> list[str]:
 
 
 def _completeness(now: MessageCounts, before: MessageCounts | None) -> str:
-    """What has arrived of what stations numbered; and what was lost, or found again, since the digest before."""
+    """How much of the numbered data has arrived, and how much was lost or found since the digest before."""
     if now.percent is None:
         return _("Nothing is known about the completeness of data: no station has numbered a message yet.")
     words = {

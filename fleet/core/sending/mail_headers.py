@@ -13,7 +13,7 @@ from fleet.core import clock
 #: An encoded word may have 75 characters, and a line 78 including the header's name. A first word of full length does
 #: not fit behind the name, so the line would be folded before it, and mail programs would show an empty subject.
 _WORD_MOST = 60
-#: What mail programs post to the address of `List-Unsubscribe`, word for word.
+#: The words that mail programs post to the address of `List-Unsubscribe`.
 ONE_CLICK = "List-Unsubscribe=One-Click"
 _WITH_NAMES = ("From", "To", "Cc", "Reply-To")
 

@@ -99,7 +99,7 @@ def pieces(revisions: Iterable[FileRevision], at: BackfillPlace) -> Generator[Ca
 
 
 def _weight(revision: FileRevision) -> int:
-    """What a stored file counts for the size of a piece. At the end of each, sending waits for the last lines."""
+    """The weight of a stored file in the size of a piece. At the end of each, sending waits for the last lines."""
     is_packed = packed_end_cut(revision.file.path) != revision.file.path
     return revision.content.octets if is_packed else revision.content.octets // _PLAIN
 

@@ -57,7 +57,7 @@ class _Known(NamedTuple):
 
 
 class _Learned(NamedTuple):
-    """What becomes of it; `usual_s` is None while the rhythm is only assumed."""
+    """The result; `usual_s` is None while the rhythm is only assumed."""
 
     station_id: int
     usual_s: float | None

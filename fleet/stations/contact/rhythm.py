@@ -20,11 +20,11 @@ UNKNOWN_INTERVAL_S: Final = 3_600.0
 LEARNED_LEAST_S, LEARNED_MOST_S = 60.0, 604_800.0
 #: How many of the newest days with contacts are looked at: two weekends are among them.
 DAYS_MOST: Final = 14
-#: What is needed before a rhythm is believed, and before an hour of the day has one of its own.
+#: The least before a rhythm is believed, and before an hour of the day has one of its own.
 _PAUSES_LEAST, _DAYS_LEAST, _PAUSES_OF_HOUR_LEAST = 5, 3, 5
 #: Among so many pauses the longest is an accident: a single outage of the station or its link.
 _ACCIDENT_FROM: Final = 10
-#: What is expected is so much longer than what was seen.
+#: Roost waits longer than it has seen, by this factor.
 _MARGIN: Final = 1.1
 #: A rhythm changed if so many days in a row differ from the days before them by this factor.
 _CHANGED_DAYS, _CHANGED_FACTOR = 3, 2.0
@@ -57,7 +57,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """What was learned. `expected_s`: within what time after a contact in each hour of the day the next is expected.
+    """A learned rhythm. `expected_s`: the time within which, after a contact in each hour of the day the next is expected.
 
     `low_s` and `high_s`: between them are eight of ten pauses, without those of `other` hours; `usual_s` is the median.
     """

@@ -18,7 +18,7 @@ _STEP_S, _STEP_DAYS_S = 600, 3_600
 
 
 def rhythm_sentence(rhythm: Rhythm, moment: datetime) -> str:
-    """What is known, with hours on the reader's clock; for a rhythm that is not believed yet, that it is not."""
+    """Say the rhythm with hours on the reader's clock, or that it is not known yet."""
     if not rhythm.is_believed and rhythm.change is None:
         return _("It has not reported often enough for its rhythm to be known.")
     words = {"rhythm": range_words(rhythm.low_s, rhythm.high_s)}

@@ -66,7 +66,7 @@ def days_left(points: Sequence[tuple[int, float]], percent: float) -> int | None
 
 
 def disk_mark(days: int | None, percent: float | None) -> Mark | None:
-    """What people are told; None if the disk is full already, which another mark says, or not for a long time."""
+    """The words for people; None if the disk is full already, which another mark says, or not for a long time."""
     if days is None or days > TOLD_WITHIN_DAYS or percent is None or DISK.is_bad(percent):
         return None
     word = ngettext("disk full in %(n)d day", "disk full in %(n)d days", days) % {"n": days}

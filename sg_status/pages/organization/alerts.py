@@ -1,4 +1,4 @@
-"""Where an organization's alerts go: destinations and digest, each member's own, and for owners the organization's."""
+"""The page of alerts of an organization: destinations and digest, each member's own, and for owners the organization's."""
 
 from dataclasses import dataclass
 
