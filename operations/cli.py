@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,21 +13,19 @@ from rich.console import Console
 from rich.markup import escape
 
 from operations import completion
+from operations.django_words import DJANGO_WORDS
 from operations.errors import OperationsError, WrongUse
 from operations.instance import Instance
 from operations.paths import REPOSITORY, Paths
 from operations.running import demo_join, health, open_site, up
 from operations.running.process_table import DEMO_NAMES, NAMES
-from operations.settings_env import process_environment
+from operations.settings_env import interactive_environment
 from operations.testing import checks
 from station_agent.errors import misuse_say, similar_say
 from station_agent.waiting_line import waiting
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 DEMO_STATIONS = 12
-#: Errors for a folder that belongs to another user, is read-only, or does not exist.
-NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
-_OF_TERMINAL = ("TERM", "COLUMNS", "LINES", "EDITOR", "NO_COLOR")
 SERVICES = ("rabbitmq", "postgres", "redis", *NAMES, *DEMO_NAMES)
 
 app = typer.Typer(
@@ -131,46 +127,9 @@ def checks_command(
     raise typer.Exit(checks.checks_run(long=long, quick=quick, pytest_arguments=context.args))
 
 
-@app.command("manage", context_settings={**PASS_ON, "help_option_names": []})
-def manage_command(context: typer.Context) -> None:
-    """Run Django's own commands with this instance's settings."""
-    django_become("./roost manage", *context.args)
-
-
-@app.command("station", context_settings={**PASS_ON, "help_option_names": []})
-def station_command(context: typer.Context) -> None:
-    """Add, list, show and revoke stations. See `./roost station --help`."""
-    django_become("./roost", "station", *context.args)
-
-
-@app.command("organization", context_settings={**PASS_ON, "help_option_names": []})
-def organization_command(context: typer.Context) -> None:
-    """Add, list, delete and restore organizations. See `./roost organization --help`."""
-    django_become("./roost", "organization", *context.args)
-
-
-@app.command("user", context_settings={**PASS_ON, "help_option_names": []})
-def user_command(context: typer.Context) -> None:
-    """Add and list people, and set passwords. See `./roost user --help`."""
-    django_become("./roost", "user", *context.args)
-
-
-@app.command("key", context_settings={**PASS_ON, "help_option_names": []})
-def key_command(context: typer.Context) -> None:
-    """Add, list and revoke API keys. See `./roost key --help`."""
-    django_become("./roost", "key", *context.args)
-
-
-@app.command("card", context_settings={**PASS_ON, "help_option_names": []})
-def card_command(context: typer.Context) -> None:
-    """Survey the card of a station, and send what is not here yet. See `./roost card --help`."""
-    django_become("./roost", "card", *context.args)
-
-
-@app.command("export", context_settings={**PASS_ON, "help_option_names": []})
-def export_command(context: typer.Context) -> None:
-    """Write what stations recorded to a folder, as a data package. See `./roost export --help`."""
-    django_become("./roost", "export", *context.args)
+for _word, _help in DJANGO_WORDS.items():
+    # Listed for the help only: `operations/__main__.py` lets Django answer them.
+    app.command(_word, help=_help, context_settings={**PASS_ON, "help_option_names": []})(lambda: None)
 
 
 @app.command("simulate", context_settings={**PASS_ON, "help_option_names": []})
@@ -230,56 +189,21 @@ def logs_command(
     os.execvp("tail", arguments)  # noqa: S606 - a list, no shell
 
 
-def django_become(name: str, *words: str) -> None:
-    """Replace this process with Django's command line, shown under the given name."""
-    # Roost's own commands resolve files from the current folder, Django's from the repository.
-    folder = REPOSITORY if name.endswith("manage") else Path.cwd()
-    # -P: do not import modules from that folder.
-    command = [sys.executable, "-P", "-m", "operations.django_words", name, *words]
-    command_become(command, folder=folder, is_administering=words[:1] == ("analyst",))
-
-
-def command_become(command: list[str], *, folder: Path = REPOSITORY, is_administering: bool = False) -> None:
+def command_become(command: list[str]) -> None:
     """Replace this process with another command, with this instance's settings."""
-    instance = Instance.load()
-    extra = {"ROOST_STATEMENT_TIMEOUT_MS": "0", "PYTHONPATH": str(REPOSITORY)}
-    if is_administering:
-        extra["ROOST_DATABASE_ADMIN_URL"] = instance.postgres.superuser_url
-    environment = process_environment(instance, extra=extra)
-    # The command is interactive, so it needs the terminal's variables.
-    environment |= {name: os.environ[name] for name in _OF_TERMINAL if name in os.environ}
-    if os.environ.get("NO_COLOR"):
-        environment["DJANGO_COLORS"] = "nocolor"
+    environment = interactive_environment(Instance.load())
     sys.stdout.flush()
-    os.chdir(folder)
+    os.chdir(REPOSITORY)
     os.execve(command[0], command, environment)  # noqa: S606 - a list, no shell
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one subcommand. Wrong use prints one sentence and returns 2; a refusal prints one and returns 1."""
-    words = arguments or sys.argv[1:] or ["--help"]
-    if words[0] == "help":
-        words = [*words[1:], "--help"]
+def main(words: list[str]) -> int:
+    """Run one subcommand. Wrong use prints one sentence and returns 2."""
     try:
-        code = app(words, standalone_mode=False, prog_name="./roost")
+        code = app(words or ["--help"], standalone_mode=False, prog_name="./roost")
     except typer.TyperException as error:
         print(misuse_say(error.format_message(), ask="See `./roost --help`."), file=sys.stderr)
         return error.exit_code
-    except OperationsError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except (typer.Abort, KeyboardInterrupt):
+    except typer.Abort:
         return 130
-    except OSError as error:
-        folder = Paths.from_environment().var
-        if error.errno == errno.ENOSPC:
-            print(f"The disk that holds {folder} is full: free some space and start again.", file=sys.stderr)
-        elif error.errno in NOT_WRITABLE and Path(os.fsdecode(error.filename or "")).is_relative_to(folder):
-            reason = (error.strerror or "").lower()
-            print(
-                f"{error.filename} cannot be written ({reason}): choose another folder with ROOST_VAR.", file=sys.stderr
-            )
-        else:
-            raise
-        return 1
     return code if isinstance(code, int) else 0

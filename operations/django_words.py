@@ -1,18 +1,28 @@
-"""Django's command line under Roost's name, with common errors reported in one sentence."""
+"""The words of `./roost` that Django answers, in this process, with common errors reported in one sentence."""
 
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable
 from typing import TextIO, cast
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
-from django.db import OperationalError
-
+from operations.instance import Instance
+from operations.paths import REPOSITORY
+from operations.settings_env import interactive_environment
 from station_agent.waiting_line import waiting
 
+#: The words, each with what it does.
+DJANGO_WORDS = {
+    "manage": "Run Django's own commands with this instance's settings.",
+    "station": "Add, list, show and revoke stations. See `./roost station --help`.",
+    "organization": "Add, list, delete and restore organizations. See `./roost organization --help`.",
+    "user": "Add and list people, and set passwords. See `./roost user --help`.",
+    "key": "Add, list and revoke API keys. See `./roost key --help`.",
+    "card": "Survey the card of a station, and send what is not here yet. See `./roost card --help`.",
+    "export": "Write what stations recorded to a folder, as a data package. See `./roost export --help`.",
+}
 #: Words whose commands take a while and ask nothing.
 _WAITED_FOR = frozenset({"station", "organization", "key"})
 
@@ -38,10 +48,33 @@ class _Ending(io.TextIOBase):
         return self._stream.isatty()
 
 
-def main(arguments: list[str]) -> int:
-    """Run a command of Django or of the domain; the first word is the displayed program name."""
+def django_prepare(word: str, *words: str) -> None:
+    """Give this process the settings of the instance. Django is loaded afterwards, as its settings read them."""
+    instance = Instance.load()
+    # Only who administers the database may make logins for analysts.
+    is_administering = (word, *words[:1]) == ("manage", "analyst")
+    extra = {"ROOST_DATABASE_ADMIN_URL": instance.postgres.superuser_url} if is_administering else {}
+    environment = interactive_environment(instance, extra)
+    os.environ.clear()
+    os.environ.update(environment)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # As the environment says, for which this process has started too early.
+            stream.reconfigure(encoding="utf-8", write_through=True)
+
+
+def django_answer(word: str, *words: str) -> int:
+    """Run a command of Django or of the domain; return its exit code."""
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - as above
+    from django.core.management import execute_from_command_line  # noqa: PLC0415
+    from django.db import OperationalError  # noqa: PLC0415
+
+    # Roost's own commands resolve files from the current folder, Django's from the repository.
+    if word == "manage":
+        os.chdir(REPOSITORY)
+    arguments = ["./roost manage", *words] if word == "manage" else ["./roost", word, *words]
     try:
-        if arguments[1:2] and arguments[1] in _WAITED_FOR:
+        if word in _WAITED_FOR:
             with waiting("Working …") as end:
                 sys.stdout = cast("TextIO", _Ending(sys.stdout, end))
                 sys.stderr = cast("TextIO", _Ending(sys.stderr, end))
@@ -58,7 +91,3 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

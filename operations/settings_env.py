@@ -80,6 +80,9 @@ OPERATORS_CHOICE = (
 #: From the caller's environment only what any program needs.
 INHERITED = ("HOME", "TMPDIR", "TZ", "USER", CONTAINER_VARIABLE, SIGNS_VARIABLE)
 
+#: From the caller's environment what a command that talks to a person needs, too.
+_OF_TERMINAL = ("TERM", "COLUMNS", "LINES", "EDITOR", "NO_COLOR")
+
 FLEET_VHOST = "fleet"
 JOBS_VHOST = "jobs"
 
@@ -162,3 +165,13 @@ def process_environment(
         **settings_environment(instance, login=login, operator=operator),
         **(extra or {}),
     }
+
+
+def interactive_environment(instance: Instance, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A complete environment for a command that talks to a person, and may take as long as it wants."""
+    no_limit = {"ROOST_STATEMENT_TIMEOUT_MS": "0", "PYTHONPATH": str(REPOSITORY)}
+    environment = process_environment(instance, extra={**no_limit, **(extra or {})})
+    environment |= {name: os.environ[name] for name in _OF_TERMINAL if name in os.environ}
+    if os.environ.get("NO_COLOR"):
+        environment["DJANGO_COLORS"] = "nocolor"
+    return environment

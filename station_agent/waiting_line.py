@@ -5,8 +5,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-
 _PATIENCE_S = 1.0
 
 
@@ -16,6 +14,8 @@ def waiting(sentence: str) -> Iterator[Callable[[], None]]:
     if not sys.stderr.isatty():
         yield lambda: None
         return
+    from rich.console import Console  # noqa: PLC0415 - a tenth of the start of a word, which most often needs no line
+
     line = Console(stderr=True, highlight=False).status(sentence)
     timer = threading.Timer(_PATIENCE_S, line.start)
     timer.daemon = True

@@ -16,6 +16,7 @@ from typing import Any
 import pika
 import psycopg
 from faults.processes import Supervised, ingest_worker
+from migrated import database_fill
 from waiting import PATIENCE_S, until
 
 from message_queue.routing import FLEET_VHOST
@@ -80,7 +81,7 @@ class Rig:
         try:
             rig = cls(stack.start())
             assert "1000" in rig.control("eval", "application:get_env(rabbit, quorum_tick_interval).")
-            django_run(rig.instance, "migrate", "--no-input", "--skip-checks", "-v0")
+            database_fill(rig.instance)
             yield rig
         finally:
             if rig is not None:

@@ -22,8 +22,8 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD", "OPTIONS")
 #: Tables that even a refused request may change: when a key was last used, and sessions.
 UNTOUCHED_MEANS_NOTHING = ("django_session", "organizations_apikey", "usersessions_usersession")
-#: Actors who may nothing, nothing here, and most, of an organization and of all.
-UTMOST = ("anonymous", "stranger", "owner", "administrator", "revoked key", "read-write key")
+#: Actors who may nothing, nothing here, and most, as a person and as a key.
+UTMOST = ("anonymous", "stranger", "administrator", "read-write key")
 _LOGIN = re.compile(r"^/(?:accounts/)?login/|^/admin/login/")
 _FRESH = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|csrf-token" content="[^"]*"')
 
@@ -152,17 +152,19 @@ def _writes() -> dict[str, int]:
 
 def faults_of(world: World, actors: list[Actor], address: Address, line: Row) -> Iterator[str]:
     """Every answer of this address that differs from the table, in words."""
+    values = world.own.values
     for actor in actors:
         for method in methods_of(actor, address, line):
-            values = world.own.values
             place = place_of(address, line, values)
-            answer = ask(actor, address, method, place, body=filled(line.body, values))
+            is_told = method not in SAFE and "$" in repr(line.body)
+            if actor.name == "stranger" and (named_values(address, line) or is_told):
+                answer, faults = unlike_nothing(world, actor, address, line, method)
+            else:
+                answer, faults = ask(actor, address, method, place, body=filled(line.body, values)), []
             told = f"{actor.name}: {method} {place} answered {answer.status}"
             for fault in judged(actor, address, line, method, answer, world):
                 yield f"{told}: {fault}"
-            is_told = method not in SAFE and "$" in repr(line.body)
-            if actor.name == "stranger" and (named_values(address, line) or is_told):
-                yield from unlike_nothing(world, actor, address, line, method, world.own.values)
+            yield from faults
     owner = next(actor for actor in actors if actor.name == "owner")
     yield from mixed_up(world, owner, address, line)
     yield from asked_for_foreign(world, owner, address, line)
@@ -171,11 +173,11 @@ def faults_of(world: World, actors: list[Actor], address: Address, line: Row) ->
 def methods_of(actor: Actor, address: Address, line: Row) -> list[str]:
     """The methods to try as this actor.
 
-    Methods that the table does not list, HEAD and OPTIONS are for nobody alone: they are tried as who may nothing, and as
-    who may most. Keys open no page: there, each is an anonymous client with one header more.
+    Methods that the table does not list, HEAD and OPTIONS are for nobody alone: they are tried as who may nothing, as who
+    may nothing here, and as who may most. Keys open no page: there, each is an anonymous client with one header more.
     """
     tried = METHODS if address.is_api or not actor.is_key else ("GET", "POST")
-    return [method for method in tried if method in line.methods or method == "GET" or actor.name in UTMOST]
+    return [method for method in tried if method in line.methods or actor.name in UTMOST]
 
 
 def judged(actor: Actor, address: Address, line: Row, method: str, answer: Answer, world: World) -> Iterator[str]:
@@ -231,18 +233,18 @@ def _is_refused(answer: Answer) -> bool:
     return answer.status in (400, 401, 403, 404, 405) or answer.is_login
 
 
-def unlike_nothing(
-    world: World, actor: Actor, address: Address, line: Row, method: str, values: Mapping[str, str]
-) -> Iterator[str]:
-    """Differences between the answer for another's thing and that for one that does not exist."""
-    places = [place_of(address, line, each) for each in (values, world.nothing)]
-    bodies = [filled(line.body, each) for each in (values, world.nothing)]
+def unlike_nothing(world: World, actor: Actor, address: Address, line: Row, method: str) -> tuple[Answer, list[str]]:
+    """The answer for another's thing, and its differences from that for one that does not exist."""
+    sides = (world.own.values, world.nothing)
+    places = [place_of(address, line, each) for each in sides]
+    bodies = [filled(line.body, each) for each in sides]
     with one_moment():
         answers = [ask(actor, address, method, place, body=body) for place, body in zip(places, bodies, strict=True)]
     what = f"{actor.name}: {method} {places[0]}"
-    yield from _differences(what, answers, values, world.nothing)
+    faults = [*_differences(what, answers, *sides)]
     if answers[0].changed:
-        yield f"{what} changed {', '.join(answers[0].changed)}"
+        faults.append(f"{what} changed {', '.join(answers[0].changed)}")
+    return answers[0], faults
 
 
 def mixed_up(world: World, owner: Actor, address: Address, line: Row) -> Iterator[str]:

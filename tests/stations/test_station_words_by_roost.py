@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from migrated import database_fill
 from waiting import PATIENCE_S
 
 from operations.instance import Instance
 from operations.paths import REPOSITORY
-from operations.preparation import django_run
 
 Done = subprocess.CompletedProcess[str]
 
@@ -40,7 +40,7 @@ class Roost:
 def roost(private_stack, tmp_path_factory) -> Roost:
     """A private instance with two organizations and a station."""
     instance = Instance.load(private_stack().paths)
-    django_run(instance, "migrate", "--no-input", "--skip-checks", "-v0")
+    database_fill(instance)
     made = Roost(instance, tmp_path_factory.mktemp("elsewhere"))
     for words in (("organization", "add", "Institute"), ("organization", "add", "Elsewhere")):
         assert made(*words).returncode == 0
