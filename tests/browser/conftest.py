@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from site_processes import ROOT, Running, running
 from waiting import PATIENCE_S, until
 
+from operations.packages import browser_find
+
 __all__ = ["elsewhere", "institute", "no_counters", "operator", "owner", "stranger", "viewer"]
 
 PASSWORD = "a long password"
@@ -60,7 +62,7 @@ def chromium() -> Iterator[Browser]:
     # Playwright's own event loop makes Django think that it is called from asynchronous code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_ARGUMENTS)
+        made = playwright.chromium.launch(executable_path=browser_find(), args=_ARGUMENTS)
         yield made
         made.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]

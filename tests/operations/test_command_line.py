@@ -238,7 +238,7 @@ def test_a_machine_without_python_gets_one_sentence_with_all_that_is_missing(bar
     assert len(done.stderr.splitlines()) == 1
     assert re.match(r"Roost needs packages that this machine does not have: install python3 python3-venv ", done.stderr)
     # Servers of the machine that runs this test are found where Debian puts them, whatever PATH says.
-    assert "redis-server chromium amqp-tools wget (Python must be 3.11 or newer) and start again" in done.stderr
+    assert "redis-server chromium-headless-shell amqp-tools wget (Python must be 3.11 or newer) and start again" in done.stderr
 
 
 def test_a_word_that_needs_no_server_does_not_ask_for_one(bare):
