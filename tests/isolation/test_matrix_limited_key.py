@@ -5,7 +5,7 @@ from http.cookies import SimpleCookie
 import pytest
 from django.test import Client
 from isolation.access_table import ANYONE, TABLE, listed
-from isolation.matrix import METHODS, Actor, ask, named_values, place_of
+from isolation.matrix import METHODS, Actor, ask, named_values, place_of, writes_count_from_now
 from isolation.matrix_world import world
 from isolation.tenants import filled
 from people import english
@@ -33,6 +33,7 @@ def holder(world) -> Actor:
         organization=own.organization, name="limited", is_read_only=False, serials=[own.stations[1].serial]
     )
     client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {secret}"})
+    writes_count_from_now()
     return Actor("limited key", ANYONE, client, (), SimpleCookie(), is_key=True)
 
 
