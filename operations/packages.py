@@ -56,8 +56,10 @@ RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", ("rabbitmq-server", "epmd.service
 POSTGRES = Tool("PostgreSQL", "postgresql", ())
 REDIS = Tool("Redis", "redis-server", ("redis-server",))
 #: The tests view pages with a browser (the one without windows takes half the processor time), talk to the broker with
-#: a third-party client, and run the line that installs the agent, which fetches with wget.
+#: a third-party client, forward values to an MQTT broker, and run the line that installs the agent, which fetches with
+#: wget.
 CHROMIUM = Tool("Chromium", "chromium-headless-shell", ())
+MOSQUITTO = Tool("Mosquitto", "mosquitto", ("mosquitto",))
 AMQP_TOOLS = Tool("amqp-publish", "amqp-tools", ())
 WGET = Tool("wget", "wget", ())
 
@@ -72,6 +74,7 @@ def tools_missing(*, for_tests: bool = False) -> list[Tool]:
     if for_tests:
         found |= {
             CHROMIUM: browser_find(),
+            MOSQUITTO: mosquitto_find(),
             AMQP_TOOLS: shutil.which("amqp-publish"),
             WGET: shutil.which("wget"),
         }
@@ -81,6 +84,11 @@ def tools_missing(*, for_tests: bool = False) -> list[Tool]:
 def browser_find() -> str | None:
     """The browser of the tests: the one without windows, else the whole one."""
     return shutil.which("chromium-headless-shell") or shutil.which("chromium")
+
+
+def mosquitto_find() -> str | None:
+    """The MQTT broker of the tests. Debian puts it where only root looks."""
+    return shutil.which("mosquitto", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin")))
 
 
 def tools_ensure(*, assume_yes: bool, for_tests: bool = False) -> None:

@@ -530,6 +530,8 @@ def test_every_allowed_kind_speaks_http_with_requests_alone(schema):
     )
 
 
+# It takes a minute; `tests/core/test_migrations.py` watches the way back in every run.
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_an_unknown_result_does_not_stop_the_way_back(organization):
     moment = datetime.now(tz=UTC)

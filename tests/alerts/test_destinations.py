@@ -228,6 +228,8 @@ class TestPage:
 OLD = [("alerts", "0004_sentences_in_each_language"), ("organizations", "0004_keys")]
 
 
+# These two take a minute each; `tests/core/test_migrations.py` watches the way back in every run.
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_the_choices_about_mails_survive_the_migration_both_ways(make_member, organization):
     make_member("on@example.org")
@@ -244,6 +246,7 @@ def test_the_choices_about_mails_survive_the_migration_both_ways(make_member, or
     assert sorted(found) == [("off@example.org", "mail", True), ("on@example.org", "mail", False)]
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_what_only_the_new_version_can_send_does_not_stop_the_way_back(make_member, organization):
     owner = make_member("owner@example.org", role="owner")

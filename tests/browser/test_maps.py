@@ -84,8 +84,14 @@ def test_a_map_is_drawn_from_our_own_files(browser, processes, person, published
 def test_land_and_water_have_their_colours_without_scripts(browser, processes, person, published, width):
     options = {"java_script_enabled": False, "viewport": {"width": width, "height": 844}, "color_scheme": "light"}
     with visiting(browser, processes, person.user, **options) as visitor:
+        missed: list[str] = []
+        visitor.page.on("requestfailed", lambda asked: missed.append(f"{asked.url}: {asked.failure}"))
+        visitor.page.on(
+            "response", lambda got: missed.append(f"{got.url}: {got.status}") if got.status >= 400 else None
+        )
         visitor.visit(reverse("map"))
-        # The browser may decode the pictures of the ground after the page's load event.
+        assert missed == []
+        # The browser may draw the ground after the page's load event.
         shares = until(lambda: shares_with_ground(visitor.page), "land and water in their colours", every=0.2)
     assert (0, 0, 0) not in shares
 

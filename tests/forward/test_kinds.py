@@ -1,17 +1,17 @@
 """Each kind against a real receiver: what arrives there, and what another try does to it."""
 
-import asyncio
 import contextlib
 import json
 import re
 import socket
+import subprocess
 import threading
 
 import pytest
-from amqtt.broker import Broker
 from forward.conftest import Receiver, counts, run
 from forward.things_service import Service
 from paho.mqtt.client import CallbackAPIVersion, Client
+from paho.mqtt.enums import MQTTErrorCode
 from waiting import until
 
 from fleet.core import clock
@@ -19,6 +19,7 @@ from fleet.core.errors import InvalidInput
 from fleet.forward.kinds import kinds
 from fleet.forward.models import GivenId
 from fleet.forward.services import RowChoice
+from operations.packages import mosquitto_find
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -74,14 +75,13 @@ def test_a_wrong_token_is_no_fault_of_the_rows(influx, receiver, arrive):
 
 
 class MqttBroker:
-    """A real broker in a thread, and a subscriber that keeps every message."""
+    """Mosquitto, and a subscriber that keeps every message."""
 
     def __init__(self, port: int = 0) -> None:
         self.port = port or self._free()
         self.messages: list[tuple[str, dict]] = []
-        self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(30)
+        # Without a configuration it listens on the loopback alone, and everybody may publish.
+        self._broker = subprocess.Popen([str(mosquitto_find()), "-p", str(self.port)], stderr=subprocess.DEVNULL)
         subscribed = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
@@ -89,26 +89,20 @@ class MqttBroker:
         self._client.on_message = lambda _c, _d, message: self.messages.append(
             (message.topic, json.loads(message.payload))
         )
-        self._client.connect("127.0.0.1", self.port)
+        until(self._is_connected, "the broker")
         self._client.loop_start()
         assert subscribed.wait(30)
 
     def stop(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
-        # The test is over: whatever the broker of another package says as it ends judges nothing of ours.
-        with contextlib.suppress(Exception):
-            asyncio.run_coroutine_threadsafe(self._broker.shutdown(), self._loop).result(30)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._broker.terminate()
+        self._broker.wait(30)
 
-    async def _start(self) -> None:
-        self._broker = Broker(
-            {
-                "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{self.port}"}},
-                "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-            }
-        )
-        await self._broker.start()
+    def _is_connected(self) -> bool:
+        with contextlib.suppress(ConnectionRefusedError):
+            return self._client.connect("127.0.0.1", self.port) == MQTTErrorCode.MQTT_ERR_SUCCESS
+        return False
 
     @staticmethod
     def _free() -> int:
