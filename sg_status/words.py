@@ -8,6 +8,7 @@ from django.utils.translation import pgettext
 
 from fleet.core.spoken import (
     NUMBER_HUGE,
+    day_words,
     decimal_shortened,
     decimal_words,
     duration_words,
@@ -20,6 +21,8 @@ from fleet.telemetry.ledger import Gap
 #: Shown where there is no value.
 NOTHING = "\u2013"
 
+#: Longer ago than this, the date is shown instead of a duration.
+_LONG_AGO_S = 60 * 86_400
 _STEP = 1024
 #: From which value on a figure is told in which steps.
 _SHORTENED = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
@@ -75,6 +78,18 @@ def quantity_words(value: float | None, unit: str) -> str:
 def detection_kind_word(kind: int) -> str:
     """The kind of detection in words."""
     return pgettext("detection", "pulse") if kind == 1 else pgettext("detection", "tag")
+
+
+def ago_words(value: datetime, now: datetime) -> str:
+    """A time as the duration since: `3 h 12 min ago`; long ago it is a day."""
+    seconds = (now - value).total_seconds()
+    if abs(seconds) < 2:
+        return _("now")
+    if seconds < 0:
+        return _("in %(duration)s") % {"duration": duration_words(-seconds)}
+    if seconds > _LONG_AGO_S:
+        return day_words(value, now)
+    return _("%(duration)s ago") % {"duration": duration_words(seconds)}
 
 
 def lateness_words(occurred_at: datetime, received_at: datetime | None, flags: int) -> str:

@@ -53,13 +53,14 @@ def station_list(
     tag: str = "",
     group: int | None = None,
     model: int | None = None,
+    site: int | None = None,
     sort: str = "",
 ) -> QuerySet[Station]:
     """The viewer's stations with contact and organization joined, and annotated.
 
     Annotations: `shown_state`, `state_rank`, `site_name` (of the current deployment, or None) and `detections_today`
     (since midnight on the reader's clock, which is UTC in the API). `state` is one of `SHOWN_STATES`, or several; without it, retired stations are left out. `organization`
-    is a slug; `group` and `model` are numbers. `sort` is a column of the fleet table, with `-` in front for descending; by
+    is a slug; `group`, `model` and `site` are numbers, of a site where they stand now. `sort` is a column of the fleet table, with `-` in front for descending; by
     default the most urgent stations come first.
     """
     moment = clock.now()
@@ -76,6 +77,9 @@ def station_list(
         stations = stations.filter(group_condition(group_get(viewer=viewer, group_id=group)))
     if model is not None:
         stations = stations.filter(model=model)
+    if site is not None:
+        there = Station.objects.filter(deployments__period__contains=moment, deployments__site=site).values("pk")
+        stations = stations.filter(pk__in=there)
     states = [state] if isinstance(state, str) and state else list(state)
     if unknown := [each for each in states if each not in SHOWN_STATES]:
         raise InvalidInput(

@@ -23,6 +23,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "fleet": lambda _serial: "/",
     "fleet, searched": lambda serial: f"/?q={serial[-3:]}",
     "fleet, its last page": lambda _serial: "/?page=9999",
+    "wall": lambda _serial: "/wall/",
     "completeness": lambda _serial: "/completeness/",
     "station": lambda serial: f"/stations/{serial}/",
     "station, data": lambda serial: f"/stations/{serial}/data/",

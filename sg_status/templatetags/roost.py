@@ -1,7 +1,6 @@
 """Template tags and filters: times, states, figures."""
 
 from datetime import UTC, datetime
-from typing import Final
 
 import msgspec
 from django import template
@@ -33,9 +32,6 @@ from sg_status.shapes import STATES
 from sg_status.templatetags.components import icon
 
 register = template.Library()
-
-#: Longer ago than this, the date is shown instead of a duration.
-_LONG_AGO_S: Final = 60 * 86_400
 
 register.filter("bytes_words", words.bytes_words)
 register.filter("count_words", count_words)
@@ -93,7 +89,7 @@ def local_day(value: datetime) -> str:
 @register.simple_tag
 def ago(value: datetime | None, timezone: str = "") -> SafeString | str:
     """A time as the duration since: `3 h 12 min ago`; for a contact. Long ago it is a day."""
-    return words.NOTHING if value is None else _stamped(value, timezone, _relative(value))
+    return words.NOTHING if value is None else _stamped(value, timezone, words.ago_words(value, clock.now()))
 
 
 @register.simple_tag
@@ -114,18 +110,6 @@ def _stamped(value: datetime, timezone: str, text: str) -> SafeString:
         " · ".join(f"{local:%Y-%m-%d %H:%M:%S} {zone_label(name)}" for name, local in clocks.items()),
         text,
     )
-
-
-def _relative(value: datetime) -> str:
-    now = clock.now()
-    seconds = (now - value).total_seconds()
-    if abs(seconds) < 2:
-        return _("now")
-    if seconds < 0:
-        return _("in %(duration)s") % {"duration": duration_words(-seconds)}
-    if seconds > _LONG_AGO_S:
-        return day_words(value, now)
-    return _("%(duration)s ago") % {"duration": duration_words(seconds)}
 
 
 @register.simple_tag

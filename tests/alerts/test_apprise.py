@@ -458,6 +458,8 @@ def test_a_place_is_added_on_the_page_and_its_address_not_shown(receiver, owner,
     sent = {"channel": "apprise", "address": receiver.ntfy, "whose": "organization"}
     page = client.post(f"/organizations/{organization.slug}/alerts/", sent).content.decode()
     assert "The destination is added" in page
+    # By the service's name; Apprise is how Roost reaches it.
+    assert 'ntfy <span class="serial">' in page
     assert TOKEN not in page
     refused = client.post(f"/organizations/{organization.slug}/alerts/", {**sent, "address": "gopher://x"})
     assert "does not know this kind of address" in refused.content.decode()

@@ -61,7 +61,7 @@ def test_an_operator_acts_by_the_page_and_its_timeline_tells_it(operator, member
         ("snooze", {"how_long": "change"}, "until it changes."),
         ("take-back", {}, f"{operator.username} took that back."),
         ("assign", {"assignee": member.username}, f"{operator.username} assigned it to {member.username}."),
-        ("note", {"text": "Ask <b>Bo</b> for the boat."}, "Ask &lt;b&gt;Bo&lt;/b&gt; for the boat."),
+        ("note", {"text": "Ask <b>Bo</b>\nfor the boat."}, "Ask &lt;b&gt;Bo&lt;/b&gt;<br>for the boat."),
     ):
         answer = client.post(f"{address}{do}/", body, follow=True)
         assert (answer.status_code, told in main_of(answer)) == (200, True), do
@@ -99,6 +99,7 @@ def test_a_viewer_sees_what_was_done_and_no_buttons(operator, member, incident):
     client = browse(member)
     text = main_of(client.get(f"/incidents/{incident.pk}/"))
     assert f"{operator.username} acknowledged it" in text
+    assert " acknowledged, " in " ".join(text.split())
     assert "<form" not in text
     assert client.post(f"/incidents/{incident.pk}/take-back/").status_code == 403
     assert fresh(incident).state == "acknowledged"

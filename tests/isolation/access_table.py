@@ -116,7 +116,8 @@ TABLE: dict[str, Row] = {
     "mfa_remove_webauthn": row(GET=PERSON, POST=PERSON, params={"pk": "=1"}, may_be_absent=True),
     "mfa_edit_webauthn": row(GET=PERSON, POST=PERSON, params={"pk": "=1"}, may_be_absent=True),
     # Pages.
-    "fleet": row(GET=PERSON, queries=({"q": "$serial"}, {"organization": "$slug"})),
+    "fleet": row(GET=PERSON, queries=({"q": "$serial"}, {"organization": "$slug"}, {"site": "$site_id"})),
+    "wall": row(GET=PERSON, queries=({"q": "$serial"}, {"organization": "$slug"}, {"site": "$site_id"})),
     "fleet-many": row(GET=PERSON, POST=PERSON, body={"do": "tag-add", "tag": "chosen", "station": "$serial"}),
     "filter-keep": row(POST=PERSON, body={"name": "Late", "query": "state=late"}),
     "filter-forget": row(POST=PERSON, params={"filter_id": "=1"}, may_be_absent=True),

@@ -36,6 +36,9 @@
   document.addEventListener("htmx:afterSwap", () => {
     for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
     if (focused) alike(focused.selector)[focused.number]?.focus({ preventScroll: true });
+    // A part that is the whole page tells its title, too.
+    const title = part()?.dataset.title;
+    if (title) document.title = (/^\(\d+\+?\) /.exec(document.title) ?? [""])[0] + title;
   });
 
   // What the frame says about open incidents follows every refresh: the count, the title and the tab's picture.

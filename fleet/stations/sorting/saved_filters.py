@@ -13,7 +13,7 @@ from fleet.stations.models.sorting import SavedFilter
 
 _NAME_MOST, _QUERY_MOST, FILTERS_MOST = 60, 500, 50
 #: The query parameters of the fleet page that make up a view.
-KEPT = ("q", "state", "sort", "organization", "tag", "group", "model", "as", "show", "dense")
+KEPT = ("q", "state", "sort", "organization", "tag", "group", "model", "site", "as", "show", "dense")
 
 
 def filter_list(*, user: User) -> QuerySet[SavedFilter]:

@@ -1,6 +1,6 @@
 """Late detections of a cold month whose key its file has: the first stays, as in ingest, and an event tells of others.
 
-ingest sees no cold row, so it stored them and counted them by hour. Here they are deleted, and the counts corrected.
+Ingest sees no cold row, so it stored them and counted them by hour. Here they are deleted, and the counts corrected.
 """
 
 from datetime import datetime

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from fleet.alerts.attention import ATTENTION, STATES
+from fleet.deployments.selectors import site_get
 from fleet.organizations.access import Viewer
 from fleet.organizations.selectors import organization_list
 from fleet.stations.models import SavedFilter
@@ -46,6 +48,7 @@ class Narrowing:
     tag: str = ""
     group: int | None = None
     model: int | None = None
+    site: int | None = None
     sort: str = ""
     shape: str = LIST
     #: Columns that somebody chose; empty: those that have room.
@@ -63,7 +66,15 @@ class Narrowing:
             "tag": self.tag,
             "group": self.group,
             "model": self.model,
+            "site": self.site,
         }
+
+    @property
+    def choosing(self) -> str:
+        """The part of the URL that chooses stations, for other pages that show them."""
+        chosen = {"q": self.search, **self.filters, "state": self.state}
+        del chosen["search"]
+        return urlencode({key: value for key, value in chosen.items() if value not in ("", None)})
 
     @property
     def is_filtered(self) -> bool:
@@ -85,12 +96,14 @@ class Choices:
     models: list[FilterChoice] = field(default_factory=list)
     organizations: list[FilterChoice] = field(default_factory=list)
     kept: list[SavedFilter] = field(default_factory=list)
+    #: The name of the site that is chosen, if one is.
+    site: str = ""
 
     @property
     def chosen(self) -> list[str]:
         """The labels of the options that are chosen."""
         every = (*self.organizations, *self.tags, *self.groups, *self.models)
-        return [one.label for one in every if one.is_chosen]
+        return [*(one.label for one in every if one.is_chosen), *([self.site] if self.site else [])]
 
 
 def narrowing_read(query: QueryDict) -> Narrowing:
@@ -107,6 +120,7 @@ def narrowing_read(query: QueryDict) -> Narrowing:
         tag=_text(query.get("tag", "")),
         group=_number(query.get("group", "")),
         model=_number(query.get("model", "")),
+        site=_number(query.get("site", "")),
         sort=sort if sort.removeprefix("-") in SORTS else "",
         shape=shape if shape in SHAPES else LIST,
         columns=tuple(key for key in KEYS if key in asked),
@@ -116,7 +130,10 @@ def narrowing_read(query: QueryDict) -> Narrowing:
 
 
 def choices_read(viewer: Viewer, narrowing: Narrowing) -> Choices:
-    """The filter options; takes five queries, however many stations there are."""
+    """The filter options; takes five queries, however many stations there are, and one for a site.
+
+    Raises `NotFound` for a site that the viewer may not see.
+    """
     organizations = list(organization_list(viewer=viewer)[: _ORGANIZATIONS_MOST + 1])
     tags: dict[str, FilterChoice] = {}
     for tag in tag_list(viewer=viewer):
@@ -136,6 +153,7 @@ def choices_read(viewer: Viewer, narrowing: Narrowing) -> Choices:
             if 1 < len(organizations) <= _ORGANIZATIONS_MOST
         ],
         kept=list(filter_list(user=viewer.user)) if viewer.user else [],
+        site=site_get(viewer=viewer, site_id=narrowing.site).name if narrowing.site is not None else "",
     )
 
 

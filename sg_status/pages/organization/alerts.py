@@ -9,6 +9,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from fleet.alerts.chat.kinds import KIND_BY_SCHEMA, schema_of
 from fleet.alerts.destinations import (
     destination_add,
     destination_delete,
@@ -33,9 +34,10 @@ from sg_status.pages.organization.frame import organization_render
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One destination as shown in the table. Mails are named in words, as their address may be missing."""
+    """One destination as shown in the table, with the name of its service. A mail's address may be missing."""
 
     destination: Destination
+    kind: str
     address: str
     is_mail: bool
     result: str
@@ -168,9 +170,17 @@ def _feed_addresses(viewer: Viewer, found: Organization) -> dict[str, str]:
     }
 
 
+def _kind(destination: Destination) -> str:
+    if not destination.address:
+        return _("mail")
+    chat = KIND_BY_SCHEMA.get(schema_of(destination.address))
+    return chat.name if chat else destination.channel
+
+
 def _row(destination: Destination) -> Row:
     return Row(
         destination,
+        _kind(destination),
         destination_shown(destination),
         is_mail=not destination.address,
         result=result_words(destination),

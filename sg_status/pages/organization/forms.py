@@ -27,7 +27,8 @@ ROLE_CHOICES = (
 
 def destination_channels() -> list[tuple[str, str]]:
     """Channels for which people enter addresses."""
-    return [(name, name) for name, channel in channels().items() if channel.check]
+    words = {"apprise": _("chat or push service"), "webhook": _("webhook")}
+    return [(name, str(words.get(name, name))) for name, channel in channels().items() if channel.check]
 
 
 class OrganizationForm(forms.Form):
@@ -121,8 +122,8 @@ class DestinationForm(forms.Form):
         max_length=URL_MOST,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         help_text=_(
-            "For webhooks: the URL to which Roost posts each message. For apprise: an address in a chat or push service, "
-            "such as ntfys://ntfy.sh/topic."
+            "Of a webhook: the URL to which Roost posts each message. Of a chat or push service: its address as Apprise "
+            "writes it, such as ntfys://ntfy.sh/topic."
         ),
     )
     whose = forms.ChoiceField(

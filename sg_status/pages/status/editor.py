@@ -1,9 +1,10 @@
 """The settings of an organization's status page, and what it shows."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -109,6 +110,7 @@ def _show(
 ) -> HttpResponse:
     context = {
         "page": shown,
+        "address": f"{settings.SITE_URL}{reverse('status-page', args=[shown.slug])}" if shown else "",
         "form": form,
         "item_form": item_form,
         "items": list(status_items(page=shown)) if shown else [],

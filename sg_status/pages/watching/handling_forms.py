@@ -61,7 +61,7 @@ class SnoozeAtForm(SnoozeForm):
 class AssignForm(forms.Form):
     """The member who takes care of it."""
 
-    assignee = forms.ChoiceField(label=_("Who takes care of it"), required=False)
+    assignee = forms.ChoiceField(label=_("Assigned to"), required=False)
 
     @classmethod
     def of(cls, incident: Incident, data: Any = None) -> "AssignForm":
@@ -72,7 +72,7 @@ class AssignForm(forms.Form):
         if held and held not in names:
             names.append(held)
         form.fields["assignee"] = forms.ChoiceField(
-            label=_("Who takes care of it"),
+            label=_("Assigned to"),
             required=False,
             choices=[("", _("nobody")), *((name, name) for name in names)],
         )

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
 
 from fleet.alerts.handling import incident_may_handle
@@ -79,7 +79,9 @@ def incident(request: HttpRequest, viewer: Viewer, incident_id: int) -> HttpResp
             key=lambda one: one.at,
             reverse=True,
         ),
+        "state_word": _state_word(found),
         "may_handle": may_handle,
+        "may_acknowledge": may_handle and found.state in (Incident.State.OPEN, Incident.State.SNOOZED),
         "snooze_form": SnoozeAtForm() if may_handle else None,
         "assign_form": AssignForm.of(found) if may_handle else None,
         "note_form": StepNoteForm() if may_handle else None,
@@ -92,6 +94,16 @@ def incident(request: HttpRequest, viewer: Viewer, incident_id: int) -> HttpResp
         ],
     }
     return render(request, "sg_status/watching/incident.html", context)
+
+
+def _state_word(found: Incident) -> str:
+    words = {
+        Incident.State.OPEN.value: pgettext("incident", "open"),
+        Incident.State.ACKNOWLEDGED.value: pgettext("incident", "acknowledged"),
+        Incident.State.SNOOZED.value: pgettext("incident", "snoozed"),
+        Incident.State.CLOSED.value: pgettext("incident", "over"),
+    }
+    return words[found.state]
 
 
 def _lasted_s(found: Incident, now: datetime) -> float:
@@ -155,7 +167,9 @@ _STEP_WORDS: Final[dict[str, Callable[[IncidentStep, datetime], tuple[str, str]]
     _Kind.REOPENED: _reopened_words,
 }
 _SHAPES: Final[dict[str, tuple[str, str]]] = {
-    _Kind.ACKNOWLEDGED: ("ontime", ""),
+    _Kind.ACKNOWLEDGED: ("tick", ""),
+    _Kind.SNOOZED: ("clock", ""),
+    _Kind.ASSIGNED: ("person", ""),
     _Kind.WOKEN: ("check", "check"),
     _Kind.CHANGED: ("check", "check"),
     _Kind.REOPENED: ("check", "check"),
