@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,19 +13,22 @@ from operations.paths import Paths
 #: Errors for a folder that belongs to another user, is read-only, or does not exist.
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 
+#: What a shell calls the end of a program whose reader has gone.
+PIPE_CLOSED = 128 + signal.SIGPIPE
+
 
 def main(words: list[str]) -> int:
     """Run one subcommand. Wrong use prints one sentence and returns 2; a refusal prints one and returns 1."""
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
+    is_djangos = bool(words) and words[0] in DJANGO_WORDS
     try:
-        if words and words[0] in DJANGO_WORDS:
-            django_prepare(*words)
-        else:
-            # These need three hundred modules more, and Django's words none of them: a third of the time of `station show`.
+        if not is_djangos:
+            # These need three hundred modules more, and Django's words none of them: a third of `station show`'s time.
             from operations.cli import main as answer  # noqa: PLC0415
 
             return answer(words)
+        django_prepare(*words)
     except OperationsError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -39,7 +43,7 @@ def main(words: list[str]) -> int:
 
 
 def _trouble_with_folder(error: OSError) -> str | None:
-    """What to tell a person about the folder of the instance, if it is the trouble."""
+    """A sentence about the folder of the instance, if that is the trouble."""
     folder = Paths.from_environment().var
     if error.errno == errno.ENOSPC:
         return f"The disk that holds {folder} is full: free some space and start again."
@@ -50,4 +54,11 @@ def _trouble_with_folder(error: OSError) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        CODE = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output, such as `head`, has seen enough. Python would still flush to them when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+        CODE = PIPE_CLOSED
+    sys.exit(CODE)

@@ -4,6 +4,7 @@ from pathlib import Path
 from string import Template
 
 from isolation.access_table import LIVE, TABLE, Address, Row, Rule, listed
+from isolation.matrix import ACTORS, methods_of
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "reference" / "access.md"
@@ -16,8 +17,6 @@ WORDS = {
     Rule.OWNER: "owner",
     Rule.ADMIN: "administrator",
 }
-#: Number of actors and methods of the matrix.
-ACTORS, METHODS = 9, 7
 _HEAD = ("| Address | Methods and who may |", "| --- | --- |")
 
 
@@ -26,7 +25,7 @@ def page() -> str:
     known = listed()
     return Template((HERE / "access.md.template").read_text()).substitute(
         ADDRESSES=len(known),
-        QUESTIONS=f"{len(known) * ACTORS * METHODS:,}",
+        QUESTIONS=f"{sum(len(methods_of(name, each, TABLE[each.name])) for each in known for name in ACTORS):,}",
         API=_table([each for each in known if each.is_api]),
         PAGES=_table([each for each in known if not each.is_api]),
         LIVE="\n".join([*_HEAD, *(f"| `/{place}` | {_told(line)} |" for place, line in LIVE.items())]),

@@ -15,12 +15,13 @@ from operations.paths import REPOSITORY
 
 @pytest.fixture
 def roost(tmp_path):
-    def run(*words: str, **environment: str):
+    def run(*words: str, stdout: int = subprocess.PIPE, **environment: str):
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         return subprocess.run(
             [REPOSITORY / "roost", *words],
             env={**inherited, "ROOST_VAR": str(tmp_path / "var"), "ROOST_VENV": sys.prefix, **environment},
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             text=True,
             check=False,
             timeout=PATIENCE_S,
@@ -203,6 +204,15 @@ def test_the_help_before_there_is_an_environment_names_every_word_with_its_sente
     for command in app.registered_commands:
         sentence = re.split(r"[;:.]", (command.help or command.callback.__doc__).strip().splitlines()[0])[0]
         assert re.search(rf"^  {command.name} +{re.escape(sentence)}", early, re.MULTILINE), command.name
+
+
+@pytest.mark.parametrize(("words", "code"), [(["manage", "help"], 141), (["--help"], 1)])
+def test_a_reader_that_has_seen_enough_hears_of_no_error(roost, words, code):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = roost(*words, stdout=writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (code, "")
 
 
 def test_down_of_what_is_not_up_is_no_error(roost):
