@@ -13,7 +13,7 @@ from operations.paths import Paths
 #: Errors for a folder that belongs to another user, is read-only, or does not exist.
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 
-#: What a shell calls the end of a program whose reader has gone.
+#: The exit code of a program whose reader has gone, as shells count it.
 PIPE_CLOSED = 128 + signal.SIGPIPE
 
 
