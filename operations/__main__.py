@@ -13,6 +13,7 @@ from operations.paths import Paths
 #: Errors for a folder that belongs to another user, is read-only, or does not exist.
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 
+STDOUT = 1
 #: The exit code of a program whose reader has gone, as shells count it.
 PIPE_CLOSED = 128 + signal.SIGPIPE
 
@@ -59,6 +60,6 @@ if __name__ == "__main__":
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output, such as `head`, has seen enough. Python would still flush to them when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
         CODE = PIPE_CLOSED
     sys.exit(CODE)
