@@ -65,6 +65,7 @@ class Telling:
     sent: int
     failed: int
     unknown: int
+    held: int
     first_at: datetime
 
 
@@ -139,12 +140,14 @@ def incident_tellings(*, incident: Incident) -> list[Telling]:
     """How many messages went out in each phase; the receivers stay private."""
     states = Notification.State
     sent, failed, unknown = Q(state=states.SENT), Q(state=states.FAILED), Q(state=states.UNKNOWN)
+    held = Q(state=states.HELD)
     found = Notification.objects.filter(incidents=incident).values("phase").order_by("phase")
     counted = found.annotate(
         number=Count("pk"),
         sent=Count("pk", sent),
         failed=Count("pk", failed),
         unknown=Count("pk", unknown),
+        held=Count("pk", held),
         first_at=Min("created_at"),
     )
     return [Telling(**row) for row in counted]
