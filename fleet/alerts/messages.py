@@ -195,10 +195,9 @@ class _Text:
 
     def _shared_words(self, shared: SharedFailure) -> str:
         """`17 of 20 stations at Old Cut`; at the end, of those that were silent."""
-        fallen = shared.fallen + shared.later
         if shared.closed_at is None:
-            return shared_stations(shared, fallen, shared.total)
-        return shared_stations(shared, fallen - (shared.left_silent or 0), fallen)
+            return shared_stations(shared, shared.fallen, shared.total)
+        return shared_stations(shared, shared.fallen - (shared.left_silent or 0), shared.fallen)
 
     def _left(self, shared: SharedFailure) -> list[str]:
         """Of a shared failure that is over, the stations that are still silent: their messages were held until now."""

@@ -25,7 +25,7 @@ from fleet.core import clock
 from fleet.core.live import live_announce
 from fleet.core.locks import transaction_lock
 from fleet.core.models import Outage
-from fleet.core.outbox import event_announce
+from fleet.core.outbox import Announcement, events_announce
 from fleet.core.pulses import INGEST, is_listening, pulse_age
 from fleet.core.spoken import moments_kept, moments_told
 from fleet.stations.models import Station
@@ -247,18 +247,18 @@ def _sentence_told(incident: Incident) -> str:
 def _announce(incidents: Iterable[Incident], event: str) -> None:
     """Announce an event to integrations through the outbox, and to open pages after commit."""
     changed: dict[int, set[str]] = defaultdict(set)
+    told = []
     for incident in incidents:
         changed[incident.organization_id].add(incident.station.serial)
-        event_announce(
-            organization=incident.organization.slug,
-            event=IncidentEvent(
-                event=event,
-                station=incident.station.serial,
-                at=clock.now(),
-                rule=incident.rule,
-                incident=incident.pk,
-                sentence=_sentence_told(incident),
-            ),
+        said = IncidentEvent(
+            event=event,
+            station=incident.station.serial,
+            at=clock.now(),
+            rule=incident.rule,
+            incident=incident.pk,
+            sentence=_sentence_told(incident),
         )
-    if changed:
+        told.append(Announcement(incident.organization.slug, said))
+    if told:
+        events_announce(told)
         live_announce(changed=changed)

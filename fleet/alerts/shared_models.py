@@ -10,7 +10,7 @@ class SharedFailure(models.Model):
     """More than half of the stations of a site, network or organization fell silent within a short time: one incident.
 
         open ──at most a quarter of its stations are still silent──▶ closed
-         └──another of its stations falls silent: it joins──┘
+         └──another of its stations falls silent soon after the last: it joins──┘
 
     The stations' own incidents refer to it (`Incident.shared`), and send nothing while it is open. Its own messages are
     notifications with `shared`. Only the sweep of silence changes it, see `fleet.alerts.grouping.shared`.
@@ -29,11 +29,10 @@ class SharedFailure(models.Model):
     #: Which one: the site's id, the network's name, or nothing. And its name for people, as of the opening.
     subject = models.CharField(max_length=120, blank=True)
     name = models.CharField(max_length=200)
-    #: Stations there of which contacts were expected; how many of them fell silent together, and how many later.
+    #: Stations there of which contacts were expected, and how many of them fell silent, also if they are back.
     total = models.IntegerField()
     fallen = models.IntegerField()
-    later = models.IntegerField(default=0)
-    #: When the first and the last of those that fell together became silent.
+    #: When the first and the last of these became silent.
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     opened_at = models.DateTimeField()

@@ -1,7 +1,7 @@
 """Shared failures: opened when most of what shares something falls silent at once, joined, and closed; see the model.
 
     some fall silent ──at least three, more than half, within the window──▶ open: told once, the stations' own are not
-    open ──one more falls silent──▶ its message is held: the failure's end will tell of it
+    open ──one more falls silent within the window after the last──▶ its message is held: the end will tell of it
     open ──at most a quarter are still silent──▶ closed: one message says so, and names these
 
 Stations are judged by when they became silent by their own deadlines, not by when we looked. Those whose silence is
@@ -9,7 +9,7 @@ planned, or explained by a silent parent, count neither way.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -51,16 +51,22 @@ def shared_join(*, incidents: Sequence[Incident], moment: datetime) -> list[Inci
         return list(incidents)
     silent = _became_silent(incidents)
     places = places_of(station_ids=list(silent), moment=moment)
+    known = set(
+        Incident.objects.filter(shared__in=[one.pk for one in failures.values()], station__in=list(silent))
+        .exclude(pk__in=[one.pk for one in incidents])
+        .values_list("shared_id", "station_id")
+    )
     found: dict[int, int] = {}
-    for incident in incidents:
+    # In the order in which they became silent, as each may be the last after which the next one joins.
+    for incident in sorted((one for one in incidents if one.station_id in silent), key=lambda one: silent[one.station_id]):
         for shared in places.shared.get(incident.station_id, ()):
             failure = failures.get(shared)
-            # A silence that is older, and was planned until now, has another cause.
-            if failure is not None and silent[incident.station_id] >= failure.first_at:
+            if failure is not None and _takes(failure, incident, silent[incident.station_id], known):
                 found[incident.pk] = failure.pk
                 break
     joined = by_holder([one for one in incidents if one.pk in found], found)
-    _count_joined({one.pk: one for one in failures.values()}, joined, silent)
+    changed = [one for one in failures.values() if one.pk in joined]
+    SharedFailure.objects.bulk_update(changed, ["fallen", "total", "last_at"])
     _refer(joined)
     joined_add(joined=joined)
     shared_held_record(held=joined, moment=moment)
@@ -156,9 +162,10 @@ def _became_silent(incidents: Iterable[Incident]) -> dict[int, datetime]:
 def _open(
     organization_id: int, shared: Shared, name: str, total: int, silent: Sequence[Silent], moment: datetime
 ) -> SharedFailure:
+    """Open a failure; or, if one of the same is still open from before, count these in: people are told once more."""
     moments = [one.became_silent for one in silent]
     # The unique index settles races.
-    failure, _is_new = SharedFailure.objects.get_or_create(
+    failure, is_new = SharedFailure.objects.get_or_create(
         organization_id=organization_id,
         cause=shared.cause,
         subject=shared.subject,
@@ -172,6 +179,11 @@ def _open(
             "opened_at": moment,
         },
     )
+    if not is_new:
+        failure.fallen += len(silent)
+        failure.total = max(failure.total, failure.fallen)
+        failure.last_at = max(failure.last_at, *moments)
+        failure.save(update_fields=["fallen", "total", "last_at"])
     return failure
 
 
@@ -183,25 +195,21 @@ def _refer(members: Mapping[int, Sequence[Incident]]) -> None:
             one.shared_id = failure
 
 
-def _count_joined(
-    failures: Mapping[int, SharedFailure], joined: Mapping[int, Sequence[Incident]], silent: Mapping[int, datetime]
-) -> None:
-    """Count the stations that joined, each once: as fallen with the others, or later."""
+def _takes(failure: SharedFailure, incident: Incident, became_silent: datetime, known: Set[tuple[int, int]]) -> bool:
+    """Whether a station joins an open failure, and count it there.
+
+    One of its own that was back for a while always does: nobody was told that it was. Of the others, those that became
+    silent within the window after the last: later, they may have another cause, and somebody has to hear of it.
+    """
+    if (failure.pk, incident.station_id) in known:
+        return True
     window = timedelta(seconds=settings.ROOST_SHARED_WINDOW_S)
-    known = set(Incident.objects.filter(shared__in=list(joined)).values_list("shared_id", "station_id"))
-    for number, group in joined.items():
-        failure = failures[number]
-        for one in group:
-            if (number, one.station_id) in known:
-                continue
-            if silent[one.station_id] <= failure.first_at + window:
-                failure.fallen += 1
-                failure.last_at = max(failure.last_at, silent[one.station_id])
-            else:
-                failure.later += 1
-        failure.total = max(failure.total, failure.fallen + failure.later)
-    changed = [failures[number] for number in joined]
-    SharedFailure.objects.bulk_update(changed, ["fallen", "later", "last_at", "total"])
+    if not failure.first_at <= became_silent <= failure.last_at + window:
+        return False
+    failure.fallen += 1
+    failure.total = max(failure.total, failure.fallen)
+    failure.last_at = max(failure.last_at, became_silent)
+    return True
 
 
 def _still_silent(failures: QuerySet[SharedFailure]) -> dict[int, int]:

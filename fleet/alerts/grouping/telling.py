@@ -50,11 +50,14 @@ def shared_tell_over(
     then the silence of all has become expected.
     """
     opened = Notification.objects.filter(shared__in=[one.pk for one in failures], phase=Phase.OPENED)
+    told = list(opened.exclude(state__in=_NOT_TOLD).order_by("pk").select_for_update())
+    receivers = {(one.shared_id, one.channel, one.recipient): one for one in told}
+    for one in told:
+        if one.state == State.PENDING and not one.is_maybe_delivered:
+            receivers.pop((one.shared_id, one.channel, one.recipient), None)
     planned = []
-    for one in opened.exclude(state__in=_NOT_TOLD).order_by("pk").select_for_update():
-        is_waiting = one.state == State.PENDING and not one.is_maybe_delivered
-        incidents = back.get(one.shared_id or 0, [])
-        if incidents and not is_waiting:
+    for one in receivers.values():
+        if incidents := back.get(one.shared_id or 0):
             recipient = Recipient(one.channel, one.recipient, one.destination_id)
             notification = notification_new(one.organization_id, SILENCE, Phase.CLOSED, recipient, moment)
             notification.shared_id = one.shared_id

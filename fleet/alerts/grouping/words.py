@@ -46,16 +46,13 @@ def shared_sentence(failure: SharedFailure, moment: datetime) -> str:
         "moment": moment_words(failure.last_at, moment),
     }
     parts = [_("%(stations)s fell silent within %(time)s, the last of them at %(moment)s.") % words]
-    if failure.later:
-        parts.append(ngettext("%(n)d more since.", "%(n)d more since.", failure.later) % {"n": failure.later})
     parts.append(_("First check what they share: a network, a provider, a power supply, a storm."))
     return " ".join(parts)
 
 
 def _over_sentence(failure: SharedFailure, moment: datetime) -> str:
-    fallen = failure.fallen + failure.later
     words = {
-        "stations": shared_stations(failure, fallen, failure.total),
+        "stations": shared_stations(failure, failure.fallen, failure.total),
         "moment": moment_words(failure.first_at, moment),
     }
     parts = [_("%(stations)s were silent from %(moment)s on.") % words]

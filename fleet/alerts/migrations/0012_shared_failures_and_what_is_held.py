@@ -92,7 +92,6 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=200)),
                 ("total", models.IntegerField()),
                 ("fallen", models.IntegerField()),
-                ("later", models.IntegerField(default=0)),
                 ("first_at", models.DateTimeField()),
                 ("last_at", models.DateTimeField()),
                 ("opened_at", models.DateTimeField()),
