@@ -19,6 +19,7 @@ from fleet.alerts.models import Incident, Notification
 from fleet.alerts.off_links import notification_off_url
 from fleet.alerts.rules import rule_of
 from fleet.alerts.rules.base import Rule
+from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.alerts.selectors import incident_shown
 from fleet.alerts.shared_models import SharedFailure
 from fleet.core.spoken import moment_words, one_line
@@ -167,7 +168,7 @@ class _Text:
         """The sentence first; how to get fewer mails last."""
         is_one = len(self._incidents) == 1 and self._shared is None
         parts = self._one() if is_one else self._several()
-        if not self._is_all_over and (behind := behind_words(self._incidents)):
+        if self._rule.name == SILENCE and not self._is_all_over and (behind := behind_words(self._incidents)):
             parts.append(behind)
         parts += ["--\n" + "\n".join([*self._zone(), self._less()])]
         return "\n\n".join(parts) + "\n"

@@ -17,7 +17,7 @@ class SharedFailure(models.Model):
     """
 
     class Cause(models.TextChoices):
-        """What its stations share; the narrowest first."""
+        """The thing that its stations share; the narrowest first."""
 
         SITE = "site"
         NETWORK = "network"

@@ -15,6 +15,8 @@ from fleet.stations.models import StationContact
 #: After this long without contact, a station of `make_station` becomes silent.
 SILENT_AFTER = timedelta(hours=3)
 MINUTE = timedelta(minutes=1)
+#: A sweep judges as of the pulse before it, which is a moment ago.
+SECOND = timedelta(seconds=1)
 
 
 def now():

@@ -8,10 +8,11 @@ from alerts.grouped import MINUTE, fall_silent, held, look, look_and_die, now, o
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.services import silence_sweep
 from fleet.core.errors import Forbidden, InvalidInput
-from fleet.core.models import AuditEntry, Pulse
+from fleet.core.models import AuditEntry, OutboxMessage, Pulse
 from fleet.organizations.access import viewer_of_user
+from fleet.stations.life.succession import station_succeed
 from fleet.stations.models import Station
-from fleet.stations.parents import CHAIN_MOST, station_parent_set
+from fleet.stations.parents import CHAIN_MOST, parents_part, station_parent_set
 from fleet.stations.services import station_change
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +75,20 @@ class TestSetting:
         with pytest.raises(InvalidInput, match="retired"):
             station_parent_set(actor=actor, station=station, parent=make_station(retired_at=now()))
 
+    def test_what_is_behind_a_serial_stays_behind_it_when_a_new_station_has_it(self, gate, make_station):
+        child = make_station("SG-1", parent=gate)
+        successor = station_succeed(station=gate, organization=gate.organization, moment=now())
+        assert Station.objects.get(pk=child.pk).parent == successor
+
+    def test_a_station_that_leaves_takes_no_relation_along(self, gate, make_station, make_organization):
+        middle = make_station("SG-MID", parent=gate)
+        child = make_station("SG-1", parent=middle)
+        station_succeed(station=middle, organization=make_organization("Others"), moment=now())
+        assert Station.objects.get(pk=child.pk).parent is None
+        assert Station.objects.get(serial="SG-MID").parent is None
+        parents_part(station=gate)
+        assert not Station.objects.exclude(parent=None).filter(parent=gate).exists()
+
     def test_who_only_looks_is_refused(self, member, gate, make_station):
         with pytest.raises(Forbidden):
             station_parent_set(actor=viewer_of_user(member), station=make_station(), parent=gate)
@@ -85,7 +100,9 @@ def test_the_gateways_message_names_what_is_behind_it_and_nothing_else_is_sent(s
         look()
     assert smtp.subjects == ["Silent: Gate (SG-GATE)"]
     text = text_of(smtp.taken[0])
-    assert "Silent behind it, and not told separately: 2 stations.\n* Bog (SG-Bog)\n* Fen (SG-Fen)\n" in text
+    assert (
+        "Also silent behind a gateway, and not told separately: 2 stations.\n* Bog (SG-Bog)\n* Fen (SG-Fen)\n" in text
+    )
     assert Incident.objects.filter(closed_at=None).count() == 3
     row = held("parent")
     assert [(one.held_by, one.recipient) for one in row] == [(opened(gate), "ana@example.org")]
@@ -232,6 +249,7 @@ def test_the_number_of_queries_does_not_grow_with_the_stations(gate, make_statio
     for number in (10, 60):
         children = [make_station(parent=gate) for _ in range(number)]
         fall_silent(gate, *children)
+        OutboxMessage.objects.all().delete()
         counted.append(queries_of(silence_sweep))
         assert Incident.objects.filter(held_by=opened(gate)).count() == number
         hear(gate, *children)

@@ -4,15 +4,28 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from alerts.grouped import MINUTE, fall_silent, held, look, look_and_die, now, opened, place, queries_of, site_make, text_of
+from alerts.grouped import (
+    MINUTE,
+    SECOND,
+    fall_silent,
+    held,
+    look,
+    look_and_die,
+    now,
+    opened,
+    place,
+    queries_of,
+    site_make,
+    text_of,
+)
 from django.db import connections
 
 from fleet.alerts.grouping.choosing import Silent, failures_of
-from fleet.alerts.grouping.counting import Cause, Places, Shared
+from fleet.alerts.grouping.counting import Cause, Shared, SharedByStation
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.services import silence_sweep
 from fleet.alerts.shared_models import SharedFailure
-from fleet.core.models import Outage, Pulse
+from fleet.core.models import Outage, OutboxMessage, Pulse
 from fleet.stations.models import Station, StationContact
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +80,7 @@ def test_seventeen_of_twenty_are_one_message_to_each(smtp, twenty):
 
 
 def test_more_that_fall_silent_join_without_a_message(smtp, twenty, failure):
-    fall_silent(twenty[17], ago=timedelta(0))
+    fall_silent(twenty[17], ago=SECOND)
     look()
     assert smtp.taken == []
     assert opened(twenty[17]).shared == failure
@@ -83,7 +96,7 @@ def test_more_that_fall_silent_join_without_a_message(smtp, twenty, failure):
 
 def test_what_falls_silent_long_after_is_told_on_its_own(smtp, twenty, failure):
     SharedFailure.objects.update(first_at=failure.first_at - timedelta(hours=2), last_at=now() - 11 * MINUTE)
-    fall_silent(twenty[17], ago=timedelta(0))
+    fall_silent(twenty[17], ago=SECOND)
     look()
     assert set(smtp.subjects) == {f"Silent: {twenty[17].serial}"}
     assert opened(twenty[17]).shared is None
@@ -105,7 +118,7 @@ def test_another_wave_at_the_same_site_is_told_once_more_and_its_end_once(smtp, 
 def test_one_after_another_within_the_window_each_joins(smtp, twenty, failure):
     SharedFailure.objects.update(last_at=now() - 12 * MINUTE)
     fall_silent(twenty[17], ago=4 * MINUTE)
-    fall_silent(twenty[18], ago=timedelta(0))
+    fall_silent(twenty[18], ago=SECOND)
     look()
     assert smtp.taken == []
     failure.refresh_from_db()
@@ -137,7 +150,7 @@ def test_returns_are_not_told_one_by_one_and_the_end_names_who_is_still_silent(s
 def test_one_that_comes_back_and_falls_silent_again_is_counted_once(smtp, twenty, failure, hear):
     hear(twenty[0])
     look()
-    fall_silent(twenty[0], ago=timedelta(0))
+    fall_silent(twenty[0], ago=SECOND)
     look()
     failure.refresh_from_db()
     assert (failure.fallen, failure.total) == (17, 20)
@@ -351,6 +364,7 @@ def test_the_number_of_queries_does_not_grow_with_the_stations(member, organizat
         stations = [make_station() for _ in range(number)]
         place(site, *stations)
         fall_silent(*stations)
+        OutboxMessage.objects.all().delete()
         beginning = queries_of(silence_sweep)
         assert SharedFailure.objects.get(closed_at=None).fallen == number
         going_on = queries_of(silence_sweep)
@@ -396,7 +410,7 @@ class TestChoosing:
             for _ in range(number):
                 shared[len(shared)] = (*what, self.WHOLE)
         silent = [Silent(station, datetime(2026, 12, 1, tzinfo=UTC)) for station in shared]
-        found = failures_of(silent=silent, places=Places(shared, {}), totals=totals)
+        found = failures_of(silent=silent, places=SharedByStation(shared, {}), totals=totals)
         return [(one.shared, len(one.silent), one.total) for one in found]
 
     def test_the_narrower_of_two_that_explain_the_same(self):

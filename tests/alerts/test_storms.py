@@ -114,6 +114,7 @@ def test_tests_are_sent_and_do_not_count(smtp, member, organization, ring):
         notification_plan_test(
             destination=destination, address="ana@example.org", organization=organization, moment=now()
         )
+        send()
     ring(4)
     assert len(smtp.taken) == 7
 

@@ -1,16 +1,16 @@
-"""Which shared failures there are among stations that became silent within one window: pure counting."""
+"""Finding the shared failures among stations that became silent within one window, by counting."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from fleet.alerts.grouping.counting import Places, Shared
+from fleet.alerts.grouping.counting import Shared, SharedByStation
 from fleet.alerts.shared_models import SharedFailure
 
 #: Fewer are a coincidence.
 LEAST: Final = 3
-#: What explains so much of what the widest cause explains competes with it.
+#: A cause that explains so much of what the widest one explains competes with it.
 _NEARLY: Final = 0.9
 _WIDTH: Final = {cause: place for place, cause in enumerate(SharedFailure.Cause)}
 
@@ -22,7 +22,7 @@ class Silent(NamedTuple):
     became_silent: datetime
 
 
-class Found(NamedTuple):
+class FailureFound(NamedTuple):
     """A shared failure: what is shared, how many stations share it, and those that are silent."""
 
     shared: Shared
@@ -30,7 +30,9 @@ class Found(NamedTuple):
     silent: list[Silent]
 
 
-def failures_of(*, silent: Sequence[Silent], places: Places, totals: Mapping[Shared, int]) -> list[Found]:
+def failures_of(
+    *, silent: Sequence[Silent], places: SharedByStation, totals: Mapping[Shared, int]
+) -> list[FailureFound]:
     """Shared failures of one organization that explain as many of these stations as possible, each station once.
 
     One needs three stations, and more than half of those that share it. First comes the cause that explains most; of
@@ -55,7 +57,7 @@ def failures_of(*, silent: Sequence[Silent], places: Places, totals: Mapping[Sha
             ),
         )
         members = [one for one in rest if chosen in places.shared.get(one.station_id, ())]
-        found.append(Found(chosen, max(left.get(chosen, 0), len(members)), members))
+        found.append(FailureFound(chosen, max(left.get(chosen, 0), len(members)), members))
         for one in members:
             for shared in places.shared.get(one.station_id, ()):
                 left[shared] = left.get(shared, 0) - 1

@@ -1,4 +1,4 @@
-"""What stations share, and how many of those that share it were in contact shortly before."""
+"""Sites, networks and organizations that stations share, and the numbers of stations in contact there."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -51,14 +51,14 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """What each station shares with others, the narrowest first, and the names of that for people."""
+class SharedByStation:
+    """The things that each station shares with others, the narrowest first, and their names for people."""
 
     shared: Mapping[int, tuple[Shared, ...]]
     names: Mapping[Shared, str]
 
 
-def places_of(*, station_ids: Collection[int], moment: datetime) -> Places:
+def places_of(*, station_ids: Collection[int], moment: datetime) -> SharedByStation:
     """Site, network and organization of stations; one query."""
     shared: dict[int, tuple[Shared, ...]] = {}
     names: dict[Shared, str] = {}
@@ -72,7 +72,7 @@ def places_of(*, station_ids: Collection[int], moment: datetime) -> Places:
                 found = {Shared(organization, Cause.SITE, str(site)): site_name, **found}
             names.update(found)
             shared[station] = tuple(found)
-    return Places(shared, names)
+    return SharedByStation(shared, names)
 
 
 def stations_count(*, starts: Mapping[int, datetime], moment: datetime) -> dict[Shared, int]:

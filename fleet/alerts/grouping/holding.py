@@ -14,7 +14,7 @@ from fleet.alerts.recipients import recipients_of
 from fleet.alerts.rules.silence import NAME as SILENCE
 
 Phase, State, Held = Notification.Phase, Notification.State, Notification.Held
-#: What may have reached somebody.
+#: Messages in these states may have reached somebody.
 _OUT = frozenset({State.SENDING, State.SENT, State.UNKNOWN})
 
 
@@ -67,7 +67,7 @@ def shared_held_record(*, held: Mapping[int, Sequence[Incident]], moment: dateti
 
 
 def beginnings_wait_on(*, organization_ids: Collection[int], moment: datetime) -> None:
-    """Begin the group wait anew for messages about silence: more stations are falling silent, and may share a cause.
+    """Restart the group wait of messages about silence: more stations are falling silent, and may share a cause.
 
     No message waits longer than the window of shared failures.
     """

@@ -9,7 +9,7 @@ planned, or explained by a silent parent, count neither way.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -58,7 +58,9 @@ def shared_join(*, incidents: Sequence[Incident], moment: datetime) -> list[Inci
     )
     found: dict[int, int] = {}
     # In the order in which they became silent, as each may be the last after which the next one joins.
-    for incident in sorted((one for one in incidents if one.station_id in silent), key=lambda one: silent[one.station_id]):
+    for incident in sorted(
+        (one for one in incidents if one.station_id in silent), key=lambda one: silent[one.station_id]
+    ):
         for shared in places.shared.get(incident.station_id, ()):
             failure = failures.get(shared)
             if failure is not None and _takes(failure, incident, silent[incident.station_id], known):
@@ -195,7 +197,9 @@ def _refer(members: Mapping[int, Sequence[Incident]]) -> None:
             one.shared_id = failure
 
 
-def _takes(failure: SharedFailure, incident: Incident, became_silent: datetime, known: Set[tuple[int, int]]) -> bool:
+def _takes(
+    failure: SharedFailure, incident: Incident, became_silent: datetime, known: Collection[tuple[int, int]]
+) -> bool:
     """Whether a station joins an open failure, and count it there.
 
     One of its own that was back for a while always does: nobody was told that it was. Of the others, those that became

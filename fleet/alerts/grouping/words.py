@@ -37,7 +37,7 @@ def shared_stations(failure: SharedFailure, number: int, total: int) -> str:
 
 
 def shared_sentence(failure: SharedFailure, moment: datetime) -> str:
-    """What happened, and what to check first; once it is over, how it ended."""
+    """A sentence on the failure and on what to check first; once it is over, on how it ended."""
     if failure.closed_at is not None:
         return _over_sentence(failure, moment)
     words = {
@@ -84,8 +84,8 @@ def behind_words(incidents: Sequence[Incident]) -> str:
     if not behind:
         return ""
     first = ngettext(
-        "Silent behind it, and not told separately: %(n)d station.",
-        "Silent behind it, and not told separately: %(n)d stations.",
+        "Also silent behind a gateway, and not told separately: %(n)d station.",
+        "Also silent behind a gateway, and not told separately: %(n)d stations.",
         len(behind),
     )
     lines = [first % {"n": len(behind)}, *(f"* {station_words(one.station)}" for one in behind[:NAMED_MOST])]

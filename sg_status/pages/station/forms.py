@@ -58,7 +58,7 @@ class QuotaForm(forms.Form):
 class StationForm(forms.Form):
     """Settings of a station that an operator can change."""
 
-    #: Whoever fills it in sees the stations that can be the gateway.
+    #: The person who fills it in; only stations that this person sees can be the gateway.
     viewer: Viewer
 
     name = forms.CharField(

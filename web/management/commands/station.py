@@ -154,7 +154,9 @@ class Command(WordCommand):
         elif parent is None:
             self.stdout.write(f"{station.serial} has no gateway.")
         else:
-            self.stdout.write(f"{station.serial} is behind {parent.serial}: while that is silent, both are told as one.")
+            self.stdout.write(
+                f"{station.serial} is behind {parent.serial}: while that is silent, both are told as one."
+            )
 
     def station_move(self, options: Options) -> None:
         """Move a station to another organization."""
