@@ -11,6 +11,7 @@ from fleet.alerts.made_models import MADE
 from fleet.alerts.models import Incident, IncidentStep, Notification
 from fleet.alerts.rules import rule_known
 from fleet.alerts.rules.silence import NAME as SILENCE
+from fleet.alerts.shared_models import SharedFailure
 from fleet.core import clock
 from fleet.core.errors import NotFound
 from fleet.organizations.access import Viewer
@@ -27,6 +28,10 @@ class UnsentMessage:
 
 #: Of open incidents, counts end here: a frame around every page must not count a storm.
 OPEN_COUNTED_MOST = 100
+
+
+#: Open shared failures that a page names.
+SHARED_MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class Telling:
     sent: int
     failed: int
     unknown: int
+    held: int
     first_at: datetime
 
 
@@ -85,12 +91,13 @@ def incident_list(
     state: str = "",
     assignee: str = "",
     station: Station | None = None,
+    shared: int | None = None,
     open_first: bool = False,
     since: datetime | None = None,
 ) -> QuerySet[Incident]:
     """The viewer's incidents, newest first, with station, contact and organization joined.
 
-    `state`: one of `Incident.State`. `assignee`: the name of a login. `open_first`: open ones first, then those that closed last. `since`: none that closed before.
+    `state`: one of `Incident.State`. `assignee`: the name of a login. `shared`: the id of a shared failure. `open_first`: open ones first, then those that closed last. `since`: none that closed before.
     """
     found = Incident.objects.select_related(
         "organization", "station__organization", "station__contact", "assignee__user"
@@ -98,6 +105,8 @@ def incident_list(
     found = found.filter(viewer.organizations("organization__") | Q(station__in=list(viewer.station_roles)))
     if station is not None:
         found = found.filter(station=station)
+    if shared is not None:
+        found = found.filter(shared=shared)
     if is_open is not None:
         found = found.filter(closed_at__isnull=is_open)
     if state:
@@ -124,6 +133,32 @@ def incident_get(*, viewer: Viewer, incident_id: int) -> Incident:
     return found
 
 
+def shared_list(*, viewer: Viewer) -> list[SharedFailure]:
+    """The open shared failures of the viewer's organizations, newest first; a few, as each has three stations."""
+    found = SharedFailure.objects.select_related("organization").filter(closed_at=None)
+    return list(found.filter(viewer.organizations("organization__")).order_by("-opened_at", "-pk")[:SHARED_MOST])
+
+
+def shared_get(*, viewer: Viewer, incident: Incident) -> SharedFailure | None:
+    """The shared failure of an incident, if the viewer may see its organization."""
+    found = SharedFailure.objects.select_related("organization").filter(pk=incident.shared_id)
+    return found.filter(viewer.organizations("organization__")).first()
+
+
+def incident_parent(*, viewer: Viewer, incident: Incident) -> Incident | None:
+    """The incident of the gateway that holds this one, or held it, if the viewer may see it."""
+    holds = Notification.objects.filter(incidents=incident, held_by__isnull=False).values("held_by")
+    held = Q(pk=incident.held_by_id) if incident.held_by_id is not None else Q(pk__in=holds)
+    return incident_list(viewer=viewer).filter(held, ~Q(pk=incident.pk)).first()
+
+
+def incidents_held(*, viewer: Viewer, incident: Incident, most: int) -> list[Incident]:
+    """Incidents behind this one's station that it holds, or held, if the viewer may see them; by station."""
+    held = Notification.incidents.through.objects.filter(notification__held_by=incident).values("incident")
+    found = incident_list(viewer=viewer).filter(Q(held_by=incident) | Q(pk__in=held))
+    return list(found.order_by("station__name", "station__serial")[:most])
+
+
 def incident_steps(*, incident: Incident) -> QuerySet[IncidentStep]:
     """Its steps, by people and by Roost, newest first."""
     return IncidentStep.objects.filter(incident=incident).order_by("-at", "-pk")
@@ -139,12 +174,14 @@ def incident_tellings(*, incident: Incident) -> list[Telling]:
     """How many messages went out in each phase; the receivers stay private."""
     states = Notification.State
     sent, failed, unknown = Q(state=states.SENT), Q(state=states.FAILED), Q(state=states.UNKNOWN)
+    held = Q(state=states.HELD)
     found = Notification.objects.filter(incidents=incident).values("phase").order_by("phase")
     counted = found.annotate(
         number=Count("pk"),
         sent=Count("pk", sent),
         failed=Count("pk", failed),
         unknown=Count("pk", unknown),
+        held=Count("pk", held),
         first_at=Min("created_at"),
     )
     return [Telling(**row) for row in counted]

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone, translation
 
 from fleet.alerts.flaps import end_held_until, incidents_reopen
+from fleet.alerts.grouping.steps import silences_group, silences_regroup
 from fleet.alerts.models import Incident
 from fleet.alerts.notifications import beginnings_lock, notifications_plan_closed, notifications_plan_opened
 from fleet.alerts.rules import rule_of, rules
@@ -24,7 +25,7 @@ from fleet.core import clock
 from fleet.core.live import live_announce
 from fleet.core.locks import transaction_lock
 from fleet.core.models import Outage
-from fleet.core.outbox import event_announce
+from fleet.core.outbox import Announcement, events_announce
 from fleet.core.pulses import INGEST, is_listening, pulse_age
 from fleet.core.spoken import moments_kept, moments_told
 from fleet.stations.models import Station
@@ -92,7 +93,8 @@ def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) 
         )
         numbers = [row[0] for row in cursor.fetchall()]
     opened = list(_with_station().filter(pk__in=numbers).order_by("pk"))
-    notifications_plan_opened(incidents=opened, moment=moment)
+    telling = silences_group(incidents=opened, moment=moment) if rule == SILENCE else opened
+    notifications_plan_opened(incidents=telling, moment=moment)
     opened += reopened
     snoozes_end_changed(opened=opened, moment=moment)
     _announce(opened, "incident_opened")
@@ -165,6 +167,8 @@ def rule_sweep(*, rule: Rule, moment: datetime) -> tuple[int, int]:
             [ending.incident_id for ending in endings if ending.is_told is is_told], moment=moment, is_told=is_told
         )
     ]
+    if rule.name == SILENCE:
+        silences_regroup(moment=moment)
     return len(opened), len(closed)
 
 
@@ -243,18 +247,18 @@ def _sentence_told(incident: Incident) -> str:
 def _announce(incidents: Iterable[Incident], event: str) -> None:
     """Announce an event to integrations through the outbox, and to open pages after commit."""
     changed: dict[int, set[str]] = defaultdict(set)
+    told = []
     for incident in incidents:
         changed[incident.organization_id].add(incident.station.serial)
-        event_announce(
-            organization=incident.organization.slug,
-            event=IncidentEvent(
-                event=event,
-                station=incident.station.serial,
-                at=clock.now(),
-                rule=incident.rule,
-                incident=incident.pk,
-                sentence=_sentence_told(incident),
-            ),
+        said = IncidentEvent(
+            event=event,
+            station=incident.station.serial,
+            at=clock.now(),
+            rule=incident.rule,
+            incident=incident.pk,
+            sentence=_sentence_told(incident),
         )
-    if changed:
+        told.append(Announcement(incident.organization.slug, said))
+    if told:
+        events_announce(told)
         live_announce(changed=changed)

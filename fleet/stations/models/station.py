@@ -43,6 +43,8 @@ class Station(models.Model):
     #: The station that had this serial before, and until when: data from before that moment belongs to it.
     predecessor = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="successors")
     moved_at = models.DateTimeField(null=True, blank=True)
+    #: The station of the same organization through which it reaches us: its gateway. See `fleet.stations.parents`.
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
     #: Since when it is suspended, and why (one word); see `fleet.stations.logins.suspension`.
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=32, blank=True, default="", db_default="")
