@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import get_language
 
-from fleet.alerts import digest_models, feed_models, made_models  # noqa: F401 - Django finds their models here
+from fleet.alerts import digest_models, feed_models, made_models, maintenance_models  # noqa: F401 - Django finds their models here
 from fleet.core import clock
 from fleet.core.spoken import moments_told
 from fleet.organizations.models import Membership, Organization
@@ -48,6 +48,10 @@ class Incident(models.Model):
     severity = models.CharField(max_length=8, blank=True, default="", db_default="")
     #: It was over, or old, when its data came: nobody was told.
     is_found_later = models.BooleanField(default=False, db_default=False)
+    #: It opened in planned maintenance, with that reason, and nobody is told before its end; when they were told then.
+    is_held = models.BooleanField(default=False, db_default=False)
+    held_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    held_until = models.DateTimeField(null=True)
     #: The state with its reason and a next step, as of the opening; and as of the closing. `said` puts the moments
     #: in them on the reader's clock.
     sentence = models.TextField()
@@ -90,6 +94,7 @@ class Incident(models.Model):
                 name="incident_snoozed",
                 condition=Q(closed_at=None, snoozed_until__isnull=False),
             ),
+            models.Index(fields=["station"], name="incident_held", condition=Q(is_held=True, closed_at=None)),
             models.Index(fields=["station", "rule"], name="incident_reopens", condition=Q(reopens_until__isnull=False)),
         ]
 
