@@ -46,9 +46,7 @@ class MaintenanceIn(StrictSerializer):
 
     organization = serializers.SlugField()
     scope = serializers.ChoiceField(choices=SCOPES)
-    of = serializers.CharField(
-        max_length=120, help_text="The serial of the station, or the name of the site or group."
-    )
+    of = serializers.CharField(max_length=120, help_text="The serial of the station, or the name of the site or group.")
     starts = serializers.CharField(
         max_length=16, help_text="Day and time of the first, such as 2026-12-02T02:30, on the clocks of `timezone`."
     )

@@ -1,5 +1,7 @@
 """When planned maintenance comes: clocks that change, rules that are refused, and rules that would never end."""
 
+# ruff: noqa: DTZ001 - times of clocks on the wall have no offset
+
 import itertools
 import random
 import time
@@ -171,12 +173,15 @@ def test_rules_mean_what_the_library_says_they_mean():
             rule = rrule_read(text, BERLIN)
         except InvalidInput:
             continue
-        whole = rrulestr(text, dtstart=starts)
+        try:
+            whole = rrulestr(text, dtstart=starts)
+        except ValueError:
+            # It says at once that such a rule is empty; ours finds no time.
+            assert not list(wall_times(rule, starts=starts, after=starts))
+            continue
         for after in (starts, starts + timedelta(days=200)):
             until = after + timedelta(days=390)
-            wanted = list(
-                itertools.takewhile(lambda at: at < until, itertools.islice(whole.xafter(after, inc=True), 9))
-            )  # noqa: B023
+            wanted = [at for at in itertools.islice(whole.xafter(after, inc=True), 9) if at < until]
             found = (at for at in wall_times(rule, starts=starts, after=after) if at >= after)
-            assert list(itertools.takewhile(lambda at: at < until, itertools.islice(found, 9))) == wanted, text  # noqa: B023
+            assert [at for at in itertools.islice(found, 9) if at < until] == wanted, text
         compared += 1

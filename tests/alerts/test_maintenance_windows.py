@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from django.db import connection, connections, transaction
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from fleet.alerts.held_back import maintenance_look
-from fleet.alerts.maintenance import moving
+from fleet.alerts.maintenance import moving, services
 from fleet.alerts.maintenance.moving import windows_move
 from fleet.alerts.maintenance.selectors import window_coming, window_list, window_views
 from fleet.alerts.maintenance.services import WindowDraft, window_add, window_delete, window_end, window_preview
@@ -18,8 +18,9 @@ from fleet.alerts.models import Incident, Notification
 from fleet.alerts.selectors import incident_shown, incidents_open
 from fleet.alerts.sending import notifications_send
 from fleet.alerts.services import silence_sweep
+from fleet.alerts.snoozes import snoozes_end
 from fleet.core.errors import Conflict, Forbidden, InvalidInput, TooMany
-from fleet.core.models import AuditEntry, OutboxMessage
+from fleet.core.models import AuditEntry, OutboxMessage, Pulse
 from fleet.deployments.models import Deployment, Site
 from fleet.organizations.access import viewer_of_server, viewer_of_user
 from fleet.stations.contact.sentences import station_shown
@@ -54,8 +55,6 @@ def plan(organization):
 @pytest.fixture
 def later():
     """Let some time pass; ingest keeps working."""
-    from fleet.core.models import Pulse
-
     with time_machine.travel(now(), tick=False) as traveller:
 
         def pass_by(span):
@@ -209,7 +208,7 @@ def test_a_site_and_a_group_have_the_stations_that_are_there_now(
 ):
     site = Site.objects.create(organization=organization, name="Old Cut")
     group = StationGroup.objects.create(organization=organization, name="North", rule="serial", value="SG-N")
-    here, north, other = make_station("SG-1"), make_station("SG-N1"), make_station("SG-2")
+    here, _north, other = make_station("SG-1"), make_station("SG-N1"), make_station("SG-2")
     make_station("SG-N2", of=make_organization("Elsewhere"))
     make_station("SG-N3", retired_at=now())
     Deployment.objects.create(station=here, site=site, period=(now() - HOUR, None))
@@ -262,7 +261,7 @@ def test_a_person_ends_it_early_and_it_comes_again(smtp, member, make_station, p
     assert len(smtp.taken) == 1
     window.refresh_from_db()
     assert (window.is_open, window.opens_at > now()) == (False, True)
-    assert [one.opens_at for one in window_coming(window, now())][0] == window.opens_at
+    assert window_coming(window, now())[0].opens_at == window.opens_at
     with pytest.raises(Conflict):
         window_end(actor=SERVER, window=window)
 
@@ -281,8 +280,6 @@ def test_deleting_one_that_is_open_ends_it(smtp, member, make_station, plan):
 
 
 def test_a_snooze_that_ends_in_it_ends_with_it(smtp, member, make_station, plan, later):
-    from fleet.alerts.snoozes import snoozes_end
-
     station = make_station("SG-1", heard_ago=LONG)
     look_and_send()
     Incident.objects.update(acknowledged_at=now(), acknowledged_by_name="ana", snoozed_until=now() + HOUR)
@@ -319,9 +316,10 @@ def test_a_killed_worker_loses_nothing(smtp, member, make_station, plan, later, 
     def die(**_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt), transaction.atomic():
+    with monkeypatch.context() as patched:
         patched.setattr(moving, "reach_note", die)
-        windows_move(moment=now())
+        with pytest.raises(KeyboardInterrupt):
+            windows_move(moment=now())
     assert not MaintenanceWindow.objects.get().is_open
     look_and_send()
     assert MaintenanceWindow.objects.get().is_open
@@ -369,9 +367,7 @@ def test_the_queries_of_a_look_do_not_depend_on_the_number_of_stations(organizat
     def queries():
         window = plan(group, begins=MINUTE, lasts=HOUR)
         later(2 * MINUTE)
-        with CaptureQueriesContext(
-            connection,
-        ) as asked:
+        with CaptureQueriesContext(connection) as asked:
             windows_move(moment=now())
         window_delete(actor=SERVER, window=window)
         return len(asked)
@@ -432,8 +428,6 @@ def test_only_operators_plan_and_only_for_what_is_theirs(
 
 
 def test_an_organization_plans_only_so_many(organization, make_station, plan, monkeypatch):
-    from fleet.alerts.maintenance import services
-
     station = make_station("SG-1")
     monkeypatch.setattr(services, "WINDOWS_MOST", 2)
     plan(station)

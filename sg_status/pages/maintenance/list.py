@@ -87,8 +87,7 @@ def delete(request: HttpRequest, viewer: Viewer, slug: str, window_id: int) -> H
         act(request, lambda: window_delete(actor=viewer, window=window), done=_("The maintenance is deleted."))
         return redirect(TAB, found.slug)
     context = {
-        "title": _("Delete “%(reason)s” for %(target)s")
-        % {"reason": window.reason, "target": target_words(window)},
+        "title": _("Delete “%(reason)s” for %(target)s") % {"reason": window.reason, "target": target_words(window)},
         "text": _("It does not come again. If it is open, it ends now, and what is still wrong is told."),
         "button": _("Delete the maintenance"),
         "keep": _("Keep it"),
