@@ -279,6 +279,19 @@ def test_deleting_one_that_is_open_ends_it(smtp, member, make_station, plan):
     ]
 
 
+def test_one_that_goes_with_its_group_ends(smtp, member, organization, make_station, plan):
+    make_station("SG-1", heard_ago=LONG)
+    group = StationGroup.objects.create(organization=organization, name="All", rule="serial", value="SG-")
+    plan(group)
+    look_and_send()
+    assert smtp.taken == []
+    group.delete()
+    look_and_send()
+    look_and_send()
+    assert len(smtp.taken) == 1
+    assert Station.objects.get().window_until is None
+
+
 def test_a_snooze_that_ends_in_it_ends_with_it(smtp, member, make_station, plan, later):
     station = make_station("SG-1", heard_ago=LONG)
     look_and_send()
@@ -388,7 +401,7 @@ def test_the_look_asks_an_index(make_station, plan):
         assert "maintenance_due" in due.explain()
     with CaptureQueriesContext(connection) as asked:
         assert windows_move(moment=now()) == 0
-    assert len(asked) == 1
+    assert len(asked) == 2
 
 
 def test_only_operators_plan_and_only_for_what_is_theirs(

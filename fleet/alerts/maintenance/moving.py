@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from fleet.alerts.maintenance.reach import reach_note
 from fleet.alerts.maintenance.schedules import schedule_of
 from fleet.alerts.maintenance.times import occurrence_next
 from fleet.alerts.maintenance_models import MaintenanceWindow
 from fleet.organizations.models import Organization
+from fleet.stations.models import Station
 
 #: While a window is open, its stations are looked up again so often: they come to its site or group, and leave.
 LOOK_AGAIN: Final = timedelta(minutes=1)
@@ -24,15 +26,21 @@ LOOK_AGAIN: Final = timedelta(minutes=1)
 
 def windows_move(*, moment: datetime) -> int:
     """Open and close the windows that are due; return how many were looked at."""
-    seen: set[int] = set()
-    moved = 0
-    due = MaintenanceWindow.objects.filter(due_at__lte=moment).order_by("due_at")
-    while (
-        organization_id := due.exclude(organization__in=seen).values_list("organization_id", flat=True).first()
-    ) is not None:
+    moved, seen = 0, set[int]()
+    due = MaintenanceWindow.objects.filter(due_at__lte=moment).order_by("due_at").values_list("organization_id", flat=True)
+    while (organization_id := due.exclude(organization__in=seen).first()) is not None:
         seen.add(organization_id)
         moved += _organization_move(organization_id, moment)
+    for organization_id in _left_behind():
+        _organization_move(organization_id, moment)
     return moved
+
+
+def _left_behind() -> list[int]:
+    """Organizations without an open window that have stations in one: it went with its site or group."""
+    is_open = MaintenanceWindow.objects.filter(organization=OuterRef("organization"), is_open=True)
+    noted = Station.objects.filter(~Exists(is_open), window_until__isnull=False)
+    return list(noted.order_by("organization_id").values_list("organization_id", flat=True).distinct())
 
 
 @transaction.atomic
@@ -46,8 +54,7 @@ def _organization_move(organization_id: int, moment: datetime) -> int:
     for window in windows:
         window_place(window, moment)
     MaintenanceWindow.objects.bulk_update(windows, ["is_open", "opens_at", "closes_at", "due_at"])
-    if windows:
-        reach_note(organization_id=organization_id, moment=moment)
+    reach_note(organization_id=organization_id, moment=moment)
     return len(windows)
 
 
