@@ -27,7 +27,11 @@ LOOK_AGAIN: Final = timedelta(minutes=1)
 def windows_move(*, moment: datetime) -> int:
     """Open and close the windows that are due; return how many were looked at."""
     moved, seen = 0, set[int]()
-    due = MaintenanceWindow.objects.filter(due_at__lte=moment).order_by("due_at").values_list("organization_id", flat=True)
+    due = (
+        MaintenanceWindow.objects.filter(due_at__lte=moment)
+        .order_by("due_at")
+        .values_list("organization_id", flat=True)
+    )
     while (organization_id := due.exclude(organization__in=seen).first()) is not None:
         seen.add(organization_id)
         moved += _organization_move(organization_id, moment)
