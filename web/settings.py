@@ -264,7 +264,7 @@ SPECTACULAR_SETTINGS = {
         "CommandState": "fleet.commands.models.Command.State",
         "QuarantineState": "fleet.ingest.models.QuarantinedMessage.State",
         "ForwarderPhase": "fleet.forward.selectors.STATES",
-        "ScopeEnum": "fleet.alerts.made_models.AlertRule.Scope",
+        "ScopeEnum": "fleet.alerts.made_models.AlertRule.Scope.values",
         "MaintenanceScope": "fleet.alerts.maintenance.services.SCOPES",
         "BackfillState": "fleet.ingest.models.Backfill.State",
     },
