@@ -264,6 +264,8 @@ SPECTACULAR_SETTINGS = {
         "CommandState": "fleet.commands.models.Command.State",
         "QuarantineState": "fleet.ingest.models.QuarantinedMessage.State",
         "ForwarderPhase": "fleet.forward.selectors.STATES",
+        "ScopeEnum": "rest_api.v1.alert_rules.SCOPES",
+        "MaintenanceScope": "fleet.alerts.maintenance.services.SCOPES",
         "BackfillState": "fleet.ingest.models.Backfill.State",
     },
 }

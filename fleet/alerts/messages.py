@@ -15,6 +15,7 @@ from fleet.alerts.act_links import act_url, receiver_of
 from fleet.alerts.channels.base import IncidentReport, Message
 from fleet.alerts.channels.mail import NAME as MAIL
 from fleet.alerts.grouping.words import behind_words, shared_sentence, shared_stations, station_words, storm_words
+from fleet.alerts.maintenance.words import held_words
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.off_links import notification_off_url
 from fleet.alerts.rules import rule_of
@@ -22,6 +23,7 @@ from fleet.alerts.rules.base import Rule
 from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.alerts.selectors import incident_shown
 from fleet.alerts.shared_models import SharedFailure
+from fleet.core import clock
 from fleet.core.spoken import moment_words, one_line
 from fleet.core.zones import is_utc, zone_words
 from fleet.organizations.access import Viewer
@@ -118,7 +120,7 @@ def _report(
         incident_id=incident.pk,
         serial=incident.station.serial,
         station_name=one_line(incident.station.name),
-        sentence=one_line(incident.said(is_over=is_over)),
+        sentence=_said(incident, notification, is_over=is_over),
         is_over=is_over,
         began_at=incident.began_at,
         opened_at=incident.opened_at,
@@ -127,6 +129,14 @@ def _report(
         incident_url=f"{_incidents_url()}{incident.pk}/",
         act_url="" if is_over else act_url(notification, incident, receiver),
     )
+
+
+def _said(incident: Incident, notification: Notification, *, is_over: bool) -> str:
+    """How it began or ended; and that maintenance held it back, if this is why people read of it only now."""
+    said = incident.said(is_over=is_over)
+    if notification.phase == Notification.Phase.OPENED and incident.held_until is not None:
+        said = f"{said} {held_words(incident, clock.now())}"
+    return one_line(said)
 
 
 class _Text:
@@ -226,7 +236,7 @@ class _Text:
         if self._notification.phase in GOING_ON:
             # It may have begun long ago.
             return one_line(incident_shown(incident).sentence)
-        return one_line(incident.said(is_over=incident.pk in self._over))
+        return _said(incident, self._notification, is_over=incident.pk in self._over)
 
     def _count_words(self) -> str:
         number = len(self._incidents)

@@ -9,6 +9,7 @@ from fleet.alerts import (  # noqa: F401 - Django finds their models here
     digest_models,
     feed_models,
     made_models,
+    maintenance_models,
     shared_models,
 )
 from fleet.core import clock
@@ -53,6 +54,10 @@ class Incident(models.Model):
     severity = models.CharField(max_length=8, blank=True, default="", db_default="")
     #: It was over, or old, when its data came: nobody was told.
     is_found_later = models.BooleanField(default=False, db_default=False)
+    #: It opened in planned maintenance, with that reason, and nobody is told before its end; when they were told then.
+    is_held = models.BooleanField(default=False, db_default=False)
+    held_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    held_until = models.DateTimeField(null=True)
     #: The state with its reason and a next step, as of the opening; and as of the closing. `said` puts the moments
     #: in them on the reader's clock.
     sentence = models.TextField()
@@ -104,8 +109,9 @@ class Incident(models.Model):
                 name="incident_snoozed",
                 condition=Q(closed_at=None, snoozed_until__isnull=False),
             ),
+            models.Index(fields=["station"], name="incident_held", condition=Q(is_held=True, closed_at=None)),
             models.Index(fields=["station", "rule"], name="incident_reopens", condition=Q(reopens_until__isnull=False)),
-            models.Index(fields=["held_by"], name="incident_held", condition=Q(held_by__isnull=False)),
+            models.Index(fields=["held_by"], name="incident_held_by", condition=Q(held_by__isnull=False)),
             models.Index(fields=["shared"], name="incident_shared", condition=Q(shared__isnull=False)),
         ]
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from fleet.alerts.channels import channels
 from fleet.alerts.made_models import MADE
+from fleet.alerts.maintenance.words import held_words
 from fleet.alerts.models import Incident, IncidentStep, Notification
 from fleet.alerts.rules import rule_known
 from fleet.alerts.rules.silence import NAME as SILENCE
@@ -53,6 +54,11 @@ class IncidentView:
     def is_silence(self) -> bool:
         """Whether it is about a station that fell silent."""
         return self.incident.rule == SILENCE
+
+    @property
+    def held(self) -> str:
+        """That planned maintenance holds, or held, it back; empty if none did."""
+        return held_words(self.incident, clock.now())
 
     @property
     def short(self) -> str:
@@ -119,8 +125,10 @@ def incident_list(
 
 
 def incidents_open(*, viewer: Viewer) -> OpenIncidents:
-    """How many of the viewer's incidents are open, counted up to `OPEN_COUNTED_MOST`."""
-    found = incident_list(viewer=viewer, is_open=True).order_by("-pk").values_list("rule", flat=True)
+    """How many of the viewer's incidents are open, counted up to `OPEN_COUNTED_MOST`; not those that maintenance holds."""
+    found = (
+        incident_list(viewer=viewer, is_open=True).filter(is_held=False).order_by("-pk").values_list("rule", flat=True)
+    )
     names = list(found[:OPEN_COUNTED_MOST])
     return OpenIncidents(len(names), SILENCE in names)
 

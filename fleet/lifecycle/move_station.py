@@ -139,7 +139,9 @@ def _hand_over_row(station: Station, organization: Organization) -> Station:
     station.organization = organization
     if station.model is not None and station.model.organization_id is not None:
         station.model = None
-    station.save(update_fields=["organization", "model"])
+    # Nor does the maintenance that the old one planned: its windows count only for its own stations.
+    station.window_until, station.window_reason = None, ""
+    station.save(update_fields=["organization", "model", "window_until", "window_reason"])
     parents_part(station=station)
     # Whoever took care of it, and was told, is a member of the old one; what it shared it shared with stations there.
     Incident.objects.filter(station=station).update(

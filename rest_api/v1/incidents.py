@@ -68,6 +68,11 @@ class IncidentOut(serializers.Serializer[Any]):
     is_found_later = serializers.BooleanField(
         help_text="It was over, or its data was old, when the data came: nobody was alerted."
     )
+    is_held = serializers.BooleanField(
+        help_text="It opened in planned maintenance, and nobody was told yet; or it was over before that ended."
+    )
+    held_reason = serializers.CharField(help_text="The reason of that maintenance; empty: none held it back.")
+    held_until = serializers.DateTimeField(allow_null=True, help_text="When people were told of it after all.")
     state = serializers.ChoiceField(
         choices=Incident.State.values,
         help_text="`open` until a person acknowledges or snoozes it, and again when the snooze ends.",
@@ -142,6 +147,9 @@ def incident_row(incident: Incident) -> dict[str, Any]:
         "title": incident.title,
         "severity": incident.severity,
         "is_found_later": incident.is_found_later,
+        "is_held": incident.is_held,
+        "held_reason": incident.held_reason,
+        "held_until": incident.held_until,
         "state": incident.state,
         "acknowledged_at": incident.acknowledged_at,
         "acknowledged_by": incident.acknowledged_by_name,

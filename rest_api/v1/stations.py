@@ -117,6 +117,10 @@ class StationDetailOut(StationOut):
     maintenance_until = serializers.DateTimeField(
         allow_null=True, help_text="When its maintenance ends by itself; null: when somebody ends it."
     )
+    planned_maintenance_until = serializers.DateTimeField(
+        allow_null=True, help_text="When the planned maintenance that is going on ends; null: there is none now."
+    )
+    planned_maintenance_reason = serializers.CharField(help_text="Why; empty: there is none now.")
     asleep_until = serializers.DateTimeField(allow_null=True)
     first_contact_at = serializers.DateTimeField(allow_null=True)
     clock_offset_s = serializers.FloatField(
@@ -204,6 +208,8 @@ def station_detail(station: Station) -> dict[str, Any]:
         "tags": sorted(station.tags.values_list("name", flat=True)),
         "is_in_maintenance": station.is_in_maintenance,
         "maintenance_until": station.maintenance_until,
+        "planned_maintenance_until": station.window_until,
+        "planned_maintenance_reason": station.window_reason,
         "asleep_until": station.asleep_until,
         "suspended_at": station.suspended_at,
         "suspended_reason": station.suspended_reason,

@@ -30,7 +30,7 @@ SELECT x.organization_id, x.site, x.network, grouping(x.site), grouping(x.networ
     JOIN stations_stationcontact c ON c.station_id = s.id
     LEFT JOIN deployments_deployment d ON d.station_id = s.id AND d.period @> %(moment)s
     LEFT JOIN deployments_site t ON t.id = d.site_id AND t.organization_id = s.organization_id
-    WHERE s.deleted_at IS NULL AND s.retired_at IS NULL AND NOT s.is_in_maintenance
+    WHERE s.deleted_at IS NULL AND s.retired_at IS NULL AND NOT s.is_in_maintenance AND s.window_until IS NULL
     AND (s.asleep_until IS NULL OR s.asleep_until < %(moment)s)
     AND (c.state IN ('on_time', 'late') OR (c.state = 'silent' AND c.silent_after >= w.start_at))
     AND NOT EXISTS (

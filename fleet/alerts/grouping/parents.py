@@ -28,7 +28,7 @@ def parents_hold(*, incidents: Sequence[Incident], moment: datetime) -> list[Inc
     """
     older = list(
         incidents_of(SILENCE)
-        .filter(held_by=None, shared=None, station__parent__in=[one.station_id for one in incidents])
+        .filter(held_by=None, shared=None, is_held=False, station__parent__in=[one.station_id for one in incidents])
         .exclude(pk__in=[one.pk for one in incidents])
         .order_by("pk")
         .select_related("organization", "station")

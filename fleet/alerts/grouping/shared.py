@@ -139,6 +139,7 @@ def _fresh(incidents: Iterable[Incident]) -> dict[int, _Fresh]:
             organization__in=list(newest),
             held_by=None,
             shared=None,
+            is_held=False,
             station__contact__state=SILENT,
             station__contact__silent_after__gte=min(newest.values()) - window,
         )

@@ -131,7 +131,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="incident",
             index=models.Index(
-                condition=models.Q(("held_by__isnull", False)), fields=["held_by"], name="incident_held"
+                condition=models.Q(("held_by__isnull", False)), fields=["held_by"], name="incident_held_by"
             ),
         ),
         migrations.AddIndex(

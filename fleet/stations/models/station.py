@@ -35,6 +35,9 @@ class Station(models.Model):
     is_in_maintenance = models.BooleanField(default=False)
     #: When its maintenance ends by itself; None: when somebody ends it.
     maintenance_until = models.DateTimeField(null=True, blank=True)
+    #: Of the planned maintenance that is going on: its end and its reason; see `fleet.alerts.maintenance`.
+    window_until = models.DateTimeField(null=True, blank=True)
+    window_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     #: The station is known to sleep until then, and its silence is expected.
     asleep_until = models.DateTimeField(null=True, blank=True)
     registered_at = models.DateTimeField()
@@ -59,6 +62,7 @@ class Station(models.Model):
 
         indexes = [
             models.Index(fields=["organization", "serial"]),
+            models.Index(fields=["organization"], name="station_in_window", condition=~Q(window_until=None)),
             models.Index(
                 fields=["maintenance_until"], name="station_maintenance_ends", condition=~Q(maintenance_until=None)
             ),
