@@ -149,6 +149,8 @@ def shared_list(*, viewer: Viewer) -> list[SharedFailure]:
 
 def shared_get(*, viewer: Viewer, incident: Incident) -> SharedFailure | None:
     """The shared failure of an incident, if the viewer may see its organization."""
+    if incident.shared_id is None:
+        return None
     found = SharedFailure.objects.select_related("organization").filter(pk=incident.shared_id)
     return found.filter(viewer.organizations("organization__")).first()
 

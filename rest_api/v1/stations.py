@@ -103,7 +103,8 @@ class StationDetailOut(StationOut):
     )
     data_plan_bytes = serializers.IntegerField(allow_null=True, help_text="Per month, both directions.")
     model = serializers.IntegerField(allow_null=True, help_text="Its id in `/models`.")
-    parent = serializers.CharField(
+    # The class of serializers takes it away, so that it does not hide the attribute of the same name.
+    parent = serializers.CharField(  # type: ignore[assignment]
         help_text="The serial of its gateway: the station through which it reaches Roost; empty for none."
     )
     quota_messages_per_s = serializers.FloatField(
@@ -176,7 +177,8 @@ class StationChangesIn(StrictSerializer):
     )
     asleep_until = serializers.DateTimeField(required=False, allow_null=True)
     model = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=ID_MOST)
-    parent = serializers.CharField(
+    # The class of serializers takes it away, so that it does not hide the attribute of the same name.
+    parent = serializers.CharField(  # type: ignore[assignment]
         required=False,
         allow_blank=True,
         max_length=80,

@@ -38,7 +38,8 @@ def failures_of(
     One needs three stations, and more than half of those that share it. First comes the cause that explains most; of
     those that explain nearly as many, the one of which the greatest share is silent, then the narrower one.
     """
-    rest, left, found = list(silent), dict(totals), []
+    rest, left = list(silent), dict(totals)
+    found: list[FailureFound] = []
     while True:
         counts = Counter(shared for one in rest for shared in places.shared.get(one.station_id, ()))
         failing = {

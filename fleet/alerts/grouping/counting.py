@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -80,7 +80,7 @@ def stations_count(*, starts: Mapping[int, datetime], moment: datetime) -> dict[
 
     One query. Not those that are retired, asleep or in maintenance, behind a silent parent, or in a shared failure.
     """
-    values = {
+    values: dict[str, Any] = {
         "organizations": list(starts),
         "starts": list(starts.values()),
         "moment": moment,

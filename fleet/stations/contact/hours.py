@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from statistics import median_low
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
@@ -185,7 +185,7 @@ def planned_quiet_note_many(*, station_ids: Collection[int], moment: datetime) -
         cursor.execute(_ASLEEP_MANY, {"start": moment, "latest": moment + _PLANNED_MOST, "stations": stations})
 
 
-def _awake(station_ids: list[int], moment: datetime) -> dict[str, object]:
+def _awake(station_ids: list[int], moment: datetime) -> dict[str, Any]:
     utc = moment.astimezone(UTC)
     return {"stations": station_ids, "day": utc.date(), "before": (1 << utc.hour + 1) - 1}
 
