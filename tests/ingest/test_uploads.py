@@ -81,7 +81,7 @@ def test_what_only_the_station_can_say_is_refused_from_a_desk_with_the_reason(pi
     ]
     outcome = pipeline.take(messages)
     assert (outcome.stored, outcome.quarantined) == (0, 3)
-    reasons = QuarantinedMessage.objects.filter(station=station).values_list("reason", flat=True)
+    reasons = QuarantinedMessage.objects.filter(station=station).order_by("pk").values_list("reason", flat=True)
     assert set(reasons[:2]) == {"not-by-upload"}
     assert told(silent) == before
     silent.refresh_from_db()
