@@ -130,7 +130,7 @@ class Ledger:
             if actor.retired_at is not None:
                 self._at(actor.retired_at, 2, lambda at, s=serial: self._retire(s, at))
         for act in self.story.acts:
-            self._at(act.at, 3, lambda at, a=act: self._act(a, at))
+            self._at(act.at, 3, lambda _at, a=act: self._act(a))
         for moment, who, is_on in self.story.switches:
             self._at(moment, 3, lambda _at, w=who, on=is_on: self._on.add(w) if on else self._on.discard(w))
 
@@ -244,7 +244,7 @@ class Ledger:
         if incident.closed_at is not None and incident.ends_at == at:
             self._tell(told & self._on, serial, rule, "closed", at, "end of what was acknowledged")
 
-    def _act(self, act: Act, at: int) -> None:
+    def _act(self, act: Act) -> None:
         incident = self._incidents.get((act.serial, act.rule))
         if incident is None or incident.closed_at is not None:
             return

@@ -62,10 +62,10 @@ class Stage:
         today = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         self.began = today - timedelta(days=story.days + 1)
         self.looks = self.killed = 0
-        self._kills, self._chance = kills, random.Random(story.seed)  # noqa: S311 - a story, not a secret
+        self._has_died, self._swept_at = False, self.began
+        self._kills, self._chance = kills, random.Random(story.seed)
         self._pipeline = Pipeline()
         self._stations: dict[str, Station] = {}
-        self._rules: dict[str, dict[int, list[str]]] = {}
         self._heap: list[int] = []
         self._steps: dict[int, list[tuple[int, Callable[[], None]]]] = defaultdict(list)
         self._arrivals: dict[int, list[tuple[Actor, Contact]]] = defaultdict(list)
@@ -95,12 +95,11 @@ class Stage:
                 if not is_away or any(end == at for _start, end in self.story.away):
                     ingest_beat(moment=self.moment(at))
                 is_away = any(start <= at < end for start, end in self.story.away)
-                if self.looks % 100 == 0:
-                    import sys; print("PROGRESS", at / 86400, self.looks, sys.stderr.flush(), file=sys.stderr, flush=True)  # noqa
-                self._arrive(at)
+                is_eventful = self._arrive(at)
                 for _rank, step in sorted(self._steps.pop(at, []), key=lambda one: one[0]):
                     step()
-                self._look()
+                    is_eventful = True
+                self._look(is_eventful=is_eventful)
                 following = self._next(at)
                 if following is None or following > self.story.end:
                     return
@@ -179,10 +178,10 @@ class Stage:
         self._steps[at].append((rank, step))
         heapq.heappush(self._heap, at)
 
-    def _arrive(self, at: int) -> None:
+    def _arrive(self, at: int) -> bool:
         arrived = self._arrivals.pop(at, [])
         if not arrived:
-            return
+            return False
         deliveries = []
         for actor, contact in sorted(arrived, key=lambda one: one[1].at):
             if contact.interval is not None:
@@ -190,18 +189,17 @@ class Stage:
                 deliveries.append(_delivery(actor.serial, "hello", said))
             if contact.values:
                 deliveries.append(_delivery(actor.serial, "readings", self._pack(contact)))
-        with self._killing("fleet.ingest.pipeline.announce_contacts"):
+        with self._killing("fleet.ingest.stages.contact.station_heard_again"):
             self._take(deliveries)
-        self._take(deliveries if self._has_died else [])
+        if self._has_died:
+            self._take(deliveries)
+        return True
 
     def _take(self, deliveries: list[Delivery]) -> None:
-        self._has_died = bool(deliveries)
         while deliveries:
             outcome = self._pipeline.take(deliveries)
             assert outcome.quarantined == 0
             deliveries = list(outcome.left)
-        self._has_died = False
-        self._pipeline.forget()
         # The database's own clock cannot be moved.
         RuleNote.objects.update(noted_at=datetime.now(tz=UTC))
 
@@ -235,22 +233,34 @@ class Stage:
         elif incident.acknowledged_at is None or incident.snoozed_until or incident.is_snoozed_until_change:
             incident_acknowledge(actor=SERVER, incident=incident)
 
-    def _look(self) -> None:
+    def _look(self, *, is_eventful: bool) -> None:
+        """Run what beat runs every few seconds; what died in it is run again by the next.
+
+        Rules are judged after something happened: at other moments a look finds nothing.
+        """
         self.looks += 1
         for task, inside in (
             (tasks.judge_rules, "fleet.alerts.made.look.found_apply"),
             (tasks.sweep_silence, "fleet.alerts.services.notifications_plan_opened"),
-            (tasks.sweep_rules, "fleet.alerts.services.notifications_plan_closed"),
             (tasks.end_snoozes, "fleet.alerts.snoozes.notifications_plan_again"),
         ):
+            if task is tasks.judge_rules and not is_eventful:
+                continue
             with self._killing(inside):
                 task()
-            task()
+            if self._has_died:
+                task()
+        # The rules in code find nothing in this story: their sweep must not, either, and each hour is often enough.
+        now = datetime.now(tz=UTC)
+        if now >= self._swept_at + timedelta(hours=1):
+            self._swept_at = now
+            tasks.sweep_rules()
         tasks.send_notifications(channel="mail")
 
     @contextmanager
     def _killing(self, inside: str) -> Iterator[None]:
         """Now and then the process ends just after it did this, within its transaction."""
+        self._has_died = False
         if self._chance.random() >= self._kills:
             yield
             return
@@ -266,6 +276,7 @@ class Stage:
             try:
                 yield
             except Killed:
+                self._has_died = True
                 self._pipeline.forget()
 
 

@@ -10,6 +10,8 @@ from typing import Final
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 SLOT: Final = 10 * MINUTE
+#: Stations report at a few moments of the hour only, so that a look serves many of them.
+PHASE: Final = 30 * MINUTE
 #: The rules that people made: name, series, limit, end, seconds for which it must hold. `limit` None: missing.
 TOO_HOT, DAMP, GONE = "Too hot", "Damp", "Humidity gone"
 #: What a station with its own rule of the same name endures.
@@ -99,7 +101,7 @@ PEOPLE: Final = (("ana", 0, True), ("bo", 0, False), ("cy", 0, True), ("di", 1, 
 
 def story_of(*, seed: int, stations: int, days: int) -> Story:
     """Make the story of a seed."""
-    chance = random.Random(seed)  # noqa: S311 - a story, not a secret
+    chance = random.Random(seed)
     story = Story(seed, days)
     _away_plan(story, chance)
     for number in range(stations):
@@ -140,7 +142,7 @@ def _away_plan(story: Story, chance: random.Random) -> None:
 def _moment(story: Story, chance: random.Random, start: int, end: int) -> int:
     """A full ten minutes at which ingest is listening."""
     while True:
-        moment = chance.randrange(start // SLOT, max(end // SLOT, start // SLOT + 1)) * SLOT
+        moment = chance.randrange(start // SLOT, max(end // SLOT, start // SLOT + DAY // SLOT)) * SLOT
         if not story.is_away_near(moment):
             return moment
 
@@ -262,7 +264,7 @@ class _Life:
 
     def _send(self) -> None:
         actor, chance = self.actor, self.chance
-        first = chance.randrange(1, actor.interval // SLOT + 1) * SLOT
+        first = chance.randrange(1, actor.interval // PHASE + 1) * PHASE
         if chance.random() < 0.15:
             actor.kinds.add("new")
             first += chance.randrange(1, self.story.days) * DAY

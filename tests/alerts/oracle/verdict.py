@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from alerts.oracle.ledger import Ledger, Telling
 from alerts.oracle.stage import Stage
-from alerts.oracle.story import DAY, HOUR
+from alerts.oracle.story import DAY, HOUR, Contact
 
 from fleet.alerts.models import Incident, Notification
 
@@ -116,12 +116,7 @@ class Verdict:
         story, stage = self._stage.story, self._stage
         actor = story.actors[serial]
         start, end = at - DAY, at + DAY // 4
-        lines = [
-            (one.at, f"sends{f', next in {one.interval} s' if one.interval else ''}: "
-             f"{' '.join(f'{v.series}={v.value:g}@{_spoken(v.at)}' for v in one.values[-4:])}"
-             f"{f' (the last 4 of {len(one.values)})' if len(one.values) > 4 else ''}")
-            for one in actor.contacts
-        ]  # fmt: skip
+        lines: list[tuple[float, str]] = [(one.at, _sent_words(one)) for one in actor.contacts]
         lines += [(one.start, f"{one.kind} until {_spoken(one.end)}") for one in actor.asides]
         lines += [
             (one.at, f"a person: {one.verb} {one.rule} {one.until or ''}") for one in story.acts if one.serial == serial
@@ -144,6 +139,13 @@ class Verdict:
         near = sorted((when, text) for when, text in lines if start <= when <= end)
         about = f"  {serial}, every {actor.interval} s{', hardy' if actor.is_hardy else ''}: {', '.join(sorted(actor.kinds))}"
         return "\n".join([about, *(f"  {_spoken(when)}  {text}" for when, text in near)])
+
+
+def _sent_words(contact: Contact) -> str:
+    """What a station sends, with the newest of its values."""
+    newest = " ".join(f"{one.series}={one.value:g}@{_spoken(one.at)}" for one in contact.values[-4:])
+    said = f", the next within {contact.interval} s" if contact.interval else ""
+    return f"sends {len(contact.values)} values{said}: {newest}"
 
 
 def _spoken(at: float) -> str:
