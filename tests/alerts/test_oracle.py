@@ -21,6 +21,12 @@ DAYS = int(os.environ.get("ROOST_ORACLE_DAYS", "20"))
 
 
 @pytest.fixture(autouse=True)
+def _mails_kept(settings):
+    """Mails go to Django's outbox."""
+    settings.MAIL_TRANSPORT = "django.core.mail.backends.locmem.EmailBackend"
+
+
+@pytest.fixture(autouse=True)
 def _unhurried(monkeypatch):
     """On a busy machine a message takes long to read: that must not split a batch."""
     monkeypatch.setattr(pipelines, "PORTION", pipelines.PORTION._replace(seconds=3_600.0))

@@ -185,8 +185,8 @@ class _Life:
             actor.retired_at = _moment(self.story, chance, 5 * DAY, end - DAY) + 23
         self._send()
 
-    def _span(self, lasts: int, least: int = 2 * DAY) -> tuple[int, int]:
-        start = _moment(self.story, self.chance, least, self.story.end - lasts - DAY)
+    def _span(self, lasts: int) -> tuple[int, int]:
+        start = _moment(self.story, self.chance, min(2 * DAY, self.story.end // 4), self.story.end - lasts - DAY // 4)
         return start, start + lasts
 
     def _is_free(self, start: int, end: int, spans: list[tuple[int, int]], room: int = DAY) -> bool:
