@@ -236,7 +236,7 @@ class Ledger:
             return
         ends_at = min(at + SETTLE, known.snoozed_until or at + SETTLE)
         known.ends_at = ends_at
-        # Who is told of it is known when it ends.
+        # Whom to tell is known when it ends.
         told = known.told & self._on
         self._at(ends_at, 4, lambda moment: self._end_tell(known, told, serial, rule, moment))
 
