@@ -28,7 +28,10 @@ RERUN_AT_MOST = 10
 #: Seconds in which an interrupted pytest may stop the services that its tests started.
 STOP_S = 120
 #: Options a person sets for the tests.
-KEPT = ("TERM", "COLUMNS", "CI", "ROOST_FAULT_SEED", "ROOST_FAULT_MESSAGES", "ROOST_FAULT_REPORT", "ROOST_ACCESS_PAGE")
+KEPT = (
+    *("TERM", "COLUMNS", "CI", "ROOST_FAULT_SEED", "ROOST_FAULT_MESSAGES", "ROOST_FAULT_REPORT", "ROOST_ACCESS_PAGE"),
+    *("ROOST_ORACLE_STATIONS", "ROOST_ORACLE_DAYS"),
+)
 #: Package sources and trusted certificates, for tests that install what a user would; nothing else of the caller's
 #: environment reaches the tests.
 PACKAGES_FROM = ("PIP_", "UV_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")

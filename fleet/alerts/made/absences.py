@@ -21,6 +21,7 @@ from fleet.alerts.made.judge import Episode, RuleTarget
 from fleet.alerts.made.subjects import subjects
 from fleet.alerts.made_models import AlertRule, RuleState
 from fleet.core.models import Outage
+from fleet.core.pulses import INGEST
 
 _SLICE = 500
 
@@ -49,6 +50,7 @@ WHERE (for_station IS NULL OR for_station = c.id) AND (for_model IS NULL OR for_
 ORDER BY 1, 2
 """
 # Of each other series, the newest value from before the time began: had it come in time, the station was reporting then.
+# Time in which Roost itself was not listening does not count.
 _REPORTED = """
 SELECT p.place FROM unnest(%s::int[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::interval[])
     AS p(place, station_id, last_at, begin, allowance)
@@ -57,7 +59,11 @@ WHERE EXISTS (
         SELECT r.occurred_at, r.received_at FROM telemetry_reading r WHERE r.series_id = x.id
           AND r.occurred_at > p.last_at AND r.occurred_at <= p.begin AND r.flags & %s = 0
         ORDER BY r.occurred_at DESC LIMIT 1) r
-    WHERE x.station_id = p.station_id AND x.last_at > p.last_at AND r.received_at - r.occurred_at <= p.allowance)
+    WHERE x.station_id = p.station_id AND x.last_at > p.last_at
+      AND r.received_at - r.occurred_at - (
+        SELECT coalesce(sum(least(o.ended_at, r.received_at) - greatest(o.started_at, r.occurred_at)), interval '0')
+        FROM core_outage o WHERE o.name = %s AND o.ended_at > r.occurred_at AND o.started_at < r.received_at
+      ) <= p.allowance)
 """
 
 
@@ -144,7 +150,7 @@ def _reported_throughout(
             for place, one in enumerate(some)
         ]
         with connection.cursor() as cursor:
-            cursor.execute(_REPORTED, [*(list(column) for column in zip(*rows, strict=True)), int(DOUBT)])
+            cursor.execute(_REPORTED, [*(list(column) for column in zip(*rows, strict=True)), int(DOUBT), INGEST])
             there = {place for (place,) in cursor.fetchall()}
         kept += [one for place, one in enumerate(some) if place in there]
     return kept

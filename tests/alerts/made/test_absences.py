@@ -16,6 +16,7 @@ from fleet.alerts.made_models import AlertRule, RuleState
 from fleet.alerts.models import Incident
 from fleet.core import clock
 from fleet.core.errors import InvalidInput
+from fleet.core.models import Outage
 from fleet.telemetry.rollups import rollups_rebuild
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +108,17 @@ def test_late_values_that_leave_it_missing_do_not_end_it(live, send, station, ma
     send(station, {1: 20.0})
     look()
     assert incidents() == [(False, False)]
+
+
+def test_values_that_waited_because_we_were_away_are_no_backlog(live, send, station, make_rule, smtp, now):
+    make_rule(**MISSING)
+    live(station, [400])
+    live(station, [400, 370], "battery", "V")
+    away = {"started_at": now - timedelta(minutes=350), "ended_at": now - timedelta(minutes=5)}
+    Outage.objects.create(name="ingest", **away)
+    send(station, dict.fromkeys(range(340, 5, -30), 12.5), "battery", "V")
+    look()
+    assert smtp.subjects == ["No temperature: SG-RULED"]
 
 
 def test_a_sensor_taken_away_before_the_rule_was_made_rings_not(live, station, make_rule, now):
