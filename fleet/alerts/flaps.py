@@ -25,7 +25,7 @@ _WITHDRAWN: Final = "It opened again before this was sent."
 def end_held_until(incident: Incident, moment: datetime) -> datetime | None:
     """Until when the end of an incident that closes now is held; None: it is told at once.
 
-    In planned maintenance it is held until that ends, so that work on a station rings neither for its end nor anew.
+    In planned maintenance it is held until that ends, so that work on a station rings neither for its end nor for what begins again.
     """
     if incident.is_held:
         return None

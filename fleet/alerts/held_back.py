@@ -1,4 +1,4 @@
-"""What planned maintenance held back: told once, when the maintenance is over, if it is still open then.
+"""Telling of incidents that planned maintenance held back: once, when it is over, if they are still open then.
 
     opened in maintenance ─▶ held ──the maintenance ends, and it is still open──▶ told, once
                               └──it closes before──▶ closed: nobody was told, and the incident's page says why

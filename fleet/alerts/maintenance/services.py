@@ -53,7 +53,7 @@ class WindowDraft:
 
 @dataclass(frozen=True, slots=True)
 class WindowPreview:
-    """What a window would do: when it comes next, by which clocks, and to how many stations as of now."""
+    """A preview of a window: when it comes next, by which clocks, and for how many stations as of now."""
 
     window: MaintenanceWindow
     coming: Sequence[Occurrence]

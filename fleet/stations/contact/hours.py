@@ -176,7 +176,7 @@ def planned_quiet_note(*, station: Station, moment: datetime, was_planned: bool)
 
 
 def planned_quiet_note_many(*, station_ids: Collection[int], moment: datetime) -> None:
-    """Note the same anew for several stations, as their rows have it now. Two queries for any number."""
+    """Note the same for several stations, as their rows have it now. Two queries for any number."""
     if not station_ids:
         return
     stations = list(station_ids)

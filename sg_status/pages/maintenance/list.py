@@ -32,7 +32,7 @@ _OVER_MOST, _MOST = 20, 500
 @page
 @require_safe
 def maintenance(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """What is open and what comes, then what is over."""
+    """The windows that are open or come, then those that are over."""
     found, moment = organization_find(viewer=viewer, slug=slug), clock.now()
     ours = window_list(viewer=viewer, organization=found.slug)
     context = {
