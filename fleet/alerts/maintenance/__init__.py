@@ -1,1 +1,0 @@
-"""Planned maintenance: windows that open once or again and again, and the stations that are in one."""
