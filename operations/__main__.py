@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 import signal
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from operations.paths import Paths
 #: Errors for a folder that belongs to another user, is read-only, or does not exist.
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 
+#: The number of the stream, whatever `sys.stdout` is by then.
 STDOUT = 1
 #: The exit code of a program whose reader has gone, as shells count it.
 PIPE_CLOSED = 128 + signal.SIGPIPE
@@ -54,11 +56,21 @@ def _trouble_with_folder(error: OSError) -> str | None:
     return None
 
 
+def reader_has_gone() -> bool:
+    """Whether what is printed can reach nobody: it goes to a pipe, and its other end is closed."""
+    poll = select.poll()
+    poll.register(STDOUT, 0)
+    return any(event & select.POLLERR for _stream, event in poll.poll(0))
+
+
 if __name__ == "__main__":
     try:
         CODE = main(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
+        if not reader_has_gone():
+            # A connection broke, and nobody has heard of it yet.
+            raise
         # Whoever read the output, such as `head`, has seen enough. Python would still flush to them when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
         CODE = PIPE_CLOSED
