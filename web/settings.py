@@ -264,6 +264,8 @@ SPECTACULAR_SETTINGS = {
         "CommandState": "fleet.commands.models.Command.State",
         "QuarantineState": "fleet.ingest.models.QuarantinedMessage.State",
         "ForwarderPhase": "fleet.forward.selectors.STATES",
+        "ScopeEnum": "rest_api.v1.alert_rules.SCOPES",
+        "MaintenanceScope": "fleet.alerts.maintenance.services.SCOPES",
         "BackfillState": "fleet.ingest.models.Backfill.State",
     },
 }
@@ -309,6 +311,10 @@ ROOST_MOTUS_PASSWORD = setting("ROOST_MOTUS_PASSWORD", "")
 ROOST_SYNC_INTERVAL_S = float(setting("ROOST_SYNC_INTERVAL_S", "3600"))
 #: Seconds an alert waits for others that belong in the same message.
 ROOST_ALERT_GROUP_WAIT_S = float(setting("ROOST_ALERT_GROUP_WAIT_S", "10"))
+#: Seconds within which most stations of a site, network or organization must fall silent to be one incident; 0: never.
+ROOST_SHARED_WINDOW_S = float(setting("ROOST_SHARED_WINDOW_S", "600"))
+#: Alerts that one receiver gets in an hour on a channel; the others are held back, and one message says so. 0: no limit.
+ROOST_STORM_CAP = int(setting("ROOST_STORM_CAP", "20"))
 #: Whether alerts may go to webhooks in private networks, where users could otherwise reach services beside this one.
 ROOST_WEBHOOK_PRIVATE_ADDRESSES = setting("ROOST_WEBHOOK_PRIVATE_ADDRESSES", "0") == "1"
 #: Taps of one organization, and the bytes of events that each may hold.

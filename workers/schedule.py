@@ -15,6 +15,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "canary": _every(15.0, "core.touch_canary"),
     "silence": _every(5.0, "alerts.sweep_silence"),
     "rules": _every(15.0, "alerts.sweep_rules"),
+    "move-maintenance": _every(5.0, "alerts.move_maintenance"),
     "end-snoozes": _every(15.0, "alerts.end_snoozes"),
     "judge-rules": _every(5.0, "alerts.judge_rules"),
     "release-quota": _every(5.0, "ingest.release_quota"),

@@ -6,6 +6,7 @@ from fleet.alerts.digest_models import Digest
 from fleet.alerts.feed_models import IncidentFeed
 from fleet.alerts.made_models import AlertRule
 from fleet.alerts.models import Destination, Incident, Notification, Trouble
+from fleet.alerts.shared_models import SharedFailure
 from fleet.core.admin import ReadOnlyAdmin
 
 
@@ -55,9 +56,19 @@ class IncidentFeedAdmin(ReadOnlyAdmin):
 class NotificationAdmin(ReadOnlyAdmin):
     """Notifications about incidents."""
 
-    list_display = ("created_at", "phase", "channel", "recipient", "state", "attempts", "last_error")
-    list_filter = ("state", "channel")
+    list_display = ("created_at", "phase", "channel", "recipient", "state", "held_why", "attempts", "last_error")
+    list_filter = ("state", "held_why", "channel")
     ordering = ("-created_at",)
+
+
+@admin.register(SharedFailure)
+class SharedFailureAdmin(ReadOnlyAdmin):
+    """Failures that stations share."""
+
+    list_display = ("opened_at", "closed_at", "organization", "cause", "name", "fallen", "total", "left_silent")
+    list_filter = ("cause",)
+    list_select_related = ("organization",)
+    ordering = ("-opened_at",)
 
 
 @admin.register(Trouble)

@@ -4,7 +4,8 @@
          ▲                       └──it opens again──┐
          └──the held end is withdrawn───────────────┘
 
-So people read of one beginning and one end, and an acknowledgement lasts. What nobody acknowledged is told at once.
+So people read of one beginning and one end, and an acknowledgement lasts. What nobody acknowledged is told at once;
+in planned maintenance, the end of whatever was told before is held until the maintenance is over.
 """
 
 from collections.abc import Mapping
@@ -22,10 +23,15 @@ _WITHDRAWN: Final = "It opened again before this was sent."
 
 
 def end_held_until(incident: Incident, moment: datetime) -> datetime | None:
-    """Until when the end of an incident that closes now is held; None: it is told at once."""
-    if incident.acknowledged_at is None or incident.is_snoozed_until_change:
+    """Until when the end of an incident that closes now is held; None: it is told at once.
+
+    In planned maintenance it is held until that ends, so that work on a station rings neither for its end nor for what begins again.
+    """
+    if incident.is_held:
         return None
-    until = min(moment + SETTLE, incident.snoozed_until or moment + SETTLE)
+    until = incident.station.window_until or moment
+    if incident.acknowledged_at is not None and not incident.is_snoozed_until_change:
+        until = max(until, min(moment + SETTLE, incident.snoozed_until or moment + SETTLE))
     return until if until > moment else None
 
 

@@ -14,11 +14,16 @@ from django.utils.translation import ngettext
 from fleet.alerts.act_links import act_url, receiver_of
 from fleet.alerts.channels.base import IncidentReport, Message
 from fleet.alerts.channels.mail import NAME as MAIL
+from fleet.alerts.grouping.words import behind_words, shared_sentence, shared_stations, station_words, storm_words
+from fleet.alerts.maintenance.words import held_words
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.off_links import notification_off_url
 from fleet.alerts.rules import rule_of
 from fleet.alerts.rules.base import Rule
+from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.alerts.selectors import incident_shown
+from fleet.alerts.shared_models import SharedFailure
+from fleet.core import clock
 from fleet.core.spoken import moment_words, one_line
 from fleet.core.zones import is_utc, zone_words
 from fleet.organizations.access import Viewer
@@ -47,6 +52,8 @@ def message_of(*, notification: Notification, moment: datetime, secret: str = ""
     with _in_the_readers_words(notification):
         if notification.phase == Notification.Phase.TEST:
             subject, body = _test_words(organization)
+        elif notification.phase == Notification.Phase.STORM:
+            subject, body = storm_words(notification, moment)
         else:
             rule = rule_of(notification.rule, incidents[0].title if incidents else "")
             text = _Text(rule, notification, incidents, over, receiver, moment)
@@ -113,7 +120,7 @@ def _report(
         incident_id=incident.pk,
         serial=incident.station.serial,
         station_name=one_line(incident.station.name),
-        sentence=one_line(incident.said(is_over=is_over)),
+        sentence=_said(incident, notification, is_over=is_over),
         is_over=is_over,
         began_at=incident.began_at,
         opened_at=incident.opened_at,
@@ -124,9 +131,12 @@ def _report(
     )
 
 
-def station_words(station: Station) -> str:
-    """Name and serial on one line, even if the name contains line breaks."""
-    return one_line(f"{station.name} ({station.serial})" if station.name else station.serial)
+def _said(incident: Incident, notification: Notification, *, is_over: bool) -> str:
+    """How it began or ended; and that maintenance held it back, if this is why people read of it only now."""
+    said = incident.said(is_over=is_over)
+    if notification.phase == Notification.Phase.OPENED and incident.held_until is not None:
+        said = f"{said} {held_words(incident, clock.now())}"
+    return one_line(said)
 
 
 class _Text:
@@ -144,13 +154,19 @@ class _Text:
         self._rule, self._notification, self._incidents = rule, notification, incidents
         self._organization: Organization = notification.organization
         self._over, self._receiver, self._moment = over, receiver, moment
+        self._shared = notification.shared
         self._is_all_over = all(incident.pk in over for incident in incidents)
+        if self._shared is not None:
+            self._is_all_over = self._shared.closed_at is not None
 
     def subject(self) -> str:
-        """`Silent: Old Cut (SG-5113BBBK2972)`, or the number of stations."""
+        """`Silent: Old Cut (SG-5113BBBK2972)`, or the number of stations; of a shared failure, out of how many."""
         word = self._rule.closed_subject if self._is_all_over else self._rule.opened_subject
-        is_one = len(self._incidents) == 1
-        what = station_words(self._incidents[0].station) if is_one else self._count_words()
+        if self._shared is not None:
+            what = self._shared_words(self._shared)
+        else:
+            is_one = len(self._incidents) == 1
+            what = station_words(self._incidents[0].station) if is_one else self._count_words()
         subject = f"{one_line(str(word))}: {what}"
         if self._notification.phase == Notification.Phase.AGAIN:
             subject = _("Still open: %(subject)s") % {"subject": subject}
@@ -160,7 +176,10 @@ class _Text:
 
     def body(self) -> str:
         """The sentence first; how to get fewer mails last."""
-        parts = self._one() if len(self._incidents) == 1 else self._several()
+        is_one = len(self._incidents) == 1 and self._shared is None
+        parts = self._one() if is_one else self._several()
+        if self._rule.name == SILENCE and not self._is_all_over and (behind := behind_words(self._incidents)):
+            parts.append(behind)
         parts += ["--\n" + "\n".join([*self._zone(), self._less()])]
         return "\n\n".join(parts) + "\n"
 
@@ -181,7 +200,34 @@ class _Text:
         more = len(self._incidents) - NAMED_MOST
         if more > 0:
             named.append(ngettext("and %(n)d more", "and %(n)d more", more) % {"n": more} + f": {_incidents_url()}")
+        if self._shared is not None:
+            return [shared_sentence(self._shared, self._moment), *named, *self._left(self._shared)]
         return [str(first) % {"stations": self._count_words(), "since": since}, *named]
+
+    def _shared_words(self, shared: SharedFailure) -> str:
+        """`17 of 20 stations at Old Cut`; at the end, of those that were silent."""
+        if shared.closed_at is None:
+            return shared_stations(shared, shared.fallen, shared.total)
+        return shared_stations(shared, shared.fallen - (shared.left_silent or 0), shared.fallen)
+
+    def _left(self, shared: SharedFailure) -> list[str]:
+        """Of a shared failure that is over, the stations that are still silent: their messages were held until now."""
+        if shared.closed_at is None or self._notification.phase != Notification.Phase.CLOSED:
+            return []
+        left = list(
+            Incident.objects.filter(shared=shared, closed_at=None)
+            .select_related("organization", "station__organization", "station__contact")
+            .order_by("station__name", "station__serial")
+        )
+        if not left:
+            return []
+        lines = [
+            f"* {station_words(one.station)}: {one_line(incident_shown(one).sentence)}\n  {_station_url(one.station)}"
+            for one in left[:NAMED_MOST]
+        ]
+        if (more := len(left) - NAMED_MOST) > 0:
+            lines.append(ngettext("and %(n)d more", "and %(n)d more", more) % {"n": more} + f": {_incidents_url()}")
+        return [_("Still silent:"), *lines]
 
     def _link(self, incident: Incident) -> str:
         return "" if incident.pk in self._over else act_url(self._notification, incident, self._receiver)
@@ -190,7 +236,7 @@ class _Text:
         if self._notification.phase in GOING_ON:
             # It may have begun long ago.
             return one_line(incident_shown(incident).sentence)
-        return one_line(incident.said(is_over=incident.pk in self._over))
+        return _said(incident, self._notification, is_over=incident.pk in self._over)
 
     def _count_words(self) -> str:
         number = len(self._incidents)
@@ -235,7 +281,7 @@ def _answers(notification: Notification, incidents: Sequence[Incident]) -> tuple
             channel=notification.channel,
             recipient=notification.recipient,
         )
-        .exclude(state=Notification.State.MERGED)
+        .exclude(state__in=[Notification.State.MERGED, Notification.State.HELD])
         .order_by("id")
         .values_list("message_id", flat=True)
         .distinct()

@@ -5,7 +5,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import get_language
 
-from fleet.alerts import digest_models, feed_models, made_models  # noqa: F401 - Django finds their models here
+from fleet.alerts import (  # noqa: F401 - Django finds their models here
+    digest_models,
+    feed_models,
+    made_models,
+    maintenance_models,
+    shared_models,
+)
 from fleet.core import clock
 from fleet.core.spoken import moments_told
 from fleet.organizations.models import Membership, Organization
@@ -48,6 +54,10 @@ class Incident(models.Model):
     severity = models.CharField(max_length=8, blank=True, default="", db_default="")
     #: It was over, or old, when its data came: nobody was told.
     is_found_later = models.BooleanField(default=False, db_default=False)
+    #: It opened in planned maintenance, with that reason, and nobody is told before its end; when they were told then.
+    is_held = models.BooleanField(default=False, db_default=False)
+    held_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    held_until = models.DateTimeField(null=True)
     #: The state with its reason and a next step, as of the opening; and as of the closing. `said` puts the moments
     #: in them on the reader's clock.
     sentence = models.TextField()
@@ -69,9 +79,18 @@ class Incident(models.Model):
     assignee = models.ForeignKey(Membership, on_delete=models.SET_NULL, null=True, related_name="incidents")
     #: Of a closed one whose end is not told yet: until then it may open again.
     reopens_until = models.DateTimeField(null=True)
+    #: While the station behind which it is has this one open, it is not told on its own; see `fleet.alerts.grouping`.
+    #: The database does not check it: a station is erased without a look at those behind it.
+    held_by = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, related_name="holding", db_constraint=False, db_index=False
+    )
+    #: The shared failure that it belongs to, open or over.
+    shared = models.ForeignKey(
+        shared_models.SharedFailure, on_delete=models.SET_NULL, null=True, related_name="incidents", db_index=False
+    )
 
     class Meta:
-        """One open incident per station and rule; indexes for the ends of snoozes, and for what may open again."""
+        """One open incident per station and rule; indexes for ends of snoozes, for what may open again, and for groups."""
 
         constraints = [
             models.UniqueConstraint(fields=["station", "rule"], name="incident_open_once", condition=Q(closed_at=None)),
@@ -90,7 +109,10 @@ class Incident(models.Model):
                 name="incident_snoozed",
                 condition=Q(closed_at=None, snoozed_until__isnull=False),
             ),
+            models.Index(fields=["station"], name="incident_held", condition=Q(is_held=True, closed_at=None)),
             models.Index(fields=["station", "rule"], name="incident_reopens", condition=Q(reopens_until__isnull=False)),
+            models.Index(fields=["held_by"], name="incident_held_by", condition=Q(held_by__isnull=False)),
+            models.Index(fields=["shared"], name="incident_shared", condition=Q(shared__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -195,27 +217,31 @@ class Destination(models.Model):
 
 
 class Notification(models.Model):
-    """One message to one destination about one or several incidents: that they opened, go on or are over; or to test it.
+    """One message to one destination about some incidents: that they opened, go on or are over; a test; or about a storm.
 
         pending ──lease──▶ sending ──▶ sent
          │ ▲                  ├──its destination is off or gone, or its incidents moved on──▶ dropped
          │ │                  ├──it may have arrived, and a repeat would arrive twice──▶ unknown
          │ └──transient error─┴──permanent error──▶ failed
          ├──merged into another message that waited with it──▶ merged
+         ├──beyond what the storm cap lets through──▶ held
          └──held, and its incidents open again──▶ dropped
+        held: not sent, now or later; `held_why` says why. So are those that a parent or a shared failure holds, from
+        the beginning: what is still wrong when that is over gets another message.
 
     `message_id` is stable: a mail sent twice after a crash is the same mail in the same thread. The state changes only
     by conditional UPDATE; `attempts` identifies the lease.
     """
 
     class Phase(models.TextChoices):
-        """It reports a beginning, that a snooze ended, a new assignee or an end; or was asked for as a test."""
+        """It reports a beginning, that a snooze ended, a new assignee or an end; is a test; or tells of what is held back."""
 
         OPENED = "opened"
         AGAIN = "again"
         ASSIGNED = "assigned"
         CLOSED = "closed"
         TEST = "test"
+        STORM = "storm"
 
     class State(models.TextChoices):
         """Delivery state."""
@@ -227,6 +253,14 @@ class Notification(models.Model):
         MERGED = "merged"
         DROPPED = "dropped"
         UNKNOWN = "unknown"
+        HELD = "held"
+
+    class Held(models.TextChoices):
+        """Why it is not sent: the parent of its stations is silent, they share a failure, or too many were sent."""
+
+        PARENT = "parent"
+        SHARED = "shared"
+        STORM = "storm"
 
     id = models.BigAutoField(primary_key=True)
     #: Incidents that began together share one message.
@@ -250,12 +284,25 @@ class Notification(models.Model):
     last_error = models.TextField(blank=True)
     #: The connection broke after the message was handed over: it may have arrived, so its content must not change.
     is_maybe_delivered = models.BooleanField(default=False)
+    held_why = models.CharField(max_length=8, choices=Held.choices, blank=True, default="", db_default="")
+    #: The parent's incident that holds it.
+    held_by = models.ForeignKey(Incident, on_delete=models.SET_NULL, null=True, related_name="+")
+    #: The shared failure that it tells of, or that holds it.
+    shared = models.ForeignKey(
+        shared_models.SharedFailure, on_delete=models.SET_NULL, null=True, related_name="notifications"
+    )
 
     class Meta:
-        """The index serves the sender, which asks for what is due."""
+        """Indexes for the sender, which asks for what is due, and for the storm cap, which counts."""
 
         indexes = [
-            models.Index(fields=["due_at"], name="notification_due", condition=Q(state__in=["pending", "sending"]))
+            models.Index(fields=["due_at"], name="notification_due", condition=Q(state__in=["pending", "sending"])),
+            models.Index(
+                fields=["channel", "recipient", "sent_at"], name="notification_sent_lately", condition=Q(state="sent")
+            ),
+            models.Index(
+                fields=["channel", "recipient", "due_at"], name="notification_storm_held", condition=Q(held_why="storm")
+            ),
         ]
 
     def __str__(self) -> str:

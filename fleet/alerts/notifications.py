@@ -10,6 +10,7 @@ from django.conf import settings
 
 from fleet.alerts.models import Destination, Incident, Notification
 from fleet.alerts.recipients import Recipient, recipients_of
+from fleet.alerts.shared_models import SharedFailure
 from fleet.organizations.models import Membership, Organization
 
 State = Notification.State
@@ -64,6 +65,11 @@ def notifications_plan_assigned(*, incident: Incident, member: Membership, momen
 def _plan_told(
     phase: Phase, incidents: Sequence[Incident], moment: datetime, held_until: datetime | None = None
 ) -> list[Notification]:
+    # The message about the end of a shared failure says how it ended for its stations.
+    shared = {incident.shared_id for incident in incidents if incident.shared_id is not None}
+    if shared:
+        going_on = set(SharedFailure.objects.filter(pk__in=shared, closed_at=None).values_list("pk", flat=True))
+        incidents = [incident for incident in incidents if incident.shared_id not in going_on]
     told = _lock_told(incidents)
     planned: list[Notification] = []
     recipients = recipients_of({incident.organization_id for incident in incidents})
@@ -107,7 +113,7 @@ def _lock_told(incidents: Iterable[Incident]) -> dict[int, set[tuple[str, str]]]
     merged: dict[int, set[tuple[str, str]]] = defaultdict(set)
     for number, notification_id in links.values_list("incident_id", "notification_id"):
         notification = opened.get(notification_id)
-        if notification is None or notification.state in {State.FAILED, State.DROPPED}:
+        if notification is None or notification.state in {State.FAILED, State.DROPPED, State.HELD}:
             continue
         address = notification.channel, notification.recipient
         if notification.state == State.MERGED:
@@ -126,7 +132,7 @@ def _grouped(incidents: Iterable[Incident]) -> dict[tuple[int, str], list[Incide
     return groups
 
 
-def _create_notification(
+def notification_new(
     organization_id: int,
     rule: str,
     phase: Phase,
@@ -134,8 +140,9 @@ def _create_notification(
     moment: datetime,
     held_until: datetime | None = None,
 ) -> Notification:
+    """A notification that is not stored yet: due after the group wait, or when it is no longer held."""
     domain = urlsplit(settings.SITE_URL).hostname or "localhost"
-    return Notification.objects.create(
+    return Notification(
         organization_id=organization_id,
         rule=rule,
         phase=phase,
@@ -147,6 +154,33 @@ def _create_notification(
         due_at=held_until or moment + timedelta(seconds=settings.ROOST_ALERT_GROUP_WAIT_S),
         held_until=held_until,
     )
+
+
+def notifications_store(planned: Sequence[tuple[Notification, Sequence[Incident]]]) -> None:
+    """Store new notifications with their incidents; the number of queries does not depend on how many there are."""
+    Notification.objects.bulk_create([notification for notification, _incidents in planned])
+    through = Notification.incidents.through
+    through.objects.bulk_create(
+        [
+            through(notification_id=notification.pk, incident_id=incident.pk)
+            for notification, incidents in planned
+            for incident in incidents
+        ],
+        batch_size=5_000,
+    )
+
+
+def _create_notification(
+    organization_id: int,
+    rule: str,
+    phase: Phase,
+    recipient: Recipient,
+    moment: datetime,
+    held_until: datetime | None = None,
+) -> Notification:
+    notification = notification_new(organization_id, rule, phase, recipient, moment, held_until)
+    notification.save(force_insert=True)
+    return notification
 
 
 def _link_incidents(notification: Notification, incidents: Sequence[Incident]) -> None:

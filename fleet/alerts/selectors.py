@@ -8,9 +8,11 @@ from django.utils.translation import gettext as _
 
 from fleet.alerts.channels import channels
 from fleet.alerts.made_models import MADE
+from fleet.alerts.maintenance.words import held_words
 from fleet.alerts.models import Incident, IncidentStep, Notification
 from fleet.alerts.rules import rule_known
 from fleet.alerts.rules.silence import NAME as SILENCE
+from fleet.alerts.shared_models import SharedFailure
 from fleet.core import clock
 from fleet.core.errors import NotFound
 from fleet.organizations.access import Viewer
@@ -27,6 +29,10 @@ class UnsentMessage:
 
 #: Of open incidents, counts end here: a frame around every page must not count a storm.
 OPEN_COUNTED_MOST = 100
+
+
+#: Open shared failures that a page names.
+SHARED_MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,11 @@ class IncidentView:
         return self.incident.rule == SILENCE
 
     @property
+    def held(self) -> str:
+        """That planned maintenance holds, or held, it back; empty if none did."""
+        return held_words(self.incident, clock.now())
+
+    @property
     def short(self) -> str:
         """The problem in one or two words."""
         rule = rule_known(self.incident.rule, self.incident.title)
@@ -65,6 +76,7 @@ class Telling:
     sent: int
     failed: int
     unknown: int
+    held: int
     first_at: datetime
 
 
@@ -85,12 +97,13 @@ def incident_list(
     state: str = "",
     assignee: str = "",
     station: Station | None = None,
+    shared: int | None = None,
     open_first: bool = False,
     since: datetime | None = None,
 ) -> QuerySet[Incident]:
     """The viewer's incidents, newest first, with station, contact and organization joined.
 
-    `state`: one of `Incident.State`. `assignee`: the name of a login. `open_first`: open ones first, then those that closed last. `since`: none that closed before.
+    `state`: one of `Incident.State`. `assignee`: the name of a login. `shared`: the id of a shared failure. `open_first`: open ones first, then those that closed last. `since`: none that closed before.
     """
     found = Incident.objects.select_related(
         "organization", "station__organization", "station__contact", "assignee__user"
@@ -98,6 +111,8 @@ def incident_list(
     found = found.filter(viewer.organizations("organization__") | Q(station__in=list(viewer.station_roles)))
     if station is not None:
         found = found.filter(station=station)
+    if shared is not None:
+        found = found.filter(shared=shared)
     if is_open is not None:
         found = found.filter(closed_at__isnull=is_open)
     if state:
@@ -110,8 +125,10 @@ def incident_list(
 
 
 def incidents_open(*, viewer: Viewer) -> OpenIncidents:
-    """How many of the viewer's incidents are open, counted up to `OPEN_COUNTED_MOST`."""
-    found = incident_list(viewer=viewer, is_open=True).order_by("-pk").values_list("rule", flat=True)
+    """How many of the viewer's incidents are open, counted up to `OPEN_COUNTED_MOST`; not those that maintenance holds."""
+    found = (
+        incident_list(viewer=viewer, is_open=True).filter(is_held=False).order_by("-pk").values_list("rule", flat=True)
+    )
     names = list(found[:OPEN_COUNTED_MOST])
     return OpenIncidents(len(names), SILENCE in names)
 
@@ -122,6 +139,34 @@ def incident_get(*, viewer: Viewer, incident_id: int) -> Incident:
     if found is None:
         raise NotFound(_("There is no incident %(id)s.") % {"id": incident_id})
     return found
+
+
+def shared_list(*, viewer: Viewer) -> list[SharedFailure]:
+    """The open shared failures of the viewer's organizations, newest first; a few, as each has three stations."""
+    found = SharedFailure.objects.select_related("organization").filter(closed_at=None)
+    return list(found.filter(viewer.organizations("organization__")).order_by("-opened_at", "-pk")[:SHARED_MOST])
+
+
+def shared_get(*, viewer: Viewer, incident: Incident) -> SharedFailure | None:
+    """The shared failure of an incident, if the viewer may see its organization."""
+    if incident.shared_id is None:
+        return None
+    found = SharedFailure.objects.select_related("organization").filter(pk=incident.shared_id)
+    return found.filter(viewer.organizations("organization__")).first()
+
+
+def incident_parent(*, viewer: Viewer, incident: Incident) -> Incident | None:
+    """The incident of the gateway that holds this one, or held it, if the viewer may see it."""
+    holds = Notification.objects.filter(incidents=incident, held_by__isnull=False).values("held_by")
+    held = Q(pk=incident.held_by_id) if incident.held_by_id is not None else Q(pk__in=holds)
+    return incident_list(viewer=viewer).filter(held, ~Q(pk=incident.pk)).first()
+
+
+def incidents_held(*, viewer: Viewer, incident: Incident, most: int) -> list[Incident]:
+    """Incidents behind this one's station that it holds, or held, if the viewer may see them; by station."""
+    held = Notification.incidents.through.objects.filter(notification__held_by=incident).values("incident")
+    found = incident_list(viewer=viewer).filter(Q(held_by=incident) | Q(pk__in=held))
+    return list(found.order_by("station__name", "station__serial")[:most])
 
 
 def incident_steps(*, incident: Incident) -> QuerySet[IncidentStep]:
@@ -139,12 +184,14 @@ def incident_tellings(*, incident: Incident) -> list[Telling]:
     """How many messages went out in each phase; the receivers stay private."""
     states = Notification.State
     sent, failed, unknown = Q(state=states.SENT), Q(state=states.FAILED), Q(state=states.UNKNOWN)
+    held = Q(state=states.HELD)
     found = Notification.objects.filter(incidents=incident).values("phase").order_by("phase")
     counted = found.annotate(
         number=Count("pk"),
         sent=Count("pk", sent),
         failed=Count("pk", failed),
         unknown=Count("pk", unknown),
+        held=Count("pk", held),
         first_at=Min("created_at"),
     )
     return [Telling(**row) for row in counted]

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from fleet.alerts.channels import channels
 from fleet.alerts.channels.base import Channel, ChannelError, Message
+from fleet.alerts.grouping.storm import storm_hold
 from fleet.alerts.messages import GOING_ON, is_overtaken, message_of
 from fleet.alerts.models import Destination, Incident, Notification
 from fleet.alerts.sealed_addresses import address_opened
@@ -68,6 +69,8 @@ def _send_all(name: str) -> int:
             continue
         if notification.is_maybe_delivered and channel is not None and not channel.is_repeatable:
             _record_outcome(notification, ChannelError(_SENDER_DIED, is_maybe_delivered=True), clock.now())
+            continue
+        if storm_hold(notification=notification, channel=channel, moment=clock.now()):
             continue
         error = _send_timed(notification, channel)
         if error is None:
@@ -145,6 +148,7 @@ def _merge_waiting(into: Notification, moment: datetime) -> None:
             organization_id=into.organization_id,
             rule=into.rule,
             phase=into.phase,
+            shared=into.shared_id,
             channel=into.channel,
             recipient=into.recipient,
             state=State.PENDING,

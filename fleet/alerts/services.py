@@ -13,6 +13,8 @@ from django.db.models import QuerySet
 from django.utils import timezone, translation
 
 from fleet.alerts.flaps import end_held_until, incidents_reopen
+from fleet.alerts.grouping.steps import silences_group, silences_regroup
+from fleet.alerts.maintenance.moving import windows_move
 from fleet.alerts.models import Incident
 from fleet.alerts.notifications import beginnings_lock, notifications_plan_closed, notifications_plan_opened
 from fleet.alerts.rules import rule_of, rules
@@ -24,7 +26,7 @@ from fleet.core import clock
 from fleet.core.live import live_announce
 from fleet.core.locks import transaction_lock
 from fleet.core.models import Outage
-from fleet.core.outbox import event_announce
+from fleet.core.outbox import Announcement, events_announce
 from fleet.core.pulses import INGEST, is_listening, pulse_age
 from fleet.core.spoken import moments_kept, moments_told
 from fleet.stations.models import Station
@@ -64,7 +66,8 @@ _NO_CLOSINGS: Mapping[int, Closing] = {}
 def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) -> list[Incident]:
     """Open several incidents at once, announced together. Stations with an open one are skipped.
 
-    What was acknowledged and whose end is not told yet opens again. A single statement with ON CONFLICT settles races.
+    What was acknowledged and whose end is not told yet opens again. At stations in planned maintenance they are held:
+    nobody is told before it ends, see `fleet.alerts.held_back`. A single statement with ON CONFLICT settles races.
     """
     if not openings:
         return []
@@ -74,9 +77,12 @@ def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) 
         cursor.execute(
             "INSERT INTO alerts_incident "
             "(organization_id, station_id, rule, sentence, sentences, closing_sentence, began_at, opened_at, title, "
-            "severity) SELECT organization, station, %s, sentence, sentences::jsonb, '', began_at, %s, title, severity "
+            "severity, is_held, held_reason) "
+            "SELECT organization, station, %s, sentence, sentences::jsonb, '', openings.began_at, %s, title, severity, "
+            "s.window_until IS NOT NULL, s.window_reason "
             "FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[]) "
             "AS openings (organization, station, sentence, sentences, began_at, title, severity) "
+            "JOIN stations_station s ON s.id = openings.station "
             "ON CONFLICT (station_id, rule) WHERE closed_at IS NULL DO NOTHING RETURNING id",
             [
                 rule,
@@ -92,10 +98,12 @@ def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) 
         )
         numbers = [row[0] for row in cursor.fetchall()]
     opened = list(_with_station().filter(pk__in=numbers).order_by("pk"))
-    notifications_plan_opened(incidents=opened, moment=moment)
+    told = [incident for incident in opened if not incident.is_held]
+    telling = silences_group(incidents=told, moment=moment) if rule == SILENCE else told
+    notifications_plan_opened(incidents=telling, moment=moment)
     opened += reopened
-    snoozes_end_changed(opened=opened, moment=moment)
-    _announce(opened, "incident_opened")
+    snoozes_end_changed(opened=told + reopened, moment=moment)
+    incidents_announce(opened, "incident_opened")
     return opened
 
 
@@ -127,6 +135,7 @@ def silence_sweep() -> tuple[int, int]:
     Stations are judged as of the last moment when ingest was known to run: a silence after that may be the
     server's fault.
     """
+    windows_move(moment=clock.now())
     moment = _moment_known()
     moved = (0, 0) if moment is None else rule_sweep(rule=rules()[SILENCE], moment=moment)
     senders_wake()
@@ -135,6 +144,7 @@ def silence_sweep() -> tuple[int, int]:
 
 def rules_sweep() -> tuple[int, int]:
     """Open and close the incidents of all rules that have no sweep of their own; return the count of each."""
+    windows_move(moment=clock.now())
     opened = closed = 0
     for rule in rules().values():
         if not rule.has_own_sweep:
@@ -165,6 +175,8 @@ def rule_sweep(*, rule: Rule, moment: datetime) -> tuple[int, int]:
             [ending.incident_id for ending in endings if ending.is_told is is_told], moment=moment, is_told=is_told
         )
     ]
+    if rule.name == SILENCE:
+        silences_regroup(moment=moment)
     return len(opened), len(closed)
 
 
@@ -199,7 +211,7 @@ def _incidents_close(
         for held_until in ends:
             some = [incident for incident in incidents if incident.reopens_until == held_until]
             notifications_plan_closed(incidents=some, moment=moment, held_until=held_until)
-    _announce(incidents, "incident_closed")
+    incidents_announce(incidents, "incident_closed")
     return incidents
 
 
@@ -240,21 +252,27 @@ def _sentence_told(incident: Incident) -> str:
         return moments_told(incident.sentence, incident.opened_at)
 
 
-def _announce(incidents: Iterable[Incident], event: str) -> None:
-    """Announce an event to integrations through the outbox, and to open pages after commit."""
+def incidents_announce(incidents: Iterable[Incident], event: str) -> None:
+    """Announce an event to integrations through the outbox, and to open pages after commit.
+
+    Integrations hear nothing of what is held.
+    """
     changed: dict[int, set[str]] = defaultdict(set)
+    told = []
     for incident in incidents:
         changed[incident.organization_id].add(incident.station.serial)
-        event_announce(
-            organization=incident.organization.slug,
-            event=IncidentEvent(
-                event=event,
-                station=incident.station.serial,
-                at=clock.now(),
-                rule=incident.rule,
-                incident=incident.pk,
-                sentence=_sentence_told(incident),
-            ),
+        if incident.is_held:
+            continue
+        said = IncidentEvent(
+            event=event,
+            station=incident.station.serial,
+            at=clock.now(),
+            rule=incident.rule,
+            incident=incident.pk,
+            sentence=_sentence_told(incident),
         )
+        told.append(Announcement(incident.organization.slug, said))
+    if told:
+        events_announce(told)
     if changed:
         live_announce(changed=changed)

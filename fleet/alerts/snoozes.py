@@ -44,7 +44,10 @@ def snoozes_end_changed(*, opened: Collection[Incident], moment: datetime) -> in
 
 @transaction.atomic
 def _some_end(moment: datetime) -> int:
-    found = Incident.objects.filter(closed_at=None, snoozed_until__lte=moment).order_by("pk")
+    # In planned maintenance nothing rings: the snooze ends with it.
+    found = Incident.objects.filter(closed_at=None, snoozed_until__lte=moment, station__window_until=None).order_by(
+        "pk"
+    )
     locked = found.select_for_update(of=("self",), skip_locked=True)[:_STEP]
     return _wake(locked, IncidentStep.Kind.WOKEN, moment)
 

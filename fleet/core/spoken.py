@@ -23,6 +23,8 @@ _WEEKDAYS = 6
 #: Between three digits: a narrow no-break space, which no language takes for a decimal mark.
 _GROUP = "\u202f"
 
+#: An en dash: from one time to another.
+_TO = "\u2013"
 _SMALL, _LARGE = 0.01, 1_000_000.0
 #: From here on a number has an exponent: its digits would fill the page.
 NUMBER_HUGE = 1e18
@@ -125,6 +127,15 @@ def day_words(moment: datetime, now: datetime | None = None) -> str:
     if now is not None and viewer_time(now).year == local.year:
         return dateformat.format(local, pgettext("day of this year", "j M"))
     return dateformat.format(local, pgettext("day of any year", "j M Y"))
+
+
+def span_words(start: datetime, end: datetime, now: datetime) -> str:
+    """From when to when, with the weekday: `Tue 2 Dec 02:30\u201304:00`; over midnight with both days."""
+    first, last = (
+        f"{dateformat.format(viewer_time(one), pgettext('weekday', 'D'))} {day_words(one, now)}" for one in (start, end)
+    )
+    begins, ends = (dateformat.format(viewer_time(one), pgettext("time of day", "H:i")) for one in (start, end))
+    return f"{first} {begins}{_TO}{ends}" if first == last else f"{first} {begins} {_TO} {last} {ends}"
 
 
 @contextmanager

@@ -217,6 +217,7 @@ def _finish(station: Station) -> int:
         return 0
     with transaction.atomic():
         Station.objects.filter(predecessor=station).update(predecessor=None)
+        Station.objects.filter(parent=station).update(parent=None)
         return Station.objects.filter(pk=station.pk).delete()[0]
 
 

@@ -38,6 +38,7 @@ from fleet.stations.life.transfers import transfer_find
 from fleet.stations.logins.broker import BrokerAccess
 from fleet.stations.logins.enrolment import tokens_end, upload_logins_end
 from fleet.stations.models import History, Station, StationContact, StationTransfer
+from fleet.stations.parents import parents_part
 from fleet.status_pages.services import station_unshow
 from fleet.sync.models import MotusDifference
 from message_queue.events.kinds import MoveEvent
@@ -138,9 +139,14 @@ def _hand_over_row(station: Station, organization: Organization) -> Station:
     station.organization = organization
     if station.model is not None and station.model.organization_id is not None:
         station.model = None
-    station.save(update_fields=["organization", "model"])
-    # Whoever took care of it, and was told, is a member of the old one.
-    Incident.objects.filter(station=station).update(organization=organization, assignee=None, reopens_until=None)
+    # Nor does the maintenance that the old one planned: its windows count only for its own stations.
+    station.window_until, station.window_reason = None, ""
+    station.save(update_fields=["organization", "model", "window_until", "window_reason"])
+    parents_part(station=station)
+    # Whoever took care of it, and was told, is a member of the old one; what it shared it shared with stations there.
+    Incident.objects.filter(station=station).update(
+        organization=organization, assignee=None, reopens_until=None, held_by=None, shared=None
+    )
     deployments_go_along(station=station, organization=organization)
     photos_hide(station=station)
     # Nor does what the old organization wanted of its files, and under whose name.

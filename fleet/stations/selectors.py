@@ -128,7 +128,11 @@ def _state_conditions(moment: datetime) -> tuple[tuple[str, Q], ...]:
     late = Q(contact__state=StationContact.State.LATE) | Q(contact__late_after__lte=moment)
     return (
         ("retired", Q(retired_at__isnull=False)),
-        ("maintenance", Q(is_in_maintenance=True) & (Q(maintenance_until=None) | Q(maintenance_until__gt=moment))),
+        (
+            "maintenance",
+            (Q(is_in_maintenance=True) & (Q(maintenance_until=None) | Q(maintenance_until__gt=moment)))
+            | Q(window_until__gt=moment),
+        ),
         ("asleep", Q(asleep_until__gt=moment)),
         ("never_seen", never_seen),
         ("silent", silent),

@@ -18,6 +18,7 @@ from fleet.stations.contact.hours import planned_quiet_note
 from fleet.stations.life.succession import generation_last, station_succeed
 from fleet.stations.logins.enrolment import RECONCILE_JOB, enrolment_token_create, station_enrol, station_revoke
 from fleet.stations.models import Station, StationContact, StationModel
+from fleet.stations.parents import station_parent_set
 from fleet.stations.quotas import StationQuota, station_quota_set
 from fleet.stations.serials import serial_warning
 from fleet.stations.sorting.device_models import station_model_set
@@ -58,6 +59,7 @@ class StationChanges(_OwnFields, total=False):
     """Fields of a station that people can change; absent ones stay as they are. Only administrators set quotas."""
 
     model: StationModel | None
+    parent: Station | None
     tags: Iterable[str]
     quota_messages_per_s: float | None
     quota_bytes_per_hour: float | None
@@ -124,6 +126,8 @@ def station_change(*, station: Station, actor: Viewer, **changes: Unpack[Station
     actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
     if "model" in changes:
         station_model_set(actor=actor, station=station, model=changes.pop("model"))
+    if "parent" in changes:
+        station_parent_set(actor=actor, station=station, parent=changes.pop("parent"))
     if "tags" in changes:
         station_tags_set(actor=actor, station=station, names=changes.pop("tags"))
     if "quota_messages_per_s" in changes or "quota_bytes_per_hour" in changes:

@@ -40,6 +40,7 @@ _COLUMNS = {
     "name": SortColumn("name", str, is_filled=True),
     "added_at": SortColumn("added_at", datetime, is_filled=True),
 }
+SCOPES = tuple(AlertRule.Scope.values)
 _DRAFT = tuple(one.name for one in fields(RuleDraft))
 
 
@@ -72,7 +73,7 @@ class AlertRuleWords(StrictSerializer):
         required=False, min_value=0, help_text="Seconds for which it must hold before it rings; `missing` needs them."
     )
     severity = serializers.ChoiceField(choices=AlertRule.Severity.values, required=False)
-    scope = serializers.ChoiceField(choices=AlertRule.Scope.values, required=False)
+    scope = serializers.ChoiceField(choices=SCOPES, required=False)
     of = serializers.CharField(
         max_length=120,
         required=False,

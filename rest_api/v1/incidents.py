@@ -26,7 +26,7 @@ from fleet.alerts.selectors import incident_get, incident_list, incident_shown, 
 from fleet.organizations.access import Viewer
 from fleet.stations.selectors import station_get
 from rest_api.authentication import viewer_of
-from rest_api.lists import ListQuery, SortColumn, page_read
+from rest_api.lists import ID_MOST, ListQuery, SortColumn, page_read
 from rest_api.paging import page_of
 from rest_api.questions import READ_PROBLEMS, WRITE_PROBLEMS, StrictSerializer, answers, body_read, query_read
 
@@ -51,6 +51,9 @@ class IncidentsQuery(ListQuery):
     assignee = serializers.CharField(
         required=False, max_length=150, default="", help_text="A login name: only incidents assigned to this person."
     )
+    shared = serializers.IntegerField(
+        required=False, min_value=1, max_value=ID_MOST, help_text="Only incidents of this shared failure."
+    )
 
 
 class IncidentOut(serializers.Serializer[Any]):
@@ -65,6 +68,11 @@ class IncidentOut(serializers.Serializer[Any]):
     is_found_later = serializers.BooleanField(
         help_text="It was over, or its data was old, when the data came: nobody was alerted."
     )
+    is_held = serializers.BooleanField(
+        help_text="It opened in planned maintenance, and nobody was told yet; or it was over before that ended."
+    )
+    held_reason = serializers.CharField(help_text="The reason of that maintenance; empty: none held it back.")
+    held_until = serializers.DateTimeField(allow_null=True, help_text="When people were told of it after all.")
     state = serializers.ChoiceField(
         choices=Incident.State.values,
         help_text="`open` until a person acknowledges or snoozes it, and again when the snooze ends.",
@@ -79,6 +87,12 @@ class IncidentOut(serializers.Serializer[Any]):
     began_at = serializers.DateTimeField(help_text="When the problem began.")
     opened_at = serializers.DateTimeField(help_text="When Roost noticed it.")
     closed_at = serializers.DateTimeField(allow_null=True)
+    held_by = serializers.IntegerField(
+        allow_null=True, help_text="The open incident of its gateway, with which its silence is told."
+    )
+    shared = serializers.IntegerField(
+        allow_null=True, help_text="The shared failure that it is part of: incidents of one have the same number."
+    )
 
 
 class IncidentStepOut(serializers.Serializer[Any]):
@@ -133,6 +147,9 @@ def incident_row(incident: Incident) -> dict[str, Any]:
         "title": incident.title,
         "severity": incident.severity,
         "is_found_later": incident.is_found_later,
+        "is_held": incident.is_held,
+        "held_reason": incident.held_reason,
+        "held_until": incident.held_until,
         "state": incident.state,
         "acknowledged_at": incident.acknowledged_at,
         "acknowledged_by": incident.acknowledged_by_name,
@@ -142,6 +159,8 @@ def incident_row(incident: Incident) -> dict[str, Any]:
         "began_at": incident.began_at,
         "opened_at": incident.opened_at,
         "closed_at": incident.closed_at,
+        "held_by": incident.held_by_id,
+        "shared": incident.shared_id,
     }
 
 
@@ -163,6 +182,7 @@ class Incidents(APIView):
             state=query["state"],
             assignee=query["assignee"],
             station=station,
+            shared=query.get("shared"),
         )
         page = page_read(request, query, rows, columns=_COLUMNS, usual="-opened_at", last=SortColumn("id", int))
         return page.response(IncidentsOut, incident_row)

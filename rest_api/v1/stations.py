@@ -17,6 +17,7 @@ from fleet.organizations.selectors import organization_find
 from fleet.stations.contact.deadlines import interval_of
 from fleet.stations.contact.sentences import station_shown
 from fleet.stations.models import Station
+from fleet.stations.parents import parent_find
 from fleet.stations.selectors import SHOWN_STATES, station_get, station_list
 from fleet.stations.services import StationChanges, station_change, station_register
 from fleet.stations.sorting.device_models import model_get
@@ -102,6 +103,10 @@ class StationDetailOut(StationOut):
     )
     data_plan_bytes = serializers.IntegerField(allow_null=True, help_text="Per month, both directions.")
     model = serializers.IntegerField(allow_null=True, help_text="Its id in `/models`.")
+    # The class of serializers takes it away, so that it does not hide the attribute of the same name.
+    parent = serializers.CharField(  # type: ignore[assignment]
+        help_text="The serial of its gateway: the station through which it reaches Roost; empty for none."
+    )
     quota_messages_per_s = serializers.FloatField(
         allow_null=True, help_text="Its own quota; 0: no limit; null: the server's default."
     )
@@ -113,6 +118,10 @@ class StationDetailOut(StationOut):
     maintenance_until = serializers.DateTimeField(
         allow_null=True, help_text="When its maintenance ends by itself; null: when somebody ends it."
     )
+    planned_maintenance_until = serializers.DateTimeField(
+        allow_null=True, help_text="When the planned maintenance that is going on ends; null: there is none now."
+    )
+    planned_maintenance_reason = serializers.CharField(help_text="Why; empty: there is none now.")
     asleep_until = serializers.DateTimeField(allow_null=True)
     first_contact_at = serializers.DateTimeField(allow_null=True)
     clock_offset_s = serializers.FloatField(
@@ -168,6 +177,13 @@ class StationChangesIn(StrictSerializer):
     )
     asleep_until = serializers.DateTimeField(required=False, allow_null=True)
     model = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=ID_MOST)
+    # The class of serializers takes it away, so that it does not hide the attribute of the same name.
+    parent = serializers.CharField(  # type: ignore[assignment]
+        required=False,
+        allow_blank=True,
+        max_length=80,
+        help_text="The serial of another station of the same organization; empty: none.",
+    )
     tags = serializers.ListField(child=serializers.CharField(max_length=40), required=False, max_length=50)
     quota_messages_per_s = serializers.FloatField(
         required=False,
@@ -188,11 +204,14 @@ def station_detail(station: Station) -> dict[str, Any]:
         "operator_interval_s": station.operator_interval_s,
         "data_plan_bytes": station.data_plan_bytes,
         "model": station.model_id,
+        "parent": station.parent.serial if station.parent else "",
         "quota_messages_per_s": station.quota_messages_per_s,
         "quota_bytes_per_hour": station.quota_bytes_per_hour,
         "tags": sorted(station.tags.values_list("name", flat=True)),
         "is_in_maintenance": station.is_in_maintenance,
         "maintenance_until": station.maintenance_until,
+        "planned_maintenance_until": station.window_until,
+        "planned_maintenance_reason": station.window_reason,
         "asleep_until": station.asleep_until,
         "suspended_at": station.suspended_at,
         "suspended_reason": station.suspended_reason,
@@ -272,6 +291,8 @@ class StationDetail(APIView):
         told = body_read(request, StationChangesIn, partial=True)
         if told.get("model") is not None:
             told["model"] = model_get(viewer=viewer, model_id=told["model"])
+        if "parent" in told:
+            told["parent"] = parent_find(viewer=viewer, serial=told["parent"])
         station_change(station=station, actor=viewer, **cast("StationChanges", told))
         return Response(station_detail(station_get(viewer=viewer, serial=serial)))
 

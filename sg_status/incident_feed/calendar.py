@@ -1,7 +1,8 @@
-"""Incidents as a calendar (RFC 5545): one event for each, from its beginning to its end, or until now."""
+"""Incidents as a calendar (RFC 5545), one event for each until its end or now; and the next planned maintenance."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -16,7 +17,20 @@ from sg_status.incident_feed.entries import FeedEntry
 FRESH = timedelta(minutes=15)
 
 
-def calendar_bytes(entries: Sequence[FeedEntry], organization: Organization, moment: datetime) -> bytes:
+class PlannedEntry(NamedTuple):
+    """One time of planned maintenance: the window's number, and what the event says."""
+
+    number: int
+    opens_at: datetime
+    closes_at: datetime
+    changed_at: datetime
+    title: str
+    address: str
+
+
+def calendar_bytes(
+    entries: Sequence[FeedEntry], organization: Organization, moment: datetime, planned: Sequence[PlannedEntry] = ()
+) -> bytes:
     """The calendar. An open incident ends with the hour of now, so that the answer changes once an hour, not always."""
     calendar = Calendar()
     calendar.add("prodid", "-//Roost//Incidents//EN")
@@ -32,6 +46,8 @@ def calendar_bytes(entries: Sequence[FeedEntry], organization: Organization, mom
     now = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     for entry in entries:
         calendar.add_component(_event(entry, now))
+    for one in planned:
+        calendar.add_component(_planned(one))
     return bytes(calendar.to_ical())
 
 
@@ -47,6 +63,20 @@ def _event(entry: FeedEntry, now: datetime) -> Event:
     event.add("description", entry.text)
     event.add("url", entry.address)
     # Nobody is busy because a station is silent.
+    event.add("transp", "TRANSPARENT")
+    return event
+
+
+def _planned(one: PlannedEntry) -> Event:
+    # Each time is an event of its own, in UTC: programs disagree about rules in nights when clocks change.
+    event = Event()
+    domain = urlsplit(settings.SITE_URL).hostname or "localhost"
+    event.add("uid", f"maintenance-{one.number}-{_whole(one.opens_at):%Y%m%dT%H%M%SZ}@{domain}")
+    event.add("dtstamp", _whole(one.changed_at))
+    event.add("dtstart", _whole(one.opens_at))
+    event.add("dtend", _whole(one.closes_at))
+    event.add("summary", one.title)
+    event.add("url", one.address)
     event.add("transp", "TRANSPARENT")
     return event
 

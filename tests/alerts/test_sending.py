@@ -76,7 +76,7 @@ def test_what_gathers_while_the_server_is_down_is_one_mail(smtp, smtp_down, sile
     smtp_down()
     make_due()
     notifications_send(channel="mail")
-    assert smtp.subjects == ["Silent: 4 stations of Old Cut Observatory"]
+    assert smtp.subjects == ["Silent: 4 of 4 stations of Old Cut Observatory"]
 
 
 @pytest.mark.parametrize("answer", ["451 try later", "421 too busy"])

@@ -149,12 +149,12 @@ def test_just_after_an_outage_of_ours_the_sweep_waits_for_new_deadlines(smtp, me
 def test_twelve_at_once_are_one_mail_and_their_return_is_one_mail(smtp, member, make_station, hear):
     stations = [make_station(heard_ago=LONG) for _ in range(12)]
     sweep_and_send()
-    assert smtp.subjects == ["Silent: 12 stations of Old Cut Observatory"]
+    assert smtp.subjects == ["Silent: 12 of 12 stations of Old Cut Observatory"]
     text = smtp.taken[0].get_content()
     assert all(station.serial in text for station in stations)
     hear(*stations)
     sweep_and_send()
-    assert smtp.subjects[1:] == ["Back: 12 stations of Old Cut Observatory"]
+    assert smtp.subjects[1:] == ["Back: 12 of 12 stations of Old Cut Observatory"]
     assert Incident.objects.exclude(closed_at=None).count() == 12
 
 
@@ -177,7 +177,7 @@ def test_five_hundred_are_one_mail_of_bounded_length(smtp, member, make_station)
     for _ in range(500):
         make_station(heard_ago=LONG)
     assert sweep_and_send() == (500, 0)
-    assert smtp.subjects == ["Silent: 500 stations of Old Cut Observatory"]
+    assert smtp.subjects == ["Silent: 500 of 500 stations of Old Cut Observatory"]
     assert "and 460 more: https://roost.example/incidents/" in smtp.taken[0].get_content()
     assert len(smtp.taken[0].get_content()) < 20_000
 

@@ -17,6 +17,7 @@ from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
 from fleet.alerts.made_models import AlertRule, RuleNote, RuleState
+from fleet.alerts.maintenance_models import MaintenanceWindow
 from fleet.alerts.models import Destination, Incident, IncidentStep
 from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
@@ -113,6 +114,7 @@ NUMBERS = (
     "forwarder_id",
     "rule_id",
     "tap_id",
+    "window_id",
     "backfill_id",
     "difference_id",
     "motus_upload_id",
@@ -384,6 +386,7 @@ def _work_make(word: str, organization: Organization, station: Station) -> Mappi
         "forwarder_id": str(_forwarder_make(word, organization, station)),
         "rule_id": str(_rule_make(word, organization, station)),
         "tap_id": str(_tap_make(word, organization)),
+        "window_id": str(_window_make(word, organization, station)),
     }
 
 
@@ -416,6 +419,17 @@ def _rule_make(word: str, organization: Organization, station: Station) -> int:
     RuleState.objects.create(rule=rule, station=station, series=series, phase="pending", since=moment)
     RuleNote.objects.create(series_ids=[series.pk], hours=[1])
     return rule.pk
+
+
+def _window_make(word: str, organization: Organization, station: Station) -> int:
+    """Create maintenance that comes tomorrow."""
+    moment = clock.now() + timedelta(days=1)
+    window = MaintenanceWindow.objects.create(
+        organization=organization, station=station, first_day=moment.date(), first_time=moment.time(), duration_s=3_600,
+        timezone="UTC", reason=word, added_by_name=word, added_at=clock.now(), opens_at=moment,
+        closes_at=moment + timedelta(hours=1), due_at=moment,
+    )  # fmt: skip
+    return window.pk
 
 
 def _tap_make(word: str, organization: Organization) -> int:

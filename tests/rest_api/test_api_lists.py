@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from people import Role, key_of, person
 
+from fleet.alerts.maintenance_models import MaintenanceWindow
 from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.models import AuditEntry
@@ -36,6 +37,7 @@ LISTS = {
     "forwarders": ("organizations/institute/forwarders", ("added_at", "name"), "id"),
     "pages": ("organizations/institute/pages", ("position", "title"), "slug"),
     "taps": ("organizations/institute/taps", ("created_at", "name"), "id"),
+    "maintenance": ("maintenance", ("added_at", "opens_at"), "id"),
     "audit": ("organizations/institute/audit", ("at", "who", "action", "subject"), "detail"),
     "backfills": ("stations/{serial}/backfills", ("asked_at",), "id"),
     "commands": ("stations/{serial}/commands", ("issued_at", "expires_at", "closed_at", "name", "state"), "id"),
@@ -76,7 +78,7 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
         elif name == "keys":
             key, _secret = api_key_create(organization=institute, name=f"key {n % 2}", is_read_only=True)
             ApiKey.objects.filter(pk=key.pk).update(created=at, last_used_at=some, expiry_date=some)
-        elif name.startswith(("export", "page", "forwarders", "taps")):
+        elif name.startswith(("export", "page", "forwarders", "taps", "maintenance")):
             owned_make(name, institute, station, n, at)
         elif name == "backfills":
             told = {"due_at": NOON, "newest_id": 1, "state": "failed", "stored_all": 1, "octets_all": 1}
@@ -124,6 +126,10 @@ def owned_make(name: str, institute, station, n: int, at) -> None:
     elif name == "taps":
         told = {"messages_most": 1, "bytes_most": 1, "seconds_most": 3_600, "queue": f"tap.{n}", "secret_hash": "x"}
         Tap.objects.create(organization=institute, name=f"t{n}", added_at=at, **told)
+    elif name == "maintenance":
+        told = {"first_day": NOON.date(), "first_time": NOON.time(), "duration_s": 3_600, "timezone": "UTC"}
+        told |= dict.fromkeys(("opens_at", "closes_at", "due_at"), NOON if n % 2 else None)
+        MaintenanceWindow.objects.create(organization=institute, station=station, added_at=at, reason=f"r{n}", **told)
     else:
         told = {"every": "day", "target": "page", "kinds": ["events"], "format": "csv", "next_start": NOON}
         PackageSchedule.objects.create(organization=institute, name=f"s{n}", created_at=at, **told)

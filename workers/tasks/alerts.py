@@ -6,6 +6,7 @@ from typing import Any
 from celery import shared_task
 
 from fleet.alerts.digest.sending import digests_send
+from fleet.alerts.held_back import maintenance_look
 from fleet.alerts.made.look import rules_look
 from fleet.alerts.sending import notifications_send, senders_wake
 from fleet.alerts.services import rules_sweep, silence_sweep
@@ -30,6 +31,12 @@ def sweep_rules(**_: Any) -> None:
 def end_snoozes(**_: Any) -> None:
     """Open what was snoozed until now, and tell of it again."""
     snoozes_end()
+
+
+@shared_task(name="alerts.move_maintenance")
+def move_maintenance(**_: Any) -> None:
+    """Open and close planned maintenance, and tell of what it held back and is still open."""
+    maintenance_look()
 
 
 @shared_task(name="alerts.judge_rules")

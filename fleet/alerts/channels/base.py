@@ -94,5 +94,7 @@ class Channel:
     pause: timedelta = timedelta(0)
     #: After so many attempts a message is given up; None: only after three days.
     attempts_most: int | None = None
+    #: Nobody reads its messages: programs do, and get all.
+    is_for_programs: bool = False
     #: A run of the channel's sender ends after this many seconds; the next one continues.
     run_s: float = 150.0

@@ -93,6 +93,7 @@ CHANNEL = Channel(
     check=url_check,
     shown=url_shown,
     has_secret=True,
+    is_for_programs=True,
     attempts_most=ATTEMPTS_MOST,
     # Slow receivers must not occupy a worker that mail waits for.
     run_s=20.0,

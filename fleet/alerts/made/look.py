@@ -24,6 +24,7 @@ from fleet.alerts.made.found import Found, JudgedPlace, allowance_of, stretch_ju
 from fleet.alerts.made.scopes import Nearest, placed_of
 from fleet.alerts.made.values import JudgedHours, stretches_of, values_read
 from fleet.alerts.made_models import AlertRule
+from fleet.alerts.maintenance.moving import windows_move
 from fleet.alerts.sending import senders_wake
 from fleet.alerts.troubles import trouble_judge
 from fleet.core import clock
@@ -49,6 +50,7 @@ def rules_look(*, seconds: float = 20.0) -> int:
     """
     until, looks = time.monotonic() + seconds, 0
     try:
+        windows_move(moment=clock.now())
         rules_lapse(moment=clock.now())
         while time.monotonic() < until and look_once(moment=clock.now()):
             looks += 1

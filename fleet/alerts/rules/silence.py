@@ -46,7 +46,9 @@ def over(moment: datetime) -> list[Ending]:
 
 def opening(station: Station, moment: datetime) -> str:
     """The sentence on the station's page: silent since when, how often it should report, and what to check first."""
-    return station_shown(station, getattr(station, "contact", None), moment).sentence
+    contact = getattr(station, "contact", None)
+    # In planned maintenance it is silent, too: only nobody is told before the end.
+    return station_shown(station, contact, moment, is_window_seen=False).sentence
 
 
 def closing(incident: Incident, moment: datetime) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from statistics import median_low
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
@@ -67,9 +67,24 @@ ON CONFLICT (station_id, day) DO UPDATE SET asleep = t.asleep | excluded.asleep
 WHERE t.asleep <> t.asleep | excluded.asleep
 """
 
+#: The same for several stations until the last of what is planned for each. Parameters: start, latest end, stations.
+_ASLEEP_MANY: Final = """
+INSERT INTO stations_stationday AS t (station_id, day, asleep)
+SELECT s.id, (hour AT TIME ZONE 'UTC')::date, bit_or(1 << extract(hour FROM hour AT TIME ZONE 'UTC')::int)
+FROM stations_station s CROSS JOIN LATERAL generate_series(
+    date_trunc('hour', %(start)s::timestamptz, 'UTC') + interval '1 hour',
+    least(greatest(s.asleep_until, s.maintenance_until, s.window_until), %(latest)s::timestamptz) - interval '1 hour',
+    interval '1 hour') AS hour
+WHERE s.id = ANY(%(stations)s::bigint[])
+  AND greatest(s.asleep_until, s.maintenance_until, s.window_until) > %(start)s
+GROUP BY 1, 2 ORDER BY 1, 2
+ON CONFLICT (station_id, day) DO UPDATE SET asleep = t.asleep | excluded.asleep
+WHERE t.asleep <> t.asleep | excluded.asleep
+"""
+
 _AWAKE = """
 UPDATE stations_stationday SET asleep = CASE WHEN day > %(day)s THEN 0 ELSE asleep & %(before)s END
-WHERE station_id = %(station)s AND day >= %(day)s AND asleep <> 0
+WHERE station_id = ANY(%(stations)s) AND day >= %(day)s AND asleep <> 0
 """
 
 
@@ -153,12 +168,26 @@ def planned_quiet_note(*, station: Station, moment: datetime, was_planned: bool)
     """Note until when people expect no data: planned sleep or maintenance; what was planned before is taken back."""
     with connection.cursor() as cursor:
         if was_planned:
-            before = (1 << moment.astimezone(UTC).hour + 1) - 1
-            day = moment.astimezone(UTC).date()
-            cursor.execute(_AWAKE, {"station": station.pk, "day": day, "before": before})
-        ends = [end for end in (station.asleep_until, station.maintenance_until) if end is not None]
+            cursor.execute(_AWAKE, _awake([station.pk], moment))
+        planned = (station.asleep_until, station.maintenance_until, station.window_until)
+        ends = [end for end in planned if end is not None]
         if ends and max(ends) > moment:
             cursor.execute(ASLEEP_SQL, [station.pk, moment, min(max(ends), moment + _PLANNED_MOST)])
+
+
+def planned_quiet_note_many(*, station_ids: Collection[int], moment: datetime) -> None:
+    """Note the same for several stations, as their rows have it now. Two queries for any number."""
+    if not station_ids:
+        return
+    stations = list(station_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_AWAKE, _awake(stations, moment))
+        cursor.execute(_ASLEEP_MANY, {"start": moment, "latest": moment + _PLANNED_MOST, "stations": stations})
+
+
+def _awake(station_ids: list[int], moment: datetime) -> dict[str, Any]:
+    utc = moment.astimezone(UTC)
+    return {"stations": station_ids, "day": utc.date(), "before": (1 << utc.hour + 1) - 1}
 
 
 def _kinds(

@@ -1,11 +1,23 @@
-"""Maintenance that ends by itself at the moment somebody set for it."""
+"""Maintenance of stations: that which ends by itself at the moment somebody set, and that of planned windows."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Q
 
 from fleet.core.audit import audit
+from fleet.core.live import live_announce
+from fleet.stations.contact.hours import planned_quiet_note_many
 from fleet.stations.models import Station
+
+
+class PlannedMaintenance(NamedTuple):
+    """The open window that a station is in: until when, and why."""
+
+    until: datetime
+    reason: str
 
 
 @transaction.atomic
@@ -18,3 +30,40 @@ def maintenance_sweep(moment: datetime) -> int:
             audit(None, station, "station.maintenance_over")
             ended += 1
     return ended
+
+
+def planned_maintenance_set(
+    *, organization_id: int, planned: Mapping[int, PlannedMaintenance], moment: datetime
+) -> list[int]:
+    """Note the open windows at the stations of an organization, by id; others are in none. Returns who changed.
+
+    Call it in a transaction, with the organization locked. The number of queries does not depend on the stations.
+    """
+    ours = Station.objects.filter(organization=organization_id)
+    known = {
+        pk: PlannedMaintenance(until, reason)
+        for pk, until, reason in ours.filter(Q(window_until__isnull=False) | Q(pk__in=list(planned))).values_list(
+            "pk", "window_until", "window_reason"
+        )
+        if until is not None
+    }
+    changed = sorted(pk for pk in known.keys() | planned.keys() if known.get(pk) != planned.get(pk))
+    if not changed:
+        return []
+    # In one order, so that two who lock several stations cannot wait for each other.
+    locked = dict(ours.filter(pk__in=changed).order_by("pk").select_for_update(no_key=True).values_list("pk", "serial"))
+    now = {pk: planned.get(pk) for pk in locked}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE stations_station s SET window_until = n.until, window_reason = n.reason "
+            "FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[]) AS n(id, until, reason) WHERE s.id = n.id",
+            [
+                list(now),
+                [one.until if one else None for one in now.values()],
+                [one.reason if one else "" for one in now.values()],
+            ],
+        )
+    quiet = [pk for pk in locked if any(one and one.until > moment for one in (known.get(pk), planned.get(pk)))]
+    planned_quiet_note_many(station_ids=quiet, moment=moment)
+    live_announce(changed={organization_id: set(locked.values())})
+    return list(locked)

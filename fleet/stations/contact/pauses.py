@@ -35,7 +35,8 @@ FROM (
     SELECT id, began, seconds, extract(hour FROM began AT TIME ZONE 'UTC')::int AS place
     FROM unnest(%s::bigint[], %s::timestamptz[], %s::float8[]) AS x(id, began, seconds)
 ) AS n JOIN stations_station s ON s.id = n.id
-WHERE NOT s.is_in_maintenance OR s.maintenance_until <= n.began ORDER BY 1
+WHERE (NOT s.is_in_maintenance OR s.maintenance_until <= n.began)
+  AND (s.window_until IS NULL OR s.window_until <= n.began) ORDER BY 1
 ON CONFLICT (station_id, day) DO UPDATE SET pauses_s = (
     SELECT array_agg(greatest(a, b) ORDER BY i)
     FROM unnest(t.pauses_s, excluded.pauses_s) WITH ORDINALITY AS pairs(a, b, i)

@@ -52,14 +52,18 @@ def state_word(state: str) -> str:
     return words[state]
 
 
-def state_shown(station: Station, contact: StationContact | None, moment: datetime) -> str:
+def state_shown(
+    station: Station, contact: StationContact | None, moment: datetime, *, is_window_seen: bool = True
+) -> str:
     """The state that takes precedence: retired, maintenance, asleep, then contact.
 
-    Deadlines are compared with the moment: a station whose deadline has passed is late even before the sweep sees it.
+    `is_window_seen` False: as it would be without planned maintenance, for what is told once that is over. Deadlines are compared with the moment: a station whose deadline has passed is late even before the sweep sees it.
     """
     if station.retired_at is not None:
         return "retired"
     if station.is_in_maintenance and not _is_past(station.maintenance_until, moment):
+        return "maintenance"
+    if is_window_seen and _is_ahead(station.window_until, moment):
         return "maintenance"
     if _is_ahead(station.asleep_until, moment):
         return "asleep"
@@ -77,10 +81,15 @@ def _contact_state(contact: StationContact | None, moment: datetime) -> str:
 
 
 def station_shown(
-    station: Station, contact: StationContact | None, moment: datetime, *, is_battery_falling: bool = False
+    station: Station,
+    contact: StationContact | None,
+    moment: datetime,
+    *,
+    is_battery_falling: bool = False,
+    is_window_seen: bool = True,
 ) -> Shown:
     """State, word, sign and sentence of a station at a moment. Whether its battery falls, its readings say."""
-    state = state_shown(station, contact, moment)
+    state = state_shown(station, contact, moment, is_window_seen=is_window_seen)
     lead, rest = _sentence(state, station, contact, moment)
     if (
         state == "silent"
@@ -103,7 +112,7 @@ def _sentence(state: str, station: Station, contact: StationContact | None, mome
             "suspension on the page “Settings”."
         )
     if state == "maintenance":
-        return _maintained(station.maintenance_until, moment)
+        return _maintained(station, moment)
     if state == "asleep" and station.asleep_until is not None:
         lead = _("Asleep by plan until %(end)s.") % {"end": moment_words(station.asleep_until, moment)}
         return lead, _("It is expected to be silent until then.")
@@ -112,9 +121,20 @@ def _sentence(state: str, station: Station, contact: StationContact | None, mome
     return _heard(state, station, contact, contact.last_contact_at, moment)
 
 
-def _maintained(until: datetime | None, moment: datetime) -> tuple[str, str]:
-    if until is None:
+def _maintained(station: Station, moment: datetime) -> tuple[str, str]:
+    until = station.maintenance_until
+    is_by_hand = station.is_in_maintenance and not _is_past(until, moment)
+    if is_by_hand and until is None:
         return _("In maintenance."), _("Its silence raises no alarm. End the maintenance when the work is done.")
+    planned = station.window_until
+    if planned is not None and planned > moment and not (is_by_hand and until is not None and until > planned):
+        lead = _("In maintenance until %(end)s, because of “%(reason)s”.") % {
+            "end": moment_words(planned, moment),
+            "reason": station.window_reason,
+        }
+        return lead, _("It raises no alarm until then. What is still wrong then is told at that time.")
+    if until is None:
+        return _("In maintenance."), ""
     lead = _("In maintenance until %(end)s.") % {"end": moment_words(until, moment)}
     return lead, _("Its silence raises no alarm until then.")
 

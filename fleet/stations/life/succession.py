@@ -63,6 +63,7 @@ def station_succeed(
         name=station.name if keeps_login else "",
         model=station.model if is_shared else None,
         operator_interval_s=station.operator_interval_s,
+        parent_id=station.parent_id if organization.pk == station.organization_id else None,
         generation=generation_last(serial),
         suspended_at=station.suspended_at if keeps_login else None,
         suspended_reason=station.suspended_reason if keeps_login else "",
@@ -72,6 +73,11 @@ def station_succeed(
     )
     known = {name: getattr(contact, name) for name in _CONTACT} if contact is not None and keeps_login else {}
     StationContact.objects.create(station=successor, **known)
+    if organization.pk == station.organization_id:
+        # What is behind the serial stays behind it.
+        Station.objects.filter(parent=station).update(parent=successor)
+    else:
+        Station.objects.filter(parent=station).update(parent=None)
     if keeps_login:
         Credential.objects.filter(station=station, revoked_at=None).update(station=successor)
     return successor

@@ -35,6 +35,9 @@ class Station(models.Model):
     is_in_maintenance = models.BooleanField(default=False)
     #: When its maintenance ends by itself; None: when somebody ends it.
     maintenance_until = models.DateTimeField(null=True, blank=True)
+    #: Of the planned maintenance that is going on: its end and its reason; see `fleet.alerts.maintenance`.
+    window_until = models.DateTimeField(null=True, blank=True)
+    window_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     #: The station is known to sleep until then, and its silence is expected.
     asleep_until = models.DateTimeField(null=True, blank=True)
     registered_at = models.DateTimeField()
@@ -43,6 +46,8 @@ class Station(models.Model):
     #: The station that had this serial before, and until when: data from before that moment belongs to it.
     predecessor = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="successors")
     moved_at = models.DateTimeField(null=True, blank=True)
+    #: The station of the same organization through which it reaches us: its gateway. See `fleet.stations.parents`.
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
     #: Since when it is suspended, and why (one word); see `fleet.stations.logins.suspension`.
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=32, blank=True, default="", db_default="")
@@ -57,6 +62,7 @@ class Station(models.Model):
 
         indexes = [
             models.Index(fields=["organization", "serial"]),
+            models.Index(fields=["organization"], name="station_in_window", condition=~Q(window_until=None)),
             models.Index(
                 fields=["maintenance_until"], name="station_maintenance_ends", condition=~Q(maintenance_until=None)
             ),

@@ -20,6 +20,7 @@ TABS: Final[tuple[tuple[str, Promise, Membership.Role], ...]] = (
     ("organization-keys", _("Keys"), Role.VIEWER),
     ("organization-alerts", _("Alerts"), Role.VIEWER),
     ("organization-rules", _("Alert rules"), Role.VIEWER),
+    ("organization-maintenance", _("Maintenance"), Role.VIEWER),
     ("wiki-pages", _("Pages"), Role.VIEWER),
     ("organization-status", _("Status page"), Role.VIEWER),
     ("organization-files", _("Files"), Role.VIEWER),

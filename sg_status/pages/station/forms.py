@@ -11,6 +11,7 @@ from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station, StationModel
+from fleet.stations.parents import parent_find
 from fleet.stations.quotas import BYTES_MOST, MESSAGES_MOST, StationQuota, station_quota
 from fleet.stations.services import StationChanges
 from fleet.stations.sorting.device_models import model_guessed, model_list
@@ -57,6 +58,9 @@ class QuotaForm(forms.Form):
 class StationForm(forms.Form):
     """Settings of a station that an operator can change."""
 
+    #: The person who fills it in; only stations that this person sees can be the gateway.
+    viewer: Viewer
+
     name = forms.CharField(
         label=gettext_lazy("Name"), max_length=120, required=False, help_text=gettext_lazy("The name your team uses.")
     )
@@ -98,6 +102,15 @@ class StationForm(forms.Form):
         required=False,
         empty_label=gettext_lazy("not set"),
     )
+    parent = forms.CharField(
+        label=gettext_lazy("Gateway"),
+        max_length=80,
+        required=False,
+        help_text=gettext_lazy(
+            "The serial of the station through which this one reaches Roost. While the gateway is silent, the silence of "
+            "this one is told with it."
+        ),
+    )
     tags = forms.CharField(
         label=pgettext_lazy("station", "Tags"),
         max_length=900,
@@ -122,10 +135,12 @@ class StationForm(forms.Form):
                 "asleep_until": station.asleep_until,
                 "data_plan_mb": None if station.data_plan_bytes is None else station.data_plan_bytes / _MB,
                 "model": station.model_id,
+                "parent": station.parent.serial if station.parent else "",
                 "tags": ", ".join(station.tags.order_by("name").values_list("name", flat=True)),
                 "notes": station.notes,
             },
         )
+        form.viewer = viewer
         choice = form.fields["model"]
         assert isinstance(choice, forms.ModelChoiceField)  # noqa: S101 - for the type checker
         choice.queryset = model_list(viewer=viewer).filter(
@@ -158,9 +173,20 @@ class StationForm(forms.Form):
             made["asleep_until"] = filled["asleep_until"]
         if "model" in self.changed_data:
             made["model"] = filled["model"]
+        if "parent" in self.changed_data:
+            made["parent"] = filled["parent"]
         if "tags" in self.changed_data:
             made["tags"] = filled["tags"]
         return made
+
+    def clean_parent(self) -> Station | None:
+        """The station with this serial."""
+        if "parent" not in self.changed_data:
+            return None
+        try:
+            return parent_find(viewer=self.viewer, serial=self.cleaned_data["parent"])
+        except InvalidInput as error:
+            raise forms.ValidationError(str(error)) from error
 
     def clean_tags(self) -> list[str]:
         """The tags as a list."""

@@ -70,7 +70,16 @@ def next_steps(situation: Situation) -> list[Step]:
     steps = [*_decisions(situation), *_repairs(situation)]
     if situation.state == "silent":
         steps = [*steps, *_of_silent(situation, has_cause=bool(steps))]
-    if situation.state == "maintenance":
+    if situation.state == "maintenance" and not situation.station.is_in_maintenance:
+        steps.append(
+            Step(
+                _("End the planned maintenance when the work is done."),
+                _("Until then it raises no alarm. It ends by itself, too."),
+                reverse("organization-maintenance", args=[situation.station.organization.slug]),
+                _("Maintenance"),
+            )
+        )
+    elif situation.state == "maintenance":
         steps.append(
             Step(
                 _("End the maintenance when the work is done."),

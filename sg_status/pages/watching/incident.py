@@ -12,16 +12,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
 
+from fleet.alerts.grouping.words import shared_sentence
 from fleet.alerts.handling import incident_may_handle
 from fleet.alerts.models import Incident, IncidentStep, Notification
 from fleet.alerts.selectors import (
     IncidentView,
     Telling,
     incident_get,
+    incident_parent,
     incident_shown,
     incident_steps,
     incident_tellings,
     incidents_before,
+    incidents_held,
+    shared_get,
 )
 from fleet.commands.selectors import command_list
 from fleet.core import clock
@@ -39,6 +43,7 @@ BEFORE: Final = timedelta(days=1)
 ACTS_MOST: Final = 20
 STEPS_SHOWN: Final = 100
 EARLIER_MOST: Final = 5
+BEHIND_MOST: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ def incident(request: HttpRequest, viewer: Viewer, incident_id: int) -> HttpResp
     found = incident_get(viewer=viewer, incident_id=incident_id)
     now = clock.now()
     may_handle = incident_may_handle(actor=viewer, incident=found)
+    shared = shared_get(viewer=viewer, incident=found)
     steps = list(incident_steps(incident=found)[: STEPS_SHOWN + 1])
     context = {
         "shown": incident_shown(found),
@@ -88,6 +94,10 @@ def incident(request: HttpRequest, viewer: Viewer, incident_id: int) -> HttpResp
         "acts_most": ACTS_MOST,
         "steps_cut": STEPS_SHOWN if len(steps) > STEPS_SHOWN else 0,
         "around": around_of(found, now),
+        "shared": shared,
+        "shared_words": shared_sentence(shared, now) if shared else "",
+        "parent": incident_parent(viewer=viewer, incident=found),
+        "behind": incidents_held(viewer=viewer, incident=found, most=BEHIND_MOST),
         "earlier": [
             Earlier(incident_shown(one), _lasted_s(one, now))
             for one in incidents_before(incident=found, most=EARLIER_MOST)
@@ -185,10 +195,10 @@ def _told(one: Telling) -> IncidentLine:
             "Of %(n)d it is unknown whether it arrived.", "Of %(n)d it is unknown whether they arrived.", one.unknown
         )
         rest = told % {"n": one.unknown}
-    elif one.sent < one.number:
-        rest = ngettext("%(n)d is not sent yet.", "%(n)d are not sent yet.", one.number - one.sent) % {
-            "n": one.number - one.sent
-        }
+    elif waiting := one.number - one.sent - one.held:
+        rest = ngettext("%(n)d is not sent yet.", "%(n)d are not sent yet.", waiting) % {"n": waiting}
+    elif one.held:
+        rest = ngettext("%(n)d was held back.", "%(n)d were held back.", one.held) % {"n": one.held}
     else:
         rest = ""
     return IncidentLine(one.first_at, "mail", "check" if one.failed or one.unknown else "", words, rest)

@@ -20,6 +20,7 @@ from fleet.core.zones import zone_of
 from sg_status.incident_feed.atom import atom_text
 from sg_status.incident_feed.calendar import calendar_bytes
 from sg_status.incident_feed.entries import FeedEntry, entry_of
+from sg_status.incident_feed.planned import planned_entries
 from sg_status.pages.places.public import public
 
 #: Seconds for which the program that asked may show an answer. Nobody else may keep it.
@@ -62,7 +63,8 @@ def incidents_atom(feed: IncidentFeed, entries: list[FeedEntry]) -> str:
 @_answer("text/calendar; charset=utf-8")
 def incidents_calendar(feed: IncidentFeed, entries: list[FeedEntry]) -> bytes:
     """The calendar."""
-    return calendar_bytes(entries, feed.organization, clock.now())
+    moment = clock.now()
+    return calendar_bytes(entries, feed.organization, moment, planned_entries(feed.organization, moment))
 
 
 urlpatterns = [

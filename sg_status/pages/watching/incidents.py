@@ -15,8 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from fleet.alerts.destinations import mail_choices, mail_choose
+from fleet.alerts.grouping.words import shared_sentence
 from fleet.alerts.models import Incident
-from fleet.alerts.selectors import IncidentView, incident_list, incident_shown, notification_troubles
+from fleet.alerts.selectors import IncidentView, incident_list, incident_shown, notification_troubles, shared_list
+from fleet.core import clock
 from fleet.core.errors import NotFound
 from fleet.organizations.access import Viewer
 from sg_status.access import page
@@ -55,11 +57,16 @@ def incidents(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Open incidents, narrowed to a state or to the viewer's own, then closed ones, newest first."""
     state = request.GET.get("state", "")
     state = state if state in _STATES else ""
-    opened = _narrowed(viewer, state)
-    shown_page = Paginator(incident_list(viewer=viewer, is_open=False), PAGE_SIZE).get_page(request.GET.get("page"))
+    shared = _shared(request.GET.get("shared", ""))
+    opened = _narrowed(viewer, state, shared)
+    closed = incident_list(viewer=viewer, is_open=False, shared=shared)
+    shown_page = Paginator(closed, PAGE_SIZE).get_page(request.GET.get("page"))
+    now = clock.now()
     number = opened.count()
     context = {
         "state": state,
+        "shared": shared,
+        "failures": [(one, shared_sentence(one, now)) for one in shared_list(viewer=viewer)],
         "states": [(name, words) for name, words in _STATES.items() if name != MINE or viewer.user],
         "opened": [incident_shown(incident) for incident in opened[:OPEN_MOST]],
         "opened_number": number,
@@ -94,10 +101,14 @@ def incidents_choose(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     return redirect("incidents")
 
 
-def _narrowed(viewer: Viewer, state: str) -> QuerySet[Incident]:
+def _shared(asked: str) -> int | None:
+    return int(asked[:18]) if asked.isdecimal() and asked.isascii() else None
+
+
+def _narrowed(viewer: Viewer, state: str, shared: int | None) -> QuerySet[Incident]:
     if state == MINE:
-        return incident_list(viewer=viewer, is_open=True, assignee=viewer.name)
-    return incident_list(viewer=viewer, is_open=True, state=state)
+        return incident_list(viewer=viewer, is_open=True, assignee=viewer.name, shared=shared)
+    return incident_list(viewer=viewer, is_open=True, state=state, shared=shared)
 
 
 def _ended_row(shown: IncidentView) -> Ended:

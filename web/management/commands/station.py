@@ -36,6 +36,7 @@ from fleet.stations.logins.enrolment import enrolment_token_create, station_revo
 from fleet.stations.logins.live import login_at_stake
 from fleet.stations.logins.rotation import COMMAND as ROTATE
 from fleet.stations.models import EnrolmentToken, History, LoginPurpose, Station
+from fleet.stations.parents import parent_find, station_parent_set
 from fleet.stations.selectors import SHOWN_STATES, credential_list, station_get, station_list
 from fleet.stations.services import serial_warning, station_register, station_retire
 from sg_status.pages.station.token_shown import enrolment_line
@@ -100,6 +101,11 @@ class Command(WordCommand):
             help="take a station out of service; its data is kept, its serial becomes free",
         )
         word.add_argument("serial", metavar="SERIAL")
+        word = add("parent", self.station_parent, help="say through which station it reaches this server: its gateway")
+        word.add_argument("serial", metavar="SERIAL")
+        which = word.add_mutually_exclusive_group(required=True)
+        which.add_argument("--is", dest="parent", metavar="SERIAL", help="the gateway's serial")
+        which.add_argument("--none", action="store_true", help="it has no gateway")
         word = add("move", self.station_move, help="move a station to another organization while it keeps sending")
         word.add_argument("serial", metavar="SERIAL")
         word.add_argument("--to", required=True, metavar="NAME", help="the new organization")
@@ -134,6 +140,23 @@ class Command(WordCommand):
             self.data_print({"serial": station.serial, "retired_at": _iso(station.retired_at)})
             return
         self.stdout.write(f"{station.serial} is retired. Its data is kept; its serial can be registered again.")
+
+    def station_parent(self, options: Options) -> None:
+        """Set the gateway of a station, or none."""
+        actor = viewer_of_server("command line")
+        station = station_get(viewer=actor, serial=options["serial"])
+        parent = parent_find(viewer=actor, serial=options["parent"] or "")
+        if parent is None and not options["none"]:
+            raise InvalidInput("Name the gateway with --is SERIAL, or say --none.", field="parent")
+        station_parent_set(actor=actor, station=station, parent=parent)
+        if options["json"]:
+            self.data_print({"serial": station.serial, "parent": parent.serial if parent else None})
+        elif parent is None:
+            self.stdout.write(f"{station.serial} has no gateway.")
+        else:
+            self.stdout.write(
+                f"{station.serial} is behind {parent.serial}: while that is silent, both are told as one."
+            )
 
     def station_move(self, options: Options) -> None:
         """Move a station to another organization."""
