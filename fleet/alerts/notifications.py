@@ -65,9 +65,10 @@ def notifications_plan_assigned(*, incident: Incident, member: Membership, momen
 def _plan_told(
     phase: Phase, incidents: Sequence[Incident], moment: datetime, held_until: datetime | None = None
 ) -> list[Notification]:
-    # The message about the end of a shared failure says how it ended for its stations.
+    # The message about the end of a shared failure says how it ended for its stations. What a person snoozed is told
+    # again in any case.
     shared = {incident.shared_id for incident in incidents if incident.shared_id is not None}
-    if shared:
+    if shared and phase == Phase.CLOSED:
         going_on = set(SharedFailure.objects.filter(pk__in=shared, closed_at=None).values_list("pk", flat=True))
         incidents = [incident for incident in incidents if incident.shared_id not in going_on]
     told = _lock_told(incidents)

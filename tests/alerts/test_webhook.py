@@ -227,7 +227,8 @@ def test_it_is_given_up_after_so_many_attempts(receiver, silent):
 
 def test_a_dead_address_costs_one_attempt_and_not_one_for_each_message(receiver, silent, make_station, owner):
     for n in range(2, 5):
-        make_station(f"SG-{n}", heard_ago=LONG)
+        # Hours apart: together they would be one shared failure, and one message.
+        make_station(f"SG-{n}", heard_ago=LONG + timedelta(hours=n))
         silence_sweep()
     first = opened_ids()
     Notification.objects.filter(pk__in=first).update(is_maybe_delivered=True, due_at=datetime.now(tz=UTC))

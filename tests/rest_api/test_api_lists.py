@@ -228,9 +228,9 @@ def test_of_anothers_list_no_filter_and_no_sort_tells_anything(institute, elsewh
     for name, (address, columns, _key) in LISTS.items():
         rows_make(name, institute, station, range(3))
         answer = foreigner.get(address.format(serial=station.serial), sort=columns[0])
-        if name in ("replays", "quarantine", "arrivals"):
+        if name in ("replays", "quarantine", "arrivals", "maintenance"):
             assert answer.json()["results"] == []
-            known = {"organization": "institute"} if name == "arrivals" else {"station": station.serial}
+            known = {"organization": "institute"} if name in ("arrivals", "maintenance") else {"station": station.serial}
             assert foreigner.get(address, **known).json()["results"] == []
         else:
             problem_of(answer, 404)
