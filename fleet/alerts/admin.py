@@ -2,11 +2,11 @@
 
 from django.contrib import admin
 
-from fleet.alerts.digest_models import Digest
-from fleet.alerts.feed_models import IncidentFeed
-from fleet.alerts.made_models import AlertRule
 from fleet.alerts.models import Destination, Incident, Notification, Trouble
-from fleet.alerts.shared_models import SharedFailure
+from fleet.alerts.models.digest import Digest
+from fleet.alerts.models.feed import IncidentFeed
+from fleet.alerts.models.made import AlertRule
+from fleet.alerts.models.shared import SharedFailure
 from fleet.core.admin import ReadOnlyAdmin
 
 

@@ -7,8 +7,8 @@ from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 
-from fleet.alerts.feed_models import IncidentFeed
 from fleet.alerts.models import Incident
+from fleet.alerts.models.feed import IncidentFeed
 from fleet.core import clock
 from fleet.core.audit import audit
 from fleet.core.errors import NotFound

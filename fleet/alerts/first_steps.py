@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fleet.alerts.recipients import recipients_of
+from fleet.alerts.notifications.recipients import recipients_of
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station

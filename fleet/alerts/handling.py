@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.alerts.models import Incident, IncidentStep
-from fleet.alerts.notifications import notifications_plan_assigned
+from fleet.alerts.notifications.planning import notifications_plan_assigned
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import Conflict, InvalidInput, TooMany

@@ -7,12 +7,12 @@ from django.db.models import Count, F, Min, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from fleet.alerts.channels import channels
-from fleet.alerts.made_models import MADE
 from fleet.alerts.maintenance.words import held_words
 from fleet.alerts.models import Incident, IncidentStep, Notification
+from fleet.alerts.models.made import MADE
+from fleet.alerts.models.shared import SharedFailure
 from fleet.alerts.rules import rule_known
 from fleet.alerts.rules.silence import NAME as SILENCE
-from fleet.alerts.shared_models import SharedFailure
 from fleet.core import clock
 from fleet.core.errors import NotFound
 from fleet.organizations.access import Viewer

@@ -16,11 +16,11 @@ from fleet.alerts.flaps import end_held_until, incidents_reopen
 from fleet.alerts.grouping.steps import silences_group, silences_regroup
 from fleet.alerts.maintenance.moving import windows_move
 from fleet.alerts.models import Incident
-from fleet.alerts.notifications import beginnings_lock, notifications_plan_closed, notifications_plan_opened
+from fleet.alerts.notifications.planning import beginnings_lock, notifications_plan_closed, notifications_plan_opened
+from fleet.alerts.notifications.sending import senders_wake
 from fleet.alerts.rules import rule_of, rules
 from fleet.alerts.rules.base import Rule, incidents_of
 from fleet.alerts.rules.silence import NAME as SILENCE
-from fleet.alerts.sending import senders_wake
 from fleet.alerts.snoozes import snoozes_end_changed
 from fleet.core import clock
 from fleet.core.live import live_announce

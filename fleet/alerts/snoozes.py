@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from fleet.alerts.models import Incident, IncidentStep
-from fleet.alerts.notifications import notifications_plan_again
+from fleet.alerts.notifications.planning import notifications_plan_again
 from fleet.core import clock
 from fleet.core.live import live_announce
 

@@ -52,7 +52,7 @@ def alerts_bench(instance: Instance, *, scale: float, rounds: int) -> list[dict[
 
 def _fleet_make(instance: Instance, stations: int) -> list[int]:
     """Stations with series and a day of readings in one organization, and rules for all of them."""
-    from fleet.alerts.made_models import AlertRule  # noqa: PLC0415 - models exist only once Django is loaded
+    from fleet.alerts.models.made import AlertRule  # noqa: PLC0415 - models exist only once Django is loaded
     from fleet.core import clock  # noqa: PLC0415 - as above
     from fleet.organizations.services import organization_create  # noqa: PLC0415 - as above
 

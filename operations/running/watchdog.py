@@ -76,7 +76,7 @@ def patience_from_environment() -> float:
 
 def _broker_look() -> None:
     """Notify the administrators of alarms; failures here must not keep the watchdog from its work."""
-    from fleet.alerts.troubles import broker_watch  # noqa: PLC0415 - models exist only once Django is loaded
+    from fleet.alerts.server_problems.troubles import broker_watch  # noqa: PLC0415 - models exist only once Django is loaded
 
     try:
         broker_watch()

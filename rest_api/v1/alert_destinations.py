@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.alerts.channels import channels
-from fleet.alerts.destinations import (
+from fleet.alerts.models import Destination
+from fleet.alerts.notifications.destinations import (
     destination_add,
     destination_delete,
     destination_get,
@@ -22,7 +23,6 @@ from fleet.alerts.destinations import (
     destination_test,
     result_words,
 )
-from fleet.alerts.models import Destination
 from fleet.core.sending.public_post import URL_MOST
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization

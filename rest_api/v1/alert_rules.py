@@ -27,7 +27,7 @@ from fleet.alerts.made.services import (
 )
 from fleet.alerts.made.subjects import subjects
 from fleet.alerts.made.words import rule_said
-from fleet.alerts.made_models import AlertRule
+from fleet.alerts.models.made import AlertRule
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.alerts.digest.choosing import digest_choose, digest_choose_check, digest_find
-from fleet.alerts.digest_models import Digest
+from fleet.alerts.models.digest import Digest
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization
 from fleet.organizations.selectors import organization_find

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from fleet.alerts.feed_models import IncidentFeed
 from fleet.alerts.feeds import feed_get, feed_make, feed_token, feed_withdraw
+from fleet.alerts.models.feed import IncidentFeed
 from fleet.organizations.selectors import organization_find
 from rest_api.authentication import viewer_of
 from rest_api.questions import OWNER_READ_PROBLEMS, WRITE_PROBLEMS, answers

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from fleet.alerts.maintenance.rrule import LENGTH_MOST
 from fleet.alerts.maintenance.selectors import window_coming, window_get, window_list
 from fleet.alerts.maintenance.services import SCOPES, WindowDraft, window_add, window_delete, window_end
-from fleet.alerts.maintenance_models import MaintenanceWindow
+from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.organizations.access import Role

@@ -11,11 +11,11 @@ import time_machine
 from django.db import connections
 from django.test import Client
 
-from fleet.alerts.act_links import VALID, act_token, link_acknowledge
-from fleet.alerts.destinations import destination_add
 from fleet.alerts.handling import incident_acknowledge
 from fleet.alerts.models import Incident, IncidentStep, Notification
-from fleet.alerts.sending import notifications_send
+from fleet.alerts.notifications.act_links import VALID, act_token, link_acknowledge
+from fleet.alerts.notifications.destinations import destination_add
+from fleet.alerts.notifications.sending import notifications_send
 from fleet.alerts.services import incident_close, silence_sweep
 from fleet.core.errors import Conflict
 from fleet.organizations.access import viewer_of_user

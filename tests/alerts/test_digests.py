@@ -17,8 +17,8 @@ from psycopg.types.range import Range
 from fleet.alerts.digest import sending
 from fleet.alerts.digest.choosing import digest_choose, digest_find
 from fleet.alerts.digest.sending import AGAIN, digests_send
-from fleet.alerts.digest_models import Digest
 from fleet.alerts.models import Destination, Incident
+from fleet.alerts.models.digest import Digest
 from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from fleet.core.models import AuditEntry, Mail
 from fleet.core.sending.mail import mails_sweep

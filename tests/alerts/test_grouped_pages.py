@@ -11,7 +11,7 @@ from django.test import Client
 from people import key_of
 
 from fleet.alerts.models import Incident
-from fleet.alerts.shared_models import SharedFailure
+from fleet.alerts.models.shared import SharedFailure
 from fleet.stations.models import Station
 
 pytestmark = pytest.mark.django_db

@@ -9,9 +9,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from icalendar import Calendar
 
-from fleet.alerts.feed_models import IncidentFeed
 from fleet.alerts.feeds import NEWEST_MOST, OPEN_MOST, feed_make, feed_token, feed_withdraw
 from fleet.alerts.models import Incident
+from fleet.alerts.models.feed import IncidentFeed
 from fleet.core.errors import Forbidden
 from fleet.core.models import AuditEntry
 from fleet.organizations.access import viewer_of_user

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from fleet.alerts.destinations import mail_choices
 from fleet.alerts.models import Incident, Notification
+from fleet.alerts.notifications.destinations import mail_choices
 from fleet.alerts.services import silence_sweep
 
 pytestmark = pytest.mark.django_db

@@ -13,10 +13,10 @@ from fleet.alerts.maintenance import moving, services
 from fleet.alerts.maintenance.moving import windows_move
 from fleet.alerts.maintenance.selectors import window_coming, window_list, window_views
 from fleet.alerts.maintenance.services import WindowDraft, window_add, window_delete, window_end, window_preview
-from fleet.alerts.maintenance_models import MaintenanceWindow
 from fleet.alerts.models import Incident, Notification
+from fleet.alerts.models.maintenance import MaintenanceWindow
+from fleet.alerts.notifications.sending import notifications_send
 from fleet.alerts.selectors import incident_shown, incidents_open
-from fleet.alerts.sending import notifications_send
 from fleet.alerts.services import silence_sweep
 from fleet.alerts.snoozes import snoozes_end
 from fleet.core.errors import Conflict, Forbidden, InvalidInput, TooMany

@@ -4,7 +4,7 @@ import pytest
 from people import institute, station_of
 
 from fleet.alerts.models import Trouble
-from fleet.alerts.motus_folder import motus_folder_judge
+from fleet.alerts.server_problems.motus_folder import motus_folder_judge
 
 __all__ = ["institute"]
 

@@ -23,8 +23,8 @@ from django.db import connections
 from fleet.alerts.grouping.choosing import Silent, failures_of
 from fleet.alerts.grouping.counting import Cause, Shared, SharedByStation
 from fleet.alerts.models import Incident, Notification
+from fleet.alerts.models.shared import SharedFailure
 from fleet.alerts.services import silence_sweep
-from fleet.alerts.shared_models import SharedFailure
 from fleet.core.models import Outage, OutboxMessage, Pulse
 from fleet.stations.models import Station, StationContact
 

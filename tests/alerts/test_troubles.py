@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from waiting import until
 
 from fleet.alerts.models import Trouble
-from fleet.alerts.troubles import ALARM, broker_watch, trouble_judge
+from fleet.alerts.server_problems.troubles import ALARM, broker_watch, trouble_judge
 from fleet.core import clock
 from fleet.stations.logins.broker import BrokerAccess
 

@@ -10,8 +10,8 @@ import pytest
 from people import station_of
 from PIL import Image
 
-from fleet.alerts.file_troubles import strays_judge
 from fleet.alerts.models import Trouble
+from fleet.alerts.server_problems.file_troubles import strays_judge
 from fleet.core import clock
 from fleet.core.errors import Forbidden, InvalidInput, NotFound, TooMany
 from fleet.core.models import AuditEntry

@@ -12,8 +12,8 @@ from django.core.management import call_command
 from files.tus_asking import Tus
 from people import key_of, station_of
 
-from fleet.alerts.file_troubles import strays_judge
 from fleet.alerts.models import Trouble
+from fleet.alerts.server_problems.file_troubles import strays_judge
 from fleet.core import clock
 from fleet.core.models import AuditEntry
 from fleet.files.models import FileRevision, StoredContent, StoredFile

@@ -13,8 +13,8 @@ from django.core.files.storage import default_storage
 from files.tus_asking import URL, Tus, basic
 from people import key_of, station_of
 
-from fleet.alerts.file_troubles import rot_judge
 from fleet.alerts.models import Trouble
+from fleet.alerts.server_problems.file_troubles import rot_judge
 from fleet.core import clock
 from fleet.files.models import FileRevision, StoreAccount, StoredContent, StoredFile, Upload
 from fleet.files.store import parts, scrub, uploads

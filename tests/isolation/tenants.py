@@ -16,9 +16,9 @@ from PIL import Image
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from fleet.alerts.made_models import AlertRule, RuleNote, RuleState
-from fleet.alerts.maintenance_models import MaintenanceWindow
 from fleet.alerts.models import Destination, Incident, IncidentStep
+from fleet.alerts.models.made import AlertRule, RuleNote, RuleState
+from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.audit import audit_write

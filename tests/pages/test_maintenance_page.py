@@ -8,8 +8,8 @@ import time_machine
 from people import station_of
 
 from fleet.alerts.maintenance.services import WindowDraft, window_add
-from fleet.alerts.maintenance_models import MaintenanceWindow
 from fleet.alerts.models import Incident
+from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.deployments.models import Site
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters", "english")]

@@ -4,8 +4,8 @@ import pytest
 from api_asking import Asker, problem_of
 from django.test import Client
 
-from fleet.alerts.digest_models import Digest
-from fleet.alerts.feed_models import IncidentFeed
+from fleet.alerts.models.digest import Digest
+from fleet.alerts.models.feed import IncidentFeed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 

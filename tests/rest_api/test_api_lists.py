@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from people import Role, key_of, person
 
-from fleet.alerts.maintenance_models import MaintenanceWindow
+from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.commands.models import Command, CommandStep
 from fleet.core import clock
 from fleet.core.models import AuditEntry
@@ -230,7 +230,9 @@ def test_of_anothers_list_no_filter_and_no_sort_tells_anything(institute, elsewh
         answer = foreigner.get(address.format(serial=station.serial), sort=columns[0])
         if name in ("replays", "quarantine", "arrivals", "maintenance"):
             assert answer.json()["results"] == []
-            known = {"organization": "institute"} if name in ("arrivals", "maintenance") else {"station": station.serial}
+            known = (
+                {"organization": "institute"} if name in ("arrivals", "maintenance") else {"station": station.serial}
+            )
             assert foreigner.get(address, **known).json()["results"] == []
         else:
             problem_of(answer, 404)

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from api_asking import problem_of
 
-from fleet.alerts.maintenance_models import MaintenanceWindow
+from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.stations.models import Station
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]

@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
-from fleet.alerts.troubles import dead_jobs_judge
+from fleet.alerts.server_problems.troubles import dead_jobs_judge
 from fleet.core.outbox import outbox_prune
 from fleet.core.pulses import pulse_beat
 from fleet.core.requests.repeats import answers_prune

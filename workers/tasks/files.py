@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
-from fleet.alerts.file_troubles import reading_judge, rot_judge, strays_judge, waiting_judge
+from fleet.alerts.server_problems.file_troubles import reading_judge, rot_judge, strays_judge, waiting_judge
 from fleet.core import clock
 from fleet.files.looking.previews import previews_sweep
 from fleet.files.photos import photos_sweep

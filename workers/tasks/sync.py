@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
-from fleet.alerts.motus_folder import motus_folder_judge
+from fleet.alerts.server_problems.motus_folder import motus_folder_judge
 from fleet.core.errors import DomainError
 from fleet.sync.motus.runs import account_run, accounts_run_due, files_run, files_run_due
 from fleet.sync.services import sync_run, sync_run_due

@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task
 from django.db import IntegrityError, OperationalError
 
-from fleet.alerts.administrators import administrators_tell
+from fleet.alerts.server_problems.administrators import administrators_tell
 from fleet.core.errors import Unavailable
 from fleet.telemetry.clearing.retention import retention_run
 from fleet.telemetry.cold.services import cold_run

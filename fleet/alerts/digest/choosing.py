@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 from fleet.alerts.digest.facts import counted_now
 from fleet.alerts.digest.periods import due_after, end_before
-from fleet.alerts.digest_models import Digest
+from fleet.alerts.models.digest import Digest
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import Conflict, Forbidden, InvalidInput

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from fleet.alerts.digest_models import Digest
+from fleet.alerts.models.digest import Digest
 from fleet.core.zones import viewer_time, viewer_zone
 
 #: The hour at which the digest of the time before is made: in time for breakfast, and not while clocks change.

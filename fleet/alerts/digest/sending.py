@@ -14,8 +14,8 @@ from django.db import transaction
 from fleet.alerts.digest.facts import facts_of
 from fleet.alerts.digest.periods import LEAST, due_after, end_before
 from fleet.alerts.digest.text import digest_body, digest_subject
-from fleet.alerts.digest_models import Digest
-from fleet.alerts.off_links import MailKind, off_url
+from fleet.alerts.models.digest import Digest
+from fleet.alerts.notifications.off_links import MailKind, off_url
 from fleet.core import clock
 from fleet.core.sending.mail import mail_add
 from fleet.core.sending.mail_headers import automatic_mail

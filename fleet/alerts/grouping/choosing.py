@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from fleet.alerts.grouping.counting import Shared, SharedByStation
-from fleet.alerts.shared_models import SharedFailure
+from fleet.alerts.models.shared import SharedFailure
 
 #: Fewer are a coincidence.
 LEAST: Final = 3

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from django.db import connection
 
+from fleet.alerts.models.shared import SharedFailure
 from fleet.alerts.rules.silence import NAME as SILENCE
-from fleet.alerts.shared_models import SharedFailure
 
 Cause = SharedFailure.Cause
 #: The network of a station in SQL, if the newest hello of its contact `c` names one among its hardware.

@@ -9,8 +9,8 @@ from django.db.models import Exists, F, OuterRef, Value
 from django.db.models.functions import Greatest, Least
 
 from fleet.alerts.models import Incident, Notification
-from fleet.alerts.notifications import beginnings_lock, notification_new, notifications_store
-from fleet.alerts.recipients import recipients_of
+from fleet.alerts.notifications.planning import beginnings_lock, notification_new, notifications_store
+from fleet.alerts.notifications.recipients import recipients_of
 from fleet.alerts.rules.silence import NAME as SILENCE
 
 Phase, State, Held = Notification.Phase, Notification.State, Notification.Held

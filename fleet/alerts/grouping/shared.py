@@ -21,10 +21,10 @@ from fleet.alerts.grouping.counting import Shared, places_of, stations_count
 from fleet.alerts.grouping.holding import beginnings_wait_on, beginnings_withdraw, by_holder, shared_held_record
 from fleet.alerts.grouping.telling import joined_add, shared_tell, shared_tell_over
 from fleet.alerts.models import Incident
+from fleet.alerts.models.shared import SharedFailure
 from fleet.alerts.rules.base import incidents_of
 from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.alerts.rules.silence import SILENT
-from fleet.alerts.shared_models import SharedFailure
 from fleet.stations.models import StationContact
 
 #: Closed when at most one of so many is still silent.

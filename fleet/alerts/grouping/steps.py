@@ -6,7 +6,7 @@ from datetime import datetime
 from fleet.alerts.grouping.parents import holding_end, parents_hold
 from fleet.alerts.grouping.shared import shared_close, shared_join, shared_judge
 from fleet.alerts.models import Incident
-from fleet.alerts.notifications import notifications_plan_opened
+from fleet.alerts.notifications.planning import notifications_plan_opened
 
 
 def silences_group(*, incidents: Sequence[Incident], moment: datetime) -> list[Incident]:

@@ -15,10 +15,10 @@ from django.conf import settings
 from django.db import transaction
 
 from fleet.alerts.channels.base import Channel
-from fleet.alerts.made_models import AlertRule
 from fleet.alerts.models import Notification
-from fleet.alerts.notifications import notification_new
-from fleet.alerts.recipients import Recipient
+from fleet.alerts.models.made import AlertRule
+from fleet.alerts.notifications.planning import notification_new
+from fleet.alerts.notifications.recipients import Recipient
 
 Phase, State, Held = Notification.Phase, Notification.State, Notification.Held
 WINDOW: Final = timedelta(hours=1)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from fleet.alerts.models import Incident, Notification
-from fleet.alerts.notifications import notification_new, notifications_store
-from fleet.alerts.recipients import Recipient, recipients_of
+from fleet.alerts.models.shared import SharedFailure
+from fleet.alerts.notifications.planning import notification_new, notifications_store
+from fleet.alerts.notifications.recipients import Recipient, recipients_of
 from fleet.alerts.rules.silence import NAME as SILENCE
-from fleet.alerts.shared_models import SharedFailure
 
 Phase, State = Notification.Phase, Notification.State
 _NOT_TOLD = frozenset({State.FAILED, State.DROPPED, State.HELD})

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from fleet.alerts.grouping.storm import WINDOW, held_number
 from fleet.alerts.models import Incident, Notification
-from fleet.alerts.shared_models import SharedFailure
+from fleet.alerts.models.shared import SharedFailure
 from fleet.core.spoken import duration_words, moment_words, one_line
 from fleet.core.zones import is_utc, zone_words
 from fleet.stations.models import Station

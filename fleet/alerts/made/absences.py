@@ -19,7 +19,7 @@ from fleet.alerts.made.found import Found, JudgedPlace, is_in_time
 from fleet.alerts.made.hours import RuleHours
 from fleet.alerts.made.judge import Episode, RuleTarget
 from fleet.alerts.made.subjects import subjects
-from fleet.alerts.made_models import AlertRule, RuleState
+from fleet.alerts.models.made import AlertRule, RuleState
 from fleet.core.models import Outage
 from fleet.core.pulses import INGEST
 

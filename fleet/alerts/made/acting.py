@@ -12,8 +12,8 @@ from fleet.alerts.made.found import Found
 from fleet.alerts.made.judge import Episode, RuleTarget
 from fleet.alerts.made.scopes import Nearest, placed_of
 from fleet.alerts.made.words import closing_said, opening_said, past_said
-from fleet.alerts.made_models import MADE, AlertRule, RuleState
 from fleet.alerts.models import Incident
+from fleet.alerts.models.made import MADE, AlertRule, RuleState
 from fleet.alerts.services import Closing, Opening, in_each_language, incidents_close, incidents_open
 from fleet.core.live import live_announce
 from fleet.stations.models import Station

@@ -16,7 +16,7 @@ from django.db.models import Q
 from fleet.alerts.made.conditions import conditions
 from fleet.alerts.made.conditions.base import Limits
 from fleet.alerts.made.subjects import subjects
-from fleet.alerts.made_models import AlertRule, RuleNote
+from fleet.alerts.models.made import AlertRule, RuleNote
 from fleet.telemetry.models import Suspicion
 from message_queue.units import conversion, scale_of
 

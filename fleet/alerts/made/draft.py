@@ -12,7 +12,7 @@ from fleet.alerts.made.changes import named
 from fleet.alerts.made.conditions import conditions
 from fleet.alerts.made.conditions.base import VALUE_MOST, VALUES, Condition
 from fleet.alerts.made.subjects import subjects
-from fleet.alerts.made_models import AlertRule
+from fleet.alerts.models.made import AlertRule
 from fleet.core.errors import InvalidInput
 from fleet.organizations.models import Organization
 from fleet.organizations.services import text_check

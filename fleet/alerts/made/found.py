@@ -15,7 +15,7 @@ from fleet.alerts.made.conditions.base import JudgedValue
 from fleet.alerts.made.hours import RuleHours
 from fleet.alerts.made.judge import Episode, RuleTarget, Start, judge
 from fleet.alerts.made.values import JudgedHours
-from fleet.alerts.made_models import AlertRule, RuleState
+from fleet.alerts.models.made import AlertRule, RuleState
 from fleet.core.models import Outage
 
 #: A station's values may be this old when they come.

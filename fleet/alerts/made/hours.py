@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 
-from fleet.alerts.made_models import AlertRule
+from fleet.alerts.models.made import AlertRule
 
 
 @dataclass(frozen=True, slots=True)

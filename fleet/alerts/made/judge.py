@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from fleet.alerts.made.conditions.base import JudgedValue, Limits
-from fleet.alerts.made_models import AlertRule, RuleState
+from fleet.alerts.models.made import AlertRule, RuleState
 
 Phase = RuleState.Phase
 

@@ -23,10 +23,10 @@ from fleet.alerts.made.changes import Candidate, candidates_find, changes_claim,
 from fleet.alerts.made.found import Found, JudgedPlace, allowance_of, stretch_judge
 from fleet.alerts.made.scopes import Nearest, placed_of
 from fleet.alerts.made.values import JudgedHours, stretches_of, values_read
-from fleet.alerts.made_models import AlertRule
 from fleet.alerts.maintenance.moving import windows_move
-from fleet.alerts.sending import senders_wake
-from fleet.alerts.troubles import trouble_judge
+from fleet.alerts.models.made import AlertRule
+from fleet.alerts.notifications.sending import senders_wake
+from fleet.alerts.server_problems.troubles import trouble_judge
 from fleet.core import clock
 from fleet.core.locks import transaction_lock
 from fleet.core.models import Outage

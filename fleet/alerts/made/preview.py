@@ -22,7 +22,7 @@ from fleet.alerts.made.judge import Episode, judge
 from fleet.alerts.made.look import places_of
 from fleet.alerts.made.scopes import Nearest, placed_of
 from fleet.alerts.made.subjects import subjects
-from fleet.alerts.made_models import AlertRule
+from fleet.alerts.models.made import AlertRule
 from fleet.stations.models import Station
 from fleet.telemetry.models import Series
 

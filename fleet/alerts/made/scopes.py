@@ -12,7 +12,7 @@ from operator import or_
 
 from django.db.models import Q, Value
 
-from fleet.alerts.made_models import AlertRule
+from fleet.alerts.models.made import AlertRule
 from fleet.stations.models import Station
 from fleet.stations.models.sorting import StationGroup
 from fleet.stations.models.sorting import Tag as StationTag

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from fleet.alerts.made.words import rule_said
-from fleet.alerts.made_models import AlertRule
 from fleet.alerts.models import Incident
+from fleet.alerts.models.made import AlertRule
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 from fleet.stations.models.sorting import StationGroup, StationModel

@@ -10,7 +10,7 @@ from fleet.alerts.made.acting import rule_settle
 from fleet.alerts.made.draft import RuleDraft, draft_fields
 from fleet.alerts.made.preview import Preview, preview_of
 from fleet.alerts.made.words import rule_said
-from fleet.alerts.made_models import AlertRule
+from fleet.alerts.models.made import AlertRule
 from fleet.core import clock
 from fleet.core.audit import audit
 from fleet.core.errors import Conflict, InvalidInput, NotFound, TooMany

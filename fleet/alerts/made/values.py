@@ -9,7 +9,7 @@ from django.db import connection
 from fleet.alerts.made.changes import DOUBT, Candidate, limits_of, scale_into
 from fleet.alerts.made.conditions import conditions
 from fleet.alerts.made.conditions.base import JudgedValue, Limits
-from fleet.alerts.made_models import AlertRule
+from fleet.alerts.models.made import AlertRule
 
 #: Stretches whose values one query reads.
 _SLICE = 500

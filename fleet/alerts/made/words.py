@@ -9,7 +9,7 @@ from fleet.alerts.made.conditions import conditions
 from fleet.alerts.made.conditions.base import JudgedValue
 from fleet.alerts.made.judge import Episode, RuleTarget
 from fleet.alerts.made.subjects import subjects
-from fleet.alerts.made_models import AlertRule
+from fleet.alerts.models.made import AlertRule
 from fleet.core.spoken import duration_words, moment_words, number_words, one_line, unit_words
 
 

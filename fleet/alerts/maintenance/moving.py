@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef
 from fleet.alerts.maintenance.reach import reach_note
 from fleet.alerts.maintenance.schedules import schedule_of
 from fleet.alerts.maintenance.times import occurrence_next
-from fleet.alerts.maintenance_models import MaintenanceWindow
+from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db.models import Value
 
-from fleet.alerts.maintenance_models import MaintenanceWindow
+from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.deployments.models import Deployment
 from fleet.stations.contact.maintenance import PlannedMaintenance, planned_maintenance_set
 from fleet.stations.models import Station

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from fleet.alerts.maintenance.times import Schedule
-from fleet.alerts.maintenance_models import MaintenanceWindow
+from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.core.zones import zone_of
 
 

@@ -13,7 +13,7 @@ from fleet.alerts.maintenance.reach import stations_of
 from fleet.alerts.maintenance.schedules import schedule_of
 from fleet.alerts.maintenance.times import Occurrence, occurrences
 from fleet.alerts.maintenance.words import occurrence_words, repeat_words, target_words
-from fleet.alerts.maintenance_models import MaintenanceWindow
+from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.core.errors import NotFound
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Organization

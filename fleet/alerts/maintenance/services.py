@@ -13,7 +13,7 @@ from fleet.alerts.maintenance.moving import window_go_on, window_place
 from fleet.alerts.maintenance.reach import reach_note, stations_of
 from fleet.alerts.maintenance.schedules import schedule_of
 from fleet.alerts.maintenance.times import Occurrence, occurrences, schedule_read
-from fleet.alerts.maintenance_models import MaintenanceWindow
+from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.core import clock
 from fleet.core.audit import audit
 from fleet.core.errors import Conflict, InvalidInput, TooMany

@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 
 from fleet.alerts.maintenance.rrule import rrule_read
 from fleet.alerts.maintenance.times import Occurrence, Schedule
-from fleet.alerts.maintenance_models import MaintenanceWindow
 from fleet.alerts.models import Incident
+from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.core.spoken import moment_words, span_words
 
 

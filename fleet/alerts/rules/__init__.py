@@ -5,7 +5,7 @@ A file defines `RULE`. Two files with the same name are an error at start.
 
 from functools import cache
 
-from fleet.alerts.made_models import MADE
+from fleet.alerts.models.made import MADE
 from fleet.alerts.rules.base import Rule, made_rule
 from message_queue.folder import folder_read
 

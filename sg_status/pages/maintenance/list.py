@@ -13,7 +13,7 @@ from fleet.alerts.maintenance.schedules import schedule_of
 from fleet.alerts.maintenance.selectors import window_get, window_list, window_views
 from fleet.alerts.maintenance.services import WindowPreview, window_add, window_delete, window_end, window_preview
 from fleet.alerts.maintenance.words import occurrence_words, repeat_words, target_words
-from fleet.alerts.maintenance_models import MaintenanceWindow
+from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.core import clock
 from fleet.core.errors import DomainError, Forbidden, NotFound
 from fleet.core.zones import zone_label

@@ -10,7 +10,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from fleet.alerts.chat.kinds import KIND_BY_SCHEMA, schema_of
-from fleet.alerts.destinations import (
+from fleet.alerts.digest.choosing import digest_choose, digest_find
+from fleet.alerts.feeds import feed_get, feed_make, feed_token, feed_withdraw
+from fleet.alerts.models import Destination
+from fleet.alerts.notifications.destinations import (
     destination_add,
     destination_delete,
     destination_get,
@@ -20,9 +23,6 @@ from fleet.alerts.destinations import (
     destination_test,
     result_words,
 )
-from fleet.alerts.digest.choosing import digest_choose, digest_find
-from fleet.alerts.feeds import feed_get, feed_make, feed_token, feed_withdraw
-from fleet.alerts.models import Destination
 from fleet.core.errors import Conflict, InvalidInput, TooMany
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from fleet.alerts.channels import channels
-from fleet.alerts.digest_models import Digest
+from fleet.alerts.models.digest import Digest
 from fleet.core.sending.public_post import URL_MOST
 from fleet.core.zones import zone_choices
 from fleet.organizations.access import Role

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from fleet.alerts.made.selectors import rule_views
 from fleet.alerts.made.services import rule_delete, rule_get, rule_pause, rule_resume
-from fleet.alerts.made_models import AlertRule
+from fleet.alerts.models.made import AlertRule
 from fleet.alerts.selectors import incident_list, incident_shown
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization

@@ -9,7 +9,7 @@ from fleet.alerts.made.conditions import conditions
 from fleet.alerts.made.draft import RuleDraft
 from fleet.alerts.made.selectors import scope_names
 from fleet.alerts.made.subjects import subjects
-from fleet.alerts.made_models import AlertRule
+from fleet.alerts.models.made import AlertRule
 from sg_status.time_fields import NumberField
 
 Scope = AlertRule.Scope

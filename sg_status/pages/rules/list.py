@@ -13,7 +13,7 @@ from fleet.alerts.made.preview import Preview
 from fleet.alerts.made.selectors import rule_list, rule_views
 from fleet.alerts.made.services import rule_add, rule_change, rule_preview
 from fleet.alerts.made.suggestions import suggestion_list
-from fleet.alerts.made_models import AlertRule
+from fleet.alerts.models.made import AlertRule
 from fleet.core.errors import DomainError, Forbidden, InvalidInput, NotFound
 from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization

@@ -13,8 +13,8 @@ from django.utils.cache import get_conditional_response
 from django.utils.translation import override
 from django.views.decorators.http import require_safe
 
-from fleet.alerts.feed_models import IncidentFeed
 from fleet.alerts.feeds import feed_find, feed_incidents
+from fleet.alerts.models.feed import IncidentFeed
 from fleet.core import clock
 from fleet.core.zones import zone_of
 from sg_status.incident_feed.atom import atom_text

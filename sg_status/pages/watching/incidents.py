@@ -14,9 +14,9 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from fleet.alerts.destinations import mail_choices, mail_choose
 from fleet.alerts.grouping.words import shared_sentence
 from fleet.alerts.models import Incident
+from fleet.alerts.notifications.destinations import mail_choices, mail_choose
 from fleet.alerts.selectors import IncidentView, incident_list, incident_shown, notification_troubles, shared_list
 from fleet.core import clock
 from fleet.core.errors import NotFound

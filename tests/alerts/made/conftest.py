@@ -18,9 +18,9 @@ from alerts.conftest import (  # noqa: F401 - fixtures
 from fleet.alerts.made.draft import RuleDraft
 from fleet.alerts.made.look import rules_look
 from fleet.alerts.made.services import rule_add
-from fleet.alerts.made_models import AlertRule
 from fleet.alerts.models import Incident
-from fleet.alerts.sending import notifications_send
+from fleet.alerts.models.made import AlertRule
+from fleet.alerts.notifications.sending import notifications_send
 from fleet.core import clock
 from fleet.ingest import pipeline as pipelines
 from fleet.ingest.delivery import Delivery

@@ -12,8 +12,8 @@ from fleet.alerts.made.draft import RuleDraft
 from fleet.alerts.made.look import rules_look
 from fleet.alerts.made.preview import preview_of
 from fleet.alerts.made.services import rule_add, rule_pause
-from fleet.alerts.made_models import AlertRule, RuleState
 from fleet.alerts.models import Incident
+from fleet.alerts.models.made import AlertRule, RuleState
 from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.core.models import Outage

@@ -12,8 +12,8 @@ from fleet.alerts.made.conditions.base import JudgedValue, Limits
 from fleet.alerts.made.draft import RuleDraft
 from fleet.alerts.made.judge import judge
 from fleet.alerts.made.services import rule_change, rule_delete, rule_pause, rule_resume
-from fleet.alerts.made_models import RuleNote, RuleState
 from fleet.alerts.models import Incident, Trouble
+from fleet.alerts.models.made import RuleNote, RuleState
 from fleet.core import clock
 from fleet.core.models import Outage
 from fleet.stations.models import Station

@@ -12,8 +12,8 @@ from people import key_of
 
 from fleet.alerts.made.draft import RuleDraft
 from fleet.alerts.made.services import rule_preview
-from fleet.alerts.made_models import AlertRule
 from fleet.alerts.models import Incident
+from fleet.alerts.models.made import AlertRule
 from fleet.core.models import AuditEntry
 from fleet.organizations.access import viewer_of_server
 from fleet.telemetry.rollups import rollups_rebuild

@@ -22,8 +22,8 @@ from django.db import connection
 from fleet.alerts.handling import incident_acknowledge, incident_snooze
 from fleet.alerts.made.draft import RuleDraft
 from fleet.alerts.made.services import rule_add
-from fleet.alerts.made_models import RuleNote
 from fleet.alerts.models import Destination, Incident
+from fleet.alerts.models.made import RuleNote
 from fleet.core.models import Pulse
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.listening import ingest_beat

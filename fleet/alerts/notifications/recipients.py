@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from fleet.alerts.administrators import administrator_addresses
 from fleet.alerts.channels.mail import NAME as MAIL
 from fleet.alerts.models import Destination
+from fleet.alerts.server_problems.administrators import administrator_addresses
 from fleet.organizations.models import Membership
 
 

@@ -11,11 +11,11 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.utils.translation import gettext as _
 
 from fleet.alerts.channels.mail import NAME as MAIL
-from fleet.alerts.destinations import destination_switch
 from fleet.alerts.digest.choosing import digest_switch_off
-from fleet.alerts.digest_models import Digest
 from fleet.alerts.models import Destination
-from fleet.alerts.off_links import MailKind, off_token_read
+from fleet.alerts.models.digest import Digest
+from fleet.alerts.notifications.destinations import destination_switch
+from fleet.alerts.notifications.off_links import MailKind, off_token_read
 from fleet.core.errors import Forbidden, NotFound
 from fleet.organizations.access import viewer_of_user
 from fleet.organizations.models import Membership

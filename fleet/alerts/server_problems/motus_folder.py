@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from fleet.alerts.troubles import trouble_judge
+from fleet.alerts.server_problems.troubles import trouble_judge
 from fleet.core import clock
 from fleet.sync.motus.source import FolderSource
 from formats.paths import path_text

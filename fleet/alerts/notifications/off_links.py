@@ -2,7 +2,7 @@
 
 An address is the id of a membership and the kind of mail, signed together with the mail address. So it works for that
 person, that organization and that kind only, for as long as the person gets mails there; it stores nothing and never
-expires, as old mails are where people look for it. `fleet.alerts.switching_off` does what it asks.
+expires, as old mails are where people look for it. `fleet.alerts.notifications.switching_off` does what it asks.
 """
 
 from enum import StrEnum

@@ -11,18 +11,18 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from fleet.alerts.act_links import act_url, receiver_of
 from fleet.alerts.channels.base import IncidentReport, Message
 from fleet.alerts.channels.mail import NAME as MAIL
 from fleet.alerts.grouping.words import behind_words, shared_sentence, shared_stations, station_words, storm_words
 from fleet.alerts.maintenance.words import held_words
 from fleet.alerts.models import Incident, Notification
-from fleet.alerts.off_links import notification_off_url
+from fleet.alerts.models.shared import SharedFailure
+from fleet.alerts.notifications.act_links import act_url, receiver_of
+from fleet.alerts.notifications.off_links import notification_off_url
 from fleet.alerts.rules import rule_of
 from fleet.alerts.rules.base import Rule
 from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.alerts.selectors import incident_shown
-from fleet.alerts.shared_models import SharedFailure
 from fleet.core import clock
 from fleet.core.spoken import moment_words, one_line
 from fleet.core.zones import is_utc, zone_words

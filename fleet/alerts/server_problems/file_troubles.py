@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.db.models import Count, Sum
 
-from fleet.alerts.troubles import trouble_judge
+from fleet.alerts.server_problems.troubles import trouble_judge
 from fleet.core import clock
 from fleet.files.photos import photos_stray
 from fleet.files.store.parts import parts_room

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from fleet.alerts.administrators import administrators_mail
 from fleet.alerts.models import Trouble
+from fleet.alerts.server_problems.administrators import administrators_mail
 from fleet.core import clock
 from fleet.core.dead_jobs import dead_job_list
 from fleet.stations.logins.broker import BrokerAccess

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from fleet.alerts.models import Destination, Incident, Notification
-from fleet.alerts.recipients import Recipient, recipients_of
-from fleet.alerts.shared_models import SharedFailure
+from fleet.alerts.models.shared import SharedFailure
+from fleet.alerts.notifications.recipients import Recipient, recipients_of
 from fleet.organizations.models import Membership, Organization
 
 State = Notification.State

@@ -1,0 +1,26 @@
+"""Tables of alerts: incidents, rules that people make, maintenance that they plan, and who is told of what."""
+
+from fleet.alerts.models.digest import Digest
+from fleet.alerts.models.feed import IncidentFeed
+from fleet.alerts.models.incident import Incident, IncidentStep
+from fleet.alerts.models.made import AlertRule, RuleNote, RuleState
+from fleet.alerts.models.maintenance import MaintenanceWindow
+from fleet.alerts.models.notification import Destination, Notification, SendingTime
+from fleet.alerts.models.shared import SharedFailure
+from fleet.alerts.models.trouble import Trouble
+
+__all__ = [
+    "AlertRule",
+    "Destination",
+    "Digest",
+    "Incident",
+    "IncidentFeed",
+    "IncidentStep",
+    "MaintenanceWindow",
+    "Notification",
+    "RuleNote",
+    "RuleState",
+    "SendingTime",
+    "SharedFailure",
+    "Trouble",
+]

@@ -1,0 +1,1 @@
+"""Problems of the server itself, of which its administrators are told once."""
