@@ -13,8 +13,6 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.errors import Conflict
-from fleet.exports.cold_rows import part_rows
-from fleet.exports.columns import COLUMNS, columns_of
 from fleet.exports.descriptor import Written, descriptor_bytes
 from fleet.exports.parts import PackagePart, deployments_of, part_stations, parts_of
 from fleet.exports.places import (
@@ -26,9 +24,11 @@ from fleet.exports.places import (
     places_geojson,
 )
 from fleet.exports.question import Format, PackageQuestion
-from fleet.exports.statements import doubted_query, reading_connection
+from fleet.exports.rows.cold import part_rows
+from fleet.exports.rows.columns import COLUMNS, columns_of
+from fleet.exports.rows.statements import doubted_query, reading_connection
+from fleet.exports.rows.text import TextRows
 from fleet.exports.target import Counted, Target
-from fleet.exports.text_rows import TextRows
 
 DESCRIPTOR = "datapackage.json"
 
@@ -140,7 +140,7 @@ def writer_of(wanted: Format, file: Counted, kind: str, reader: psycopg.Connecti
     columns = columns_of(kind, is_local=is_local)
     if wanted == Format.PARQUET:
         # Ingest never loads Arrow, and the site only for Parquet.
-        from fleet.exports.parquet_rows import ParquetRows  # noqa: PLC0415 - as above
+        from fleet.exports.rows.parquet import ParquetRows  # noqa: PLC0415 - as above
 
         return ParquetRows(file, kind, columns, reader)
     return TextRows(file, kind, columns, reader, is_json=wanted == Format.NDJSON)

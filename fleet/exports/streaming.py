@@ -19,7 +19,7 @@ from fleet.core.spoken import count_words
 from fleet.exports.package import writer_of
 from fleet.exports.parts import PackagePart, PartStation, part_stations, parts_of
 from fleet.exports.question import PackageQuestion, question_check
-from fleet.exports.statements import reading_connection
+from fleet.exports.rows.statements import reading_connection
 from fleet.exports.target import Counted
 from fleet.telemetry.cold.heard import heard_total
 from fleet.telemetry.cold.reading import cold_total

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from operations.bench.gateway import Plan
+from operations.bench.load.gateway import Plan
+from operations.bench.load.traffic import stations_make
 from operations.bench.processes import commit_times_on, cpu_seconds, processes_run, waits_of
-from operations.bench.traffic import stations_make
 from operations.instance import Instance
 from operations.paths import REPOSITORY
 from operations.running import health
@@ -52,7 +52,7 @@ def backlog_bench(
         time.sleep(8.0)
         before, began, since = cpu_seconds(everybody), time.monotonic(), time.time()
         pushed = subprocess.run(
-            [sys.executable, "-m", "operations.bench.gateway", msgspec.json.encode(plan).decode()],
+            [sys.executable, "-m", "operations.bench.load.gateway", msgspec.json.encode(plan).decode()],
             cwd=REPOSITORY,
             env=environment,
             stdout=subprocess.PIPE,

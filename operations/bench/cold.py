@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from operations.bench.traffic import stations_make
+from operations.bench.load.traffic import stations_make
 from operations.instance import Instance
 from operations.running import health
 from operations.services.postgres import DATABASE

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import psutil
 
-from operations.bench.traffic import stations_make
+from operations.bench.load.traffic import stations_make
 from operations.instance import Instance
 from operations.running import health
 from operations.services.postgres import DATABASE

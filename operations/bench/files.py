@@ -12,10 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from operations.bench.cut_line import CutLine
 from operations.bench.ingest import NO_QUOTA
+from operations.bench.load.cut_line import CutLine
+from operations.bench.load.traffic import stations_make
 from operations.bench.processes import START_S, cpu_seconds, processes_run
-from operations.bench.traffic import stations_make
 from operations.instance import Instance
 from operations.preparation import pages_build
 from operations.running import health

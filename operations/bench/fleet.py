@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from operations.bench.gateway import Plan
+from operations.bench.load.gateway import Plan
+from operations.bench.load.traffic import depth_await, depth_of, stations_make
 from operations.bench.processes import commit_times_on, cpu_seconds, processes_run, waits_of
-from operations.bench.traffic import depth_await, depth_of, stations_make
 from operations.instance import Instance
 from operations.paths import REPOSITORY
 from operations.running import health
@@ -56,7 +56,7 @@ def fleet_bench(
         for factor in (1, 2):
             rate = gateway_stations * factor
             plan = Plan(serials, f"gw-{factor}-{time.time_ns()}", f"gw{factor}", int(rate * gateway_seconds), rate)
-            command = [sys.executable, "-m", "operations.bench.gateway", msgspec.json.encode(plan).decode()]
+            command = [sys.executable, "-m", "operations.bench.load.gateway", msgspec.json.encode(plan).decode()]
             runs.append(
                 {
                     "run": "over gateway connections" + (", twice the rate" if factor == 2 else ""),

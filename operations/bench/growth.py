@@ -12,7 +12,7 @@ import msgspec
 import psycopg
 
 from operations.bench.ingest import SERIALS, SIZES, roost_rate
-from operations.bench.traffic import stations_make
+from operations.bench.load.traffic import stations_make
 from operations.instance import Instance
 from operations.preparation import pages_build
 from operations.running import health

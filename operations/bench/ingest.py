@@ -12,7 +12,7 @@ from typing import Any
 
 from message_queue.contracts.base import Lane
 from message_queue.routing import station_exchange
-from operations.bench.traffic import connect, depth_await, messages_make, queue_fill, stations_make
+from operations.bench.load.traffic import connect, depth_await, messages_make, queue_fill, stations_make
 from operations.instance import Instance
 from operations.paths import REPOSITORY
 from operations.running.process_table import WORKER
@@ -95,7 +95,7 @@ def _fill(instance: Instance, readings: int, count: int, name: str, serials: Seq
 
 def _baseline(instance: Instance, name: str, count: int) -> float:
     done = subprocess.run(
-        [sys.executable, "-m", "operations.bench.baselines", name, str(count)],
+        [sys.executable, "-m", "operations.bench.load.baselines", name, str(count)],
         cwd=REPOSITORY,
         env=process_environment(instance),
         stdout=subprocess.PIPE,

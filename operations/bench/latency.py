@@ -18,8 +18,8 @@ from typing import Any
 
 import httpx
 
+from operations.bench.load.traffic import depth_await
 from operations.bench.processes import commit_times_on, cpu_seconds, processes_run
-from operations.bench.traffic import depth_await
 from operations.instance import Instance
 from operations.running import health
 from operations.services.postgres import DATABASE

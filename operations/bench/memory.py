@@ -12,8 +12,8 @@ import amqp
 import psutil
 
 from message_queue import codec
+from operations.bench.load.traffic import connect, stations_make
 from operations.bench.processes import processes_run
-from operations.bench.traffic import connect, stations_make
 from operations.instance import Instance
 from operations.running import health
 

@@ -53,7 +53,7 @@ def pages_bench(
     from django.contrib.auth.models import User  # noqa: PLC0415 - models exist only once Django is loaded
     from django.test import Client  # noqa: PLC0415 - as above
 
-    from operations.bench.pages_fill import Size, fleet_fill  # noqa: PLC0415 - as above
+    from operations.bench.load.pages_fill import Size, fleet_fill  # noqa: PLC0415 - as above
     from operations.bench.year import year_bench  # noqa: PLC0415 - as above
     from web.asgi import settle  # noqa: PLC0415 - as above
 

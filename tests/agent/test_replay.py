@@ -16,7 +16,7 @@ from agent.test_sensorgnome_source import own_files, pulse
 from waiting import PATIENCE_S
 
 from station_agent.config import config_write
-from station_agent.replay import ReplayFeed
+from station_agent.replay.run import ReplayFeed
 
 REPOSITORY = Path(__file__).parents[2]
 LETTERS = {"clock": "C", "setting": "S", "filter": "F"}

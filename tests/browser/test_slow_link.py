@@ -4,7 +4,7 @@ import pytest
 from browser.every_page import visiting
 from django.contrib.auth.models import User
 
-from operations.bench.pages_fill import Size, fleet_fill
+from operations.bench.load.pages_fill import Size, fleet_fill
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 

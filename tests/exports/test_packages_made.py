@@ -23,9 +23,9 @@ from fleet.core.models import OutboxMessage
 from fleet.exports.archive import archive_path
 from fleet.exports.making import ATTEMPTS_MOST, packages_make
 from fleet.exports.models import DataPackage
+from fleet.exports.rows.statements import reading_connection
 from fleet.exports.selectors import package_file, package_find
 from fleet.exports.services import MAKE_JOB, WAITING_MOST, package_ask, package_remove, terms_choose
-from fleet.exports.statements import reading_connection
 from fleet.exports.sweeping import packages_sweep
 from fleet.stations.models import Station
 from fleet.telemetry.models import Reading

@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
+from operations.bench.load.pages_fill import Size, fleet_fill
 from operations.bench.pages import PAGES, page_measure
-from operations.bench.pages_fill import Size, fleet_fill
 
 pytestmark = pytest.mark.django_db
 

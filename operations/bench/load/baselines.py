@@ -1,6 +1,6 @@
 """The baselines for ingest: a bare drain-and-COPY loop, one ORM write per message, and one per value.
 
-Run as a separate process: `python -m operations.bench.baselines bare|orm|orm-each MESSAGES`; prints JSON.
+Run as a separate process: `python -m operations.bench.load.baselines bare|orm|orm-each MESSAGES`; prints JSON.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from fleet.ingest.rows.tables import READINGS, pg_time, reading_row  # noqa: E40
 from fleet.stations.models import Station, StationContact  # noqa: E402
 from fleet.telemetry.models import Reading, Series  # noqa: E402
 from message_queue.contracts.base import Lane  # noqa: E402
-from operations.bench.traffic import connect  # noqa: E402
+from operations.bench.load.traffic import connect  # noqa: E402
 from operations.instance import Instance  # noqa: E402
 from workers.consumers.inbound import BATCH_MOST  # noqa: E402
 from workers.consumers.lanes import PREFETCH  # noqa: E402

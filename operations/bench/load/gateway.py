@@ -1,6 +1,6 @@
 """Publishing for many stations over few connections, like a gateway: at a steady rate, or as fast as possible.
 
-Run as a separate process: `python -m operations.bench.gateway PLAN`; the plan and the summary are JSON. Frames are
+Run as a separate process: `python -m operations.bench.load.gateway PLAN`; the plan and the summary are JSON. Frames are
 written by hand: publishing must be cheap compared with what is measured.
 """
 
@@ -14,7 +14,7 @@ import time
 import msgspec
 
 from message_queue.routing import message_key, station_exchange
-from operations.bench.traffic import connect
+from operations.bench.load.traffic import connect
 from operations.instance import Instance
 
 #: Unconfirmed messages per connection, and messages between two checks for confirms.

@@ -6,7 +6,7 @@ from typing import Any
 
 from formats.sensorgnome.account import Tally
 from formats.sensorgnome.card import FileReport
-from station_agent.replay import ReplayFeed
+from station_agent.replay.run import ReplayFeed
 from station_agent.words import bytes_say
 
 _LINE_KINDS = ("p", "n", "T", "b", "G", "H", "C", "S", "F", "other")

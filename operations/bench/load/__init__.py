@@ -1,0 +1,1 @@
+"""What the benches measure with: prepared traffic, gateways, cut lines, a filled database, and the bare baselines."""
