@@ -1,6 +1,6 @@
-"""Adds to the OpenAPI document what middleware adds to every operation: headers, parameters and responses.
+"""Headers, parameters and responses that middleware gives every operation, added to the OpenAPI document.
 
-Views do not declare these themselves, so none can forget one.
+Views do not declare these themselves, so no view can forget one.
 """
 
 from collections.abc import Iterator

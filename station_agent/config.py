@@ -1,7 +1,8 @@
-"""The agent's configuration: one TOML or JSON file, readable by its owner only, overridden by STATION_AGENT_*.
+"""The agent's configuration: a TOML or JSON file that only its owner can read; STATION_AGENT_* variables override it.
 
-A variable is named after its place in the file: `[amqp] host` is STATION_AGENT_AMQP_HOST, `[sources.sensorgnome]
-directory` is STATION_AGENT_SENSORGNOME_DIRECTORY. A secret can be in a file named by `<NAME>_FILE`.
+A variable's name comes from the setting's place in the file: `[amqp] host` is STATION_AGENT_AMQP_HOST,
+`[sources.sensorgnome] directory` is STATION_AGENT_SENSORGNOME_DIRECTORY. A secret can be in a file: `<NAME>_FILE` is
+its path.
 """
 
 import json
@@ -23,7 +24,7 @@ SourceTable = dict[str, Any]
 
 
 class AmqpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How to reach the broker, as returned by enrolment. Without TLS only if the server said so."""
+    """How to reach the broker, as returned by enrolment. TLS is off only if the server said so."""
 
     host: str
     port: Annotated[int, Meta(ge=1, le=65_535)]
@@ -37,7 +38,7 @@ class AmqpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`cap_bytes`: beyond it the oldest messages of least value are dropped, and the drop is reported."""
+    """`cap_bytes`: above this size, the least important messages are dropped, oldest first, and reported."""
 
     cap_bytes: Annotated[int, Meta(ge=65_536)] = 256 * 1_048_576
 
@@ -91,7 +92,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def runtime_path(self) -> Path:
-        """The folder of the state file; in memory if the system has such a folder, to spare the SD card."""
+        """The folder of the state file: systemd's, which is in memory and spares the SD card, if there is one."""
         if self.runtime_dir:
             return Path(self.runtime_dir)
         given = os.environ.get("RUNTIME_DIRECTORY")
@@ -152,12 +153,12 @@ def config_load(path: Path, environment: Mapping[str, str] | None = None) -> Con
     _override(Config, table, PREFIX, environment)
     if "amqp" not in table:
         raise WrongUse(
-            f"There is no connection to a server in {path}: run `station-agent enrol --server URL --token TOKEN` first."
+            f"The configuration {path} names no server: run `station-agent enrol --server URL --token TOKEN` first."
         )
     try:
         return msgspec.convert(table, Config, strict=False)
     except msgspec.ValidationError as error:
-        raise WrongUse(f"The configuration {path} is not right: {error}.") from error
+        raise WrongUse(f"The configuration {path} is not valid: {error}.") from error
 
 
 def source_settings(
@@ -170,11 +171,11 @@ def source_settings(
     try:
         return msgspec.convert(merged, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise WrongUse(f"The configuration of source {name} is not right: {error}.") from error
+        raise WrongUse(f"The configuration of source {name} is not valid: {error}.") from error
 
 
 def _override(kind: type[msgspec.Struct], table: dict[str, Any], prefix: str, environment: Mapping[str, str]) -> None:
-    """Put the environment's values into the table, field by field."""
+    """Override the table's values with those of the environment, field by field."""
     for field in msgspec.structs.fields(kind):
         name = prefix + field.name.upper()
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):

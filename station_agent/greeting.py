@@ -9,7 +9,7 @@ from station_agent.identity.hardware import address_read, hardware_read, machine
 from station_agent.outbox import REPORT
 from station_agent.station import Station, card_key_read
 
-#: Seconds after a hello before a new address alone justifies another: modems get a new one with every call.
+#: Seconds to wait after a hello before sending another just for a new address: modems get one per connection.
 ADDRESS_AGAIN_S = 6 * 3_600.0
 
 
@@ -42,7 +42,7 @@ def hello_put(station: Station) -> None:
 
 
 def address_is_news(station: Station) -> bool:
-    """Whether the station now has an address that its last hello could not name, because the modem was not up yet."""
+    """Whether a new address needs another hello: the last one had none (modem not up), or is at least six hours old."""
     address = address_read()
     if not address or address == station.address_said:
         return False

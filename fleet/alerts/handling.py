@@ -1,6 +1,7 @@
-"""Acts of people on an incident: acknowledge it, snooze it, take that back, assign it to a member, write notes.
+"""Steps that people take on an incident: acknowledge it, snooze it, take that back, assign it, write notes.
 
-Each is a conditional UPDATE, whose loser is told what happened instead, and one `IncidentStep`. See `Incident`.
+Each step is a conditional UPDATE and one `IncidentStep`. If two people act at once, the second is told what the first
+one did. See `Incident`.
 """
 
 from datetime import datetime, timedelta
@@ -22,15 +23,15 @@ from fleet.organizations.services import paragraphs_check
 
 Kind = IncidentStep.Kind
 NOTE_MOST: Final = 4_000
-#: Steps of people at one incident.
+#: Maximum steps by people per incident.
 STEPS_MOST: Final = 500
 SNOOZE_MOST: Final = timedelta(days=90)
-#: Sets a snooze back.
+#: Ends a snooze.
 _AWAKE: Final = {"snoozed_until": None, "is_snoozed_until_change": False}
 
 
 def incident_may_handle(*, actor: Viewer, incident: Incident) -> bool:
-    """Whether this viewer may act on the incident: an operator of its organization, or of the station there."""
+    """Whether the viewer is an operator of the incident's organization, or of its station if it has not moved away."""
     is_there = incident.station.organization_id == incident.organization_id
     return actor.may(Role.OPERATOR, incident.organization_id) or (
         is_there and actor.may_station(Role.OPERATOR, incident.station)
@@ -45,7 +46,7 @@ def handling_require(*, actor: Viewer, incident: Incident) -> None:
 
 @transaction.atomic
 def incident_acknowledge(*, actor: Viewer, incident: Incident, link: int | None = None) -> None:
-    """Say that somebody takes care of it; this also ends a snooze. Raises `Conflict` if it was so, or is over.
+    """Say that somebody takes care of it, and end a snooze. Raises `Conflict` if it is already acknowledged or over.
 
     `link`: the id of the notification whose link was used.
     """
@@ -59,9 +60,9 @@ def incident_acknowledge(*, actor: Viewer, incident: Incident, link: int | None 
 
 @transaction.atomic
 def incident_snooze(*, actor: Viewer, incident: Incident, until: datetime | None, link: int | None = None) -> None:
-    """Tell nobody of it until a moment; None: until it changes, which is when another one opens at the station.
+    """Notify nobody of it until a moment; with None, until another incident opens at the station.
 
-    Raises `InvalidInput` for a moment that has passed or is far away, `Conflict` if the incident is over.
+    Raises `InvalidInput` if the moment is past or more than 90 days away, `Conflict` if the incident is over.
     """
     _begin(actor, incident)
     moment = clock.now()
@@ -77,7 +78,7 @@ def incident_snooze(*, actor: Viewer, incident: Incident, until: datetime | None
 
 @transaction.atomic
 def incident_take_back(*, actor: Viewer, incident: Incident) -> None:
-    """Take an acknowledgement or snooze back: the incident is open. Raises `Conflict` if it was so, or is over."""
+    """Take back an acknowledgement or snooze: the incident is open again. Raises `Conflict` if it is open or over."""
     _begin(actor, incident)
     held = _open(incident).filter(acknowledged_at__isnull=False)
     if not held.update(acknowledged_at=None, acknowledged_by_name="", **_AWAKE):
@@ -87,9 +88,9 @@ def incident_take_back(*, actor: Viewer, incident: Incident) -> None:
 
 @transaction.atomic
 def incident_assign(*, actor: Viewer, incident: Incident, username: str) -> None:
-    """Assign it to a member of its organization, who is told unless it is the actor; empty: to nobody.
+    """Assign it to a member of its organization, and notify them unless they are the actor; empty: to nobody.
 
-    Raises `InvalidInput` for anybody else, `Conflict` if the incident is over.
+    Raises `InvalidInput` if the person is not a member, `Conflict` if the incident is over.
     """
     _begin(actor, incident)
     moment = clock.now()
@@ -107,7 +108,7 @@ def incident_assign(*, actor: Viewer, incident: Incident, username: str) -> None
 
 @transaction.atomic
 def incident_note_add(*, actor: Viewer, incident: Incident, text: str) -> IncidentStep:
-    """Write a note, also about an incident that is over. Raises `InvalidInput`."""
+    """Write a note, even on an incident that is over. Raises `InvalidInput`."""
     _begin(actor, incident)
     text = paragraphs_check(text, field="text", most=NOTE_MOST)
     if not text:
@@ -123,9 +124,9 @@ def assignees_of(incident: Incident) -> QuerySet[Membership]:
 
 def _begin(actor: Viewer, incident: Incident) -> None:
     handling_require(actor=actor, incident=incident)
-    # Those of Roost itself have no name.
+    # Steps by Roost itself have no name and do not count.
     if IncidentStep.objects.filter(incident=incident).exclude(by_name="").count() >= STEPS_MOST:
-        raise TooMany(_("This incident has %(n)d steps, and takes no more.") % {"n": STEPS_MOST})
+        raise TooMany(_("This incident already has %(n)d steps. No more can be added.") % {"n": STEPS_MOST})
 
 
 def _open(incident: Incident) -> QuerySet[Incident]:
@@ -137,7 +138,7 @@ def _acknowledged(actor: Viewer, moment: datetime) -> dict[str, object]:
 
 
 def _member(incident: Incident, username: str) -> Membership:
-    # Locked, so that somebody who leaves at this moment does not stay as the assignee.
+    # Lock the row, so that somebody who leaves at this moment does not stay the assignee.
     found = assignees_of(incident).filter(user__username=username)
     member = found.select_for_update(of=("self",), no_key=True).first()
     if member is None:
@@ -146,7 +147,7 @@ def _member(incident: Incident, username: str) -> Membership:
 
 
 def _refusal(incident: Incident) -> Conflict:
-    """Why the UPDATE changed nothing, as of now."""
+    """The reason why the UPDATE changed nothing, from the incident's current state."""
     held = Incident.objects.get(pk=incident.pk)
     if held.closed_at is not None:
         return Conflict(_("This incident is over. You can still write notes."))

@@ -16,8 +16,8 @@ from fleet.organizations.models import ApiKey, Invitation, Membership, Organizat
 
 # The library's own keys are not used here; a second page of keys would only mislead.
 admin.site.unregister(APIKey)
-# Rights come from roles. Django's form for people would bypass the audit log and the rules on last owners and
-# administrators.
+# Rights come from roles. Django's user form would bypass the audit log and the rules that protect the last owner and
+# the last administrator.
 admin.site.unregister(Group)
 admin.site.unregister(User)
 
@@ -25,7 +25,7 @@ admin.site.unregister(User)
 if TYPE_CHECKING:
     _TabularInline = admin.TabularInline[Membership, Organization | User]
 else:
-    # Generic only for the type checker.
+    # At runtime, Django's class takes no type parameters.
     _TabularInline = admin.TabularInline
 
 

@@ -2,7 +2,7 @@
 
 One command is one file in this folder; the folder is the registry.
 
-A file defines `HANDLER` with the name of its contract. Two files with one name are an error at startup.
+Each file defines `HANDLER`, named after its contract. Two handlers with the same name are an error at startup.
 """
 
 from functools import cache

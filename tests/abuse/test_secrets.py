@@ -1,4 +1,4 @@
-"""Case 82: secrets are in no log, no table, no error page and no process list."""
+"""Case 82: no secret appears in a log, a table, an error page or the process list."""
 
 import contextlib
 import logging
@@ -29,7 +29,7 @@ def log_in(name: str, password: str):
 
 
 def secrets_used(institute, owner) -> dict[str, str]:
-    """Use one secret of each kind, correctly and wrongly; return them."""
+    """Use one secret of each kind, both correctly and incorrectly; return the secrets."""
     owner.user.set_password(PASSWORD)
     owner.user.save()
     assert log_in(owner.user.username, PASSWORD).status_code == 302

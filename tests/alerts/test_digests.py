@@ -1,4 +1,4 @@
-"""Digests: what a member is told each day, week or month; once, in the reader's time zone, whatever dies between."""
+"""Digests: a member's daily, weekly or monthly mail, sent once, in the reader's time zone, even if a worker dies."""
 
 import re
 import threading
@@ -37,7 +37,7 @@ MONDAY = datetime(2026, 11, 30, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _ready(settings, smtp):
-    """Set up a mail server, and styles without collected files."""
+    """Set up a mail server, and make styles work without collected static files."""
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -63,7 +63,7 @@ def make_incident(station, opened_at, closed_at=None, rule="silence"):
 
 
 def sent(smtp):
-    """The mails that arrive when the site's queue is worked off."""
+    """Send the queued mails; return those that arrived."""
     before = len(smtp.taken)
     mails_sweep()
     return smtp.taken[before:]
@@ -380,7 +380,7 @@ def test_it_is_chosen_and_seen_on_the_page_of_destinations(at, member, organizat
     assert Digest.objects.get().rhythm == "weekly"
     client.post(f"{where}digest/", {"rhythm": ""})
     assert not Digest.objects.get().is_on
-    # Nothing happens twice, and nothing that changes nothing is in the log.
+    # Switching off twice changes nothing, so the log has no third entry.
     client.post(f"{where}digest/", {"rhythm": ""})
     assert AuditEntry.objects.filter(action="digest.choose").count() == 2
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Postbox:
-    """A mail server that accepts mails, or gives the answer that it was told."""
+    """A mail server that replies with `answer`, and keeps the mails it accepts in `taken`."""
 
     def __init__(self) -> None:
         self.taken, self.answer = [], "250 OK"
@@ -198,7 +198,7 @@ def test_a_subject_begins_on_the_line_of_its_name(postbox, subject):
     (number,) = [number for number, line in enumerate(lines) if line.startswith("Subject:")]
     assert lines[number].strip() != "Subject:"
     assert all(len(line) <= 78 for line in lines[: lines.index("")])
-    # Nothing in between may be read as the end of the headers.
+    # A blank line after the subject would end the headers.
     assert lines[number + 1].startswith((" ", "From: "))
     read = message_from_string(content, policy=policy.default)
     assert read["Subject"] == subject.strip()
@@ -213,6 +213,6 @@ def test_a_sender_with_a_long_name_begins_on_its_line_too(postbox, settings):
     (line,) = [line for line in content.splitlines() if line.startswith("From:")]
     assert line.strip() != "From:"
     name, address = parseaddr(message_from_string(content)["From"].replace("\n", ""))
-    # Not with today's policy in Python, which reads the break between two encoded words as a space.
+    # Decoded by hand: Python's default policy reads the break between two encoded words as a space.
     assert str(make_header(decode_header(name))) == "Vögel, Höngg \u2013 die Stationen am Limmatufer und darüber hinaus"
     assert address == "roost@example.org"

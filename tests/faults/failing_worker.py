@@ -1,6 +1,6 @@
 """The ingest worker with a failpoint: it kills itself with SIGKILL just before or just after a commit, a few times.
 
-ROOST_FAILPOINT is `before-commit` or `after-commit`; ROOST_FAILPOINT_LEFT names a file with the number of deaths left.
+ROOST_FAILPOINT is `before-commit` or `after-commit`; the file ROOST_FAILPOINT_LEFT holds the number of deaths left.
 """
 
 import os
@@ -13,7 +13,7 @@ from fleet.ingest.pipeline import Pipeline
 __all__ = ["app"]
 
 POINT, LEFT = os.environ["ROOST_FAILPOINT"], Path(os.environ["ROOST_FAILPOINT_LEFT"])
-#: Batches in one life; the first one may have only a few messages.
+#: Batches before each death: one is not enough, because the first may hold only a few messages.
 LIFE = 5
 
 _batches = [0]
@@ -38,5 +38,5 @@ def _patch(name: str) -> None:
     setattr(Pipeline, name, with_failpoint)
 
 
-# `_write` returns inside the transaction; `take` returns once it is committed, and nothing is acknowledged yet.
+# `_write` returns inside the transaction; `take` returns after the commit, before anything is acknowledged.
 _patch({"before-commit": "_write", "after-commit": "take"}[POINT])

@@ -1,4 +1,4 @@
-"""A broker of another series does not start on old data: one sentence says so before anything is touched."""
+"""RabbitMQ is not started on data of an incompatible version; one sentence says so before any file is touched."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from operations.paths import REPOSITORY
 from operations.services.broker_data import HOW_TO, broker_data_trouble
 
-#: As the RabbitMQ of Debian 12 and of Debian 13 writes it.
+#: The file `feature_flags` as RabbitMQ writes it on Debian 12 and on Debian 13.
 OF_3_10 = "[classic_mirrored_queue_version,drop_unroutable_metric,empty_basic_get_metric,\n quorum_queue,stream_queue]."
 OF_4_0 = "[classic_mirrored_queue_version,\n message_containers,\n message_containers_deaths_v2,\n 'rabbitmq_4.0.0']."
 

@@ -1,4 +1,4 @@
-"""Tables of CTT SensorStations go to Motus too: those that it describes, under the receiver's own serial."""
+"""Tables from CTT SensorStations go to Motus too, if Motus documents their kind and the serial is the receiver's."""
 
 import gzip
 from datetime import date

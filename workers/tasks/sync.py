@@ -36,13 +36,13 @@ def check_motus(*, organization_id: int, **_: Any) -> None:
 
 @shared_task(name="sync.run_motus")
 def run_motus(**_: Any) -> None:
-    """Read what the projects of all organizations have at Motus, as far as it is due."""
+    """Read what projects have at Motus, for every organization that is due."""
     accounts_run_due()
 
 
 @shared_task(name="sync.run_motus_files")
 def run_motus_files(*, organization_id: int | None = None, **_: Any) -> None:
-    """Find, send and follow files: of one organization, whose people wait for it, or of all, as far as it is due."""
+    """Find, send and follow files: for one organization whose people are waiting, or for all, on schedule."""
     if organization_id is None:
         files_run_due()
         motus_folder_judge()

@@ -10,7 +10,7 @@ from fleet.alerts.channels.base import Channel, ChannelError, IncidentReport, Me
 from fleet.core.sending.public_post import PostBroken, PostRefused, PostUnsent, public_post, url_check, url_shown
 
 SIGNATURE_HEADER = "Roost-Signature"
-#: With the usual waits, this is about three hours.
+#: With the usual waits between attempts, these take about three hours.
 ATTEMPTS_MOST = 15
 _LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 

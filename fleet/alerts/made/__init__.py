@@ -1,1 +1,1 @@
-"""Rules that people make: subjects, conditions, the look that judges them, and previews."""
+"""Alert rules that people make: their subjects and conditions, the job that judges them, and previews."""

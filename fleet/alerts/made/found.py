@@ -1,8 +1,8 @@
-"""The meaning of the judge's verdicts now: what rings, what is over, what belongs to the past, and the states after it.
+"""The findings in the judge's verdicts: incidents to open and to close, past incidents, and the new rule states.
 
-Data that come late never ring. Late means later than an hour, or than one and a half of the station's intervals, and
-time in which Roost itself was not listening does not count. What is late but may still be going on is an incident of
-the past until newer values come; if these are in time and it still holds, it rings then.
+Late data never rings. Data is late after one hour or one and a half of the station's intervals, whichever is longer;
+time in which Roost itself was not listening does not count. A late episode that may still be going on is recorded as a
+past incident. It rings when newer values arrive in time and are still beyond the limit.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,16 +18,16 @@ from fleet.alerts.made.values import JudgedHours
 from fleet.alerts.models.made import AlertRule, RuleState
 from fleet.core.models import Outage
 
-#: A station's values may be this old when they come.
+#: Values younger than this on arrival are never late.
 LATE_FROM: Final = timedelta(hours=1)
 _INTERVALS: Final = 1.5
-#: Stretches of the past that one look writes down for one rule and series; the rest becomes one.
+#: Maximum past episodes that one look records per rule and series; any further ones are joined to the last.
 PAST_MOST: Final = 20
 
 
 @dataclass(slots=True)
 class Found:
-    """The findings of one look: what rings now, what is over, what was before, and the states afterwards (None: well)."""
+    """The findings of one look: episodes that ring now, are over, or are past, and the new states (None: well)."""
 
     opened: list[tuple[RuleTarget, Episode]] = field(default_factory=list)
     closed: list[tuple[RuleTarget, Episode]] = field(default_factory=list)
@@ -36,25 +36,25 @@ class Found:
 
 
 class JudgedPlace(NamedTuple):
-    """Facts about a station that the judgement needs: the clock at its place, and how late its values may be."""
+    """The time zone of a station's place, and how late its values may be."""
 
     zone: tzinfo
     allowance: timedelta
 
 
 def allowance_of(interval_s: float | None) -> timedelta:
-    """The time by which a station's values may be late, given the interval that it announced or that was set."""
+    """How late a station's values may be, given its announced or configured interval."""
     return max(LATE_FROM, timedelta(seconds=(interval_s or 0.0) * _INTERVALS))
 
 
 def stretch_judge(stretch: JudgedHours, place: JudgedPlace, outages: Sequence[Outage], found: Found) -> None:
-    """Judge one stretch, and add what it means."""
+    """Judge one stretch, and add the result to `found`."""
     first, rule = stretch.first, stretch.rule
     target = RuleTarget(rule, first.station_id, first.series_id, first.name, rule.unit or first.unit)
     start = None if first.phase is None or first.since is None else Start(first.phase, first.since)
     points = stretch.points
     if start is not None and start.since < stretch.stop:
-        # What came before it began is judged by itself.
+        # Judge the values from before the state began separately.
         before = [point for point in points if point.at < start.since]
         points = [point for point in points if point.at >= start.since]
         _past_add(target, _judged(rule, before, None, place)[0], found)

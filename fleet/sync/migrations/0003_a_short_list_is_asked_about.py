@@ -1,4 +1,4 @@
-"""A check remembers how short the list was that it did not believe."""
+"""A check records the length of a list that it rejected as suspiciously short."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""Receivers at Motus know when Motus answered, when all runs were counted, and how often that failed."""
+"""Motus receivers record when Motus last answered, when all runs were last counted, and failures in a row."""
 
 from django.db import migrations, models
 

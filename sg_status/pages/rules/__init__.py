@@ -1,1 +1,1 @@
-"""Pages of the alert rules that an organization made."""
+"""Pages for an organization's own alert rules."""

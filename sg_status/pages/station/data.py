@@ -1,4 +1,4 @@
-"""Readings of a station: several series, also beside other stations', as a plot, with the same figures in tables."""
+"""A station's readings: several series in one plot, with those of other stations if wanted, and as tables."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,14 +33,14 @@ from sg_status.plots.svg import figure_file
 from sg_status.plots.table import DRAWN_HEAD, drawn_rows, moment_rows, series_rows
 from sg_status.window import SPANS, Window, window_of
 
-#: Rows of the table on one page, and series offered without opening the list.
+#: Table rows per page, and how many series are offered before the list is opened.
 ROWS_A_PAGE, OFFERED = 100, 12
 _NAME = "readings"
 
 
 @dataclass(frozen=True, slots=True)
 class ShownPeriod:
-    """The question in an address of this page."""
+    """The request in a URL of this page: the station, the chosen series and the period."""
 
     station: Station
     known: list[Series]
@@ -52,11 +52,11 @@ class ShownPeriod:
 @page
 @require_safe
 def station_data(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """The chosen series over a period; the URL holds everything."""
+    """The page with the chosen series over a period; the URL holds the whole choice."""
     shown = _shown(request, viewer, serial)
     context: dict[str, object] = {"has_chart": bool(shown.choice.lines), "spans": SPANS, "choice": shown.choice}
     if shown.choice.lines:
-        # The plot of the year goes back that far.
+        # The year plot also reads readings from before the period.
         start = min(shown.window.start, shown.moment - YEAR * 2)
         series = [one.pk for one in shown.choice.series]
         context |= without_cold(series, start, lambda: _drawn(request, viewer, shown))
@@ -66,7 +66,7 @@ def station_data(request: HttpRequest, viewer: Viewer, serial: str) -> HttpRespo
 @page
 @require_safe
 def station_data_svg(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """The plot of the page as a drawing to keep."""
+    """The page's plot as an SVG file to download."""
     shown = _shown(request, viewer, serial)
     if not shown.choice.lines:
         raise Http404(_("This station has sent no readings yet."))
@@ -81,7 +81,7 @@ def station_data_svg(request: HttpRequest, viewer: Viewer, serial: str) -> HttpR
 @page
 @require_safe
 def station_data_csv(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponseBase:
-    """Every reading of the chosen series in the shown period, oldest first; or, if asked, the drawn figures."""
+    """Every reading of the chosen series in the shown period, oldest first; with `as=drawn`, the plotted values."""
     shown = _shown(request, viewer, serial)
     if not shown.choice.lines:
         raise Http404(_("This station has sent no readings yet."))
@@ -130,7 +130,7 @@ def _shown(request: HttpRequest, viewer: Viewer, serial: str) -> ShownPeriod:
 
 
 def _newest(choice: Choice) -> datetime | None:
-    """The newest reading of all lines, by their stations' clocks."""
+    """The time of the newest reading on any line, by the stations' clocks."""
     return max((one.last_at for one in choice.series if one.last_at), default=None)
 
 

@@ -10,7 +10,7 @@ from web.texts import command_texts
 
 #: Not ours, or not shown on the site.
 _IGNORED = ["var/*", "node_modules/*", "tests/*", "station_agent/*", "operations/*", "web/static/*"]
-#: Sources of the texts that gettext finds no mark on.
+#: The source of the command texts, which gettext cannot find because nothing marks them there.
 _WORDS_FROM = "message_queue/contracts/commands"
 
 _SITE, _DOMAIN = "web/locale", "fleet/*/locale"

@@ -1,6 +1,6 @@
 """Conditions of alert rules: one file each; the folder is the registry.
 
-A file defines `CONDITION`. Two files with the same name are an error at start.
+Each file defines `CONDITION`. Two conditions with the same name are an error at startup.
 """
 
 from functools import cache

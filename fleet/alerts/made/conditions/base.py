@@ -1,4 +1,4 @@
-"""Interface of a condition: which values it needs, when a value is beyond them, and when it is clearly back."""
+"""Interface of a condition: which limits it needs, when a value is beyond them, and when it is clearly back."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ LOW, HIGH, CLEAR_LOW, CLEAR_HIGH = "low", "high", "clear_low", "clear_high"
 VALUES: Final = (LOW, HIGH, CLEAR_LOW, CLEAR_HIGH)
 #: Beyond this, sums overflow.
 VALUE_MOST: Final = 1e290
-#: The part of a time that values must cover to speak for all of it, and how many there must be.
+#: The share of a window that its values must cover for the window to be judged, and the fewest values it needs.
 _COVERED, _POINTS_LEAST = 0.75, 3
 
 
@@ -30,7 +30,7 @@ class JudgedValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A value above `high` or below `low` is beyond; one from `clear_low` to `clear_high` is clearly back."""
+    """A value above `high` or below `low` is beyond them; one from `clear_low` to `clear_high` is clearly back."""
 
     low: float = -inf
     high: float = inf
@@ -38,15 +38,15 @@ class Limits:
     clear_high: float = inf
 
     def is_beyond(self, value: float) -> bool:
-        """Whether a value is one to ring for."""
+        """Whether a value is beyond the limits, so that the rule rings."""
         return value > self.high or value < self.low
 
     def is_clear(self, value: float) -> bool:
-        """Whether a value ends it. One that is neither beyond nor clear leaves things as they are."""
+        """Whether a value ends the ringing. A value that is neither beyond nor clear changes nothing."""
         return self.clear_low <= value <= self.clear_high
 
     def scaled(self, factor: float, offset: float) -> "Limits":
-        """The same in another unit."""
+        """The same limits in another unit."""
         return Limits(*(value * factor + offset for value in (self.low, self.high, self.clear_low, self.clear_high)))
 
 
@@ -54,7 +54,7 @@ class Limits:
 class Condition:
     """One condition. `label` completes "Ring when it is …"; `said` names it with its values, for a sentence.
 
-    `needs` are the fields that must be filled in, `takes` those that may be. `check` gets them and refuses.
+    `needs` are its required fields, `takes` its optional ones. `check` refuses values that do not fit.
     """
 
     name: str
@@ -65,25 +65,25 @@ class Condition:
     check: Callable[[Mapping[str, float]], None]
     #: `%(low)s`, `%(high)s` and `%(within)s` are the values with their unit, and the time.
     said: Promise
-    #: Over how long values are compared: the rule's `within_s`. Otherwise each value is judged by itself.
+    #: Turns values into differences over the rule's `within_s`. Without it, each value is judged by itself.
     derive: Callable[[Sequence[JudgedValue], timedelta], list[JudgedValue]] | None = None
-    #: It is about values that do not come (see `absences`): `for_s` of the rule is how long.
+    #: Missing values ring (see `absences`), once they have been missing for the rule's `for_s`.
     is_absence: bool = False
 
 
 def filled(values: Mapping[str, float | None], name: str, otherwise: float) -> float:
-    """A value of a rule, or another if it is empty."""
+    """A value of a rule, or `otherwise` if it is empty."""
     value = values.get(name)
     return otherwise if value is None else value
 
 
 def spans(points: Sequence[JudgedValue], within: timedelta) -> list[JudgedValue]:
-    """For each point, in order of time, how far the values of the time up to it lie apart, if there are two or more."""
+    """For each point, in order of time, the spread of the values in the window up to it, if there are at least two."""
     return [JudgedValue(point.at, apart) for point, _oldest, number, apart in _windows(points, within) if number > 1]
 
 
 def whole_spans(points: Sequence[JudgedValue], within: timedelta) -> list[JudgedValue]:
-    """The same, where the values cover most of the time: after a gap, nobody knows what was in it."""
+    """The same, only where values cover most of the window: after a gap, nobody knows what happened in it."""
     least = within * _COVERED
     return [
         JudgedValue(point.at, apart)
@@ -93,7 +93,7 @@ def whole_spans(points: Sequence[JudgedValue], within: timedelta) -> list[Judged
 
 
 def _windows(points: Sequence[JudgedValue], within: timedelta) -> Iterator[tuple[JudgedValue, datetime, int, float]]:
-    """Each point with the oldest moment of its window, how many points are in that, and how far these lie apart."""
+    """Yield each point with the oldest moment in its window, the number of points there, and their spread."""
     least: deque[JudgedValue] = deque()
     greatest: deque[JudgedValue] = deque()
     first = 0
