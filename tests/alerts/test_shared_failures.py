@@ -161,6 +161,23 @@ def test_one_that_comes_back_and_falls_silent_again_is_counted_once(smtp, twenty
     assert "All are back." in text_of(smtp.taken[0])
 
 
+def test_one_that_falls_silent_again_long_after_its_return_is_told_although_the_failure_goes_on(
+    smtp, twenty, failure, hear
+):
+    hear(*twenty[:3])
+    look()
+    SharedFailure.objects.update(first_at=now() - timedelta(days=9), last_at=now() - timedelta(days=9))
+    Incident.objects.filter(closed_at__isnull=False).update(closed_at=now() - timedelta(days=8))
+    fall_silent(twenty[0], ago=SECOND)
+    look()
+    assert set(smtp.subjects) == {f"Silent: {twenty[0].serial}"}
+    assert opened(twenty[0]).shared is None
+    smtp.taken.clear()
+    hear(twenty[0])
+    look()
+    assert set(smtp.subjects) == {f"Back: {twenty[0].serial}"}
+
+
 def test_a_worker_that_dies_tells_nothing_twice(smtp, twenty, hear):
     fall_silent(*twenty[:17])
     look_and_die()

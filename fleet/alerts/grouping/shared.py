@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from django.conf import settings
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from fleet.alerts.grouping.choosing import LEAST, Silent, failures_of
 from fleet.alerts.grouping.counting import Shared, places_of, stations_count
@@ -29,6 +29,9 @@ from fleet.stations.models import StationContact
 
 #: Closed when at most one of so many is still silent.
 _OVER_AT_ONE_OF: Final = 4
+#: A station of the failure that falls silent again within this time after its return joins again: nobody was told that
+#: it was back. After a longer return its silence is news, however long the failure stays open for others.
+_SHORT_RETURN: Final = timedelta(hours=1)
 
 
 class _Fresh(NamedTuple):
@@ -52,7 +55,11 @@ def shared_join(*, incidents: Sequence[Incident], moment: datetime) -> list[Inci
     silent = _became_silent(incidents)
     places = places_of(station_ids=list(silent), moment=moment)
     known = set(
-        Incident.objects.filter(shared__in=[one.pk for one in failures.values()], station__in=list(silent))
+        Incident.objects.filter(
+            Q(closed_at=None) | Q(closed_at__gte=moment - _SHORT_RETURN),
+            shared__in=[one.pk for one in failures.values()],
+            station__in=list(silent),
+        )
         .exclude(pk__in=[one.pk for one in incidents])
         .values_list("shared_id", "station_id")
     )
@@ -201,10 +208,10 @@ def _refer(members: Mapping[int, Sequence[Incident]]) -> None:
 def _takes(
     failure: SharedFailure, incident: Incident, became_silent: datetime, known: Collection[tuple[int, int]]
 ) -> bool:
-    """Whether a station joins an open failure, and count it there.
+    """Whether a station joins an open failure; count it there if so.
 
-    One of its own that was back for a while always does: nobody was told that it was. Of the others, those that became
-    silent within the window after the last: later, they may have another cause, and somebody has to hear of it.
+    One of its own stations that was back only briefly (`known`) joins. So do others that became silent within the
+    window after the last one. Later, they may have another cause, and somebody has to hear of it.
     """
     if (failure.pk, incident.station_id) in known:
         return True
