@@ -1,7 +1,8 @@
 """Files that the server asked for, on disk until their end was told.
 
-    asked ──stored | known | changed | gone | refused | expired──▶ ended ──in a message──▶ forgotten
+    asked ──stored | known | changed | gone | refused | expired──▶ ended ──in a message──▶ told ──sent──▶ forgotten
       └──the server is away, the agent stops, another network──▶ asked, and tried again
+    told ──a full outbox dropped the message──▶ ended, and told again
 
 Asked again with the same content, an order gets the new time; with another content, it is another order.
 """
@@ -24,6 +25,14 @@ CREATE TABLE IF NOT EXISTS upload_orders (
     ended TEXT NOT NULL DEFAULT '',
     reason TEXT NOT NULL DEFAULT '',
     UNIQUE (name, sha256)
+);
+CREATE TABLE IF NOT EXISTS upload_ends_told (
+    message INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    ended TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    sent INTEGER NOT NULL
 );
 """
 
@@ -94,10 +103,30 @@ class UploadOrders:
             ).fetchall()
         return [AskedUpload(path=row[0], sha256=row[1], end=row[2], reason=row[3], sent=row[4]) for row in rows]
 
-    def told(self, uploads: list[AskedUpload]) -> None:
-        """Forget these, which are in a message. Call it in its transaction."""
+    def told(self, uploads: list[AskedUpload], message: int) -> None:
+        """Record that these are told by the message of this number. Call it in the message's transaction."""
         with self._database.transaction() as sql:
+            sql.executemany(
+                "INSERT INTO upload_ends_told SELECT ?, name, sha256, ended, reason, sent FROM upload_orders "
+                "WHERE name = ? AND sha256 = ? AND ended != ''",
+                [(message, each.path, each.sha256) for each in uploads],
+            )
             sql.executemany(
                 "DELETE FROM upload_orders WHERE name = ? AND sha256 = ? AND ended != ''",
                 [(each.path, each.sha256) for each in uploads],
             )
+
+    def told_settle(self, *, is_dropped: bool) -> None:
+        """Forget the ends whose message is no longer waiting; `is_dropped`: keep them as ended, to be told again.
+
+        After a drop nobody knows which of these messages were sent. The server takes an end told twice once. A file
+        that was asked for again meanwhile stays asked.
+        """
+        gone = "message NOT IN (SELECT seq FROM outbox)"
+        with self._database.transaction() as sql:
+            if is_dropped:
+                sql.execute(
+                    "INSERT OR IGNORE INTO upload_orders (name, sha256, until, networks, sent, ended, reason) "
+                    f"SELECT name, sha256, 0, '[]', sent, ended, reason FROM upload_ends_told WHERE {gone}"  # noqa: S608 - constant
+                )
+            sql.execute(f"DELETE FROM upload_ends_told WHERE {gone}")  # noqa: S608 - constant

@@ -43,10 +43,12 @@ class Teller:
             self._book.all_untell()
 
     def dropped_look(self) -> None:
-        """Tell everything again if the outbox was so full that it dropped a manifest."""
-        dropped = self._outbox.dropped().get("manifest", 0)
-        if dropped > self._number(_DROPPED):
-            with self._outbox.database.transaction():
+        """Tell everything again, ends of uploads too, if the outbox was so full that it dropped a manifest."""
+        with self._outbox.database.transaction():
+            dropped = self._outbox.dropped().get("manifest", 0)
+            is_dropped = dropped > self._number(_DROPPED)
+            self._orders.told_settle(is_dropped=is_dropped)
+            if is_dropped:
                 self._outbox.state_set(_DROPPED, str(dropped))
                 self.listing_begin()
 
@@ -68,12 +70,11 @@ class Teller:
         filled = [self._filled(account, file) for account, file in untold]
         with self._outbox.database.transaction():
             self._book.told(filled)
-            self._orders.told(uploads)
             is_listed = may_close and not self._book.untold(1)
             if is_listed:
                 self._outbox.state_set(_OPEN, "0")
             body = self._message((file for file, _ in filled), left, uploads, is_listed=is_listed)
-            self._outbox.put("manifest", body, MANIFEST)
+            self._orders.told(uploads, self._outbox.put("manifest", body, MANIFEST))
         return len(untold)
 
     def _message(

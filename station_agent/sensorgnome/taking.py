@@ -214,7 +214,7 @@ class Taker:
         return line in self._marked
 
     def _twin(self, file: DataFile) -> FilePosition | None:
-        """The most advanced position in a file of the same name and beginning, if any."""
+        """The most advanced position in an undamaged file of the same name and beginning, if any."""
         found = None
         for key in self._twins.get(file.name.name, ()):
             active = self._folder.active.get(key)
@@ -223,6 +223,10 @@ class Taker:
                 continue
             length = min(len(position.head), len(file.position.head))
             if position.head[:length] != file.position.head[:length]:
+                continue
+            account = active.account if active else self._accounts.read(key)
+            if account is not None and account.damaged:
+                # This one may have what is missing there. The server knows the lines that both have.
                 continue
             if found is None or position.offset > found.offset:
                 found = position

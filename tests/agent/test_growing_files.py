@@ -313,6 +313,26 @@ def test_the_gzip_of_a_plain_file_that_stays_is_known(day, follow, later):
     assert (account.state, account.lines_known, account.lines_taken) == ("done", 9, 0)
 
 
+def test_an_intact_copy_of_a_damaged_file_is_read_itself(day, follow, later):
+    text = pulses(0, 9)
+    hole = len(pulses(0, 4)), len(pulses(0, 7))
+    damaged, intact = day / LIVE, day.parent / "2021-12-17" / LIVE
+    intact.parent.mkdir()
+    damaged.write_text(text[: hole[0]] + "\0" * (hole[1] - hole[0]) + text[hole[1] :])
+    intact.write_text(text)
+    old(damaged)
+    old(intact)
+    station = follow(directory=day.parent)
+    for _ in range(3):
+        station.poll()
+        later(700.0)
+    accounts = accounts_told(station.outbox)
+    assert (accounts[f"{day.name}/{LIVE}"].lines_taken, accounts[f"{day.name}/{LIVE}"].damaged) == (6, True)
+    copy = accounts[f"2021-12-17/{LIVE}"]
+    assert (copy.state, copy.lines_taken, copy.lines_known, copy.bytes_taken) == ("done", 9, 0, len(text))
+    assert set(numbers(station)) == {1, 2, 3, 4, 5, 6, 7, 8, 9}
+
+
 def test_what_lies_too_deep_is_named_and_not_home(tmp_path, follow, later):
     root = tmp_path / "SGdata"
     deep = root / "a/b/c/d/e/f/g"

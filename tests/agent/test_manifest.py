@@ -16,8 +16,10 @@ from agent.test_sensorgnome_source import pulse
 
 from formats.paths import path_of_text, path_text
 from message_queue.contracts.commands.base import NoParameters
+from message_queue.contracts.commands.upload_files import AskedFile, UploadFiles
 from station_agent.commands import handlers
 from station_agent.manifest import hashing
+from station_agent.manifest.orders import UploadOrders
 from station_agent.outbox import ROW_OVERHEAD
 from station_agent.sources import files as files_source
 from station_agent.sources import sources_make
@@ -218,6 +220,36 @@ def test_everything_is_told_again_on_request_and_after_a_drop(root, make_station
     assert [body.listing for body in manifests(station)][-1] == 3
     settle(source)
     assert [body.listing for body in manifests(station)].count(3) == 1
+
+
+def test_the_end_of_an_upload_is_told_again_if_its_message_was_dropped(root, make_station):
+    write(root, "2026-05-01/a.bin", b"a")
+    station = make_station()
+    source = source_of(station)
+    settle(source)
+    orders = UploadOrders(station.outbox.database)
+    asked = AskedFile(path="2026-05-01/a.bin", sha256=hashlib.sha256(b"a").hexdigest())
+    orders.add(UploadFiles(files=[asked], until=time.time() + 60.0))
+    (order,) = orders.open_list()
+    orders.sent_add(order, 1)
+    orders.end(order, "refused", "The quota is used up.")
+
+    def ends_told():
+        settle(source)
+        return [end for body in manifests(station) for end in body.uploads]
+
+    told = ends_told()
+    assert [(end.path, end.end, end.reason, end.sent) for end in told] == [
+        ("2026-05-01/a.bin", "refused", "The quota is used up.", 1)
+    ]
+    with station.outbox.database.transaction() as sql:
+        sql.execute("DELETE FROM outbox WHERE kind = 'manifest'")
+        sql.execute("INSERT INTO dropped VALUES ('manifest', 1)")
+    assert ends_told() == told
+    with station.outbox.database.transaction() as sql:
+        sql.execute("DELETE FROM outbox WHERE kind = 'manifest'")
+    assert ends_told() == [], "it was sent"
+    assert orders.ended(10) == []
 
 
 def test_a_listing_names_a_file_that_this_very_look_finds_changed(root, make_station):
