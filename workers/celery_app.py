@@ -75,7 +75,8 @@ def _leave_beat_sign(**_: object) -> None:
 
 
 def _complete() -> None:
-    """Add the schedule and the consumers of what stations send, whose modules need the application to exist."""
+    """Add the schedule, its watch, and the consumers of what stations send: their modules need the application."""
+    from workers import failing_jobs  # noqa: F401, PLC0415 - it connects itself to Celery's signals
     from workers.consumers.files import FilesStep  # noqa: PLC0415 - app loading
     from workers.consumers.inbound import InboundStep  # noqa: PLC0415 - app loading
     from workers.schedule import SCHEDULE  # noqa: PLC0415 - app loading

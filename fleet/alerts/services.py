@@ -1,6 +1,7 @@
 """Opening and closing incidents, each exactly once, and the sweeps that find them."""
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from fleet.alerts.notifications.sending import senders_wake
 from fleet.alerts.rules import rule_of, rules
 from fleet.alerts.rules.base import Rule, incidents_of
 from fleet.alerts.rules.silence import NAME as SILENCE
+from fleet.alerts.server_problems.troubles import site_rules_judge
 from fleet.alerts.snoozes import snoozes_end_changed
 from fleet.core import clock
 from fleet.core.live import live_announce
@@ -31,6 +33,8 @@ from fleet.core.pulses import INGEST, is_listening, pulse_age
 from fleet.core.spoken import moments_kept, moments_told
 from fleet.stations.models import Station
 from message_queue.events.kinds import IncidentEvent
+
+_log = logging.getLogger(__name__)
 
 #: After an outage of ours the stations' deadlines are reset; the sweep waits this long so that it sees the new ones.
 AFTER_OUTAGE = timedelta(seconds=15)
@@ -143,14 +147,26 @@ def silence_sweep() -> tuple[int, int]:
 
 
 def rules_sweep() -> tuple[int, int]:
-    """Open and close the incidents of all rules that have no sweep of their own; return the count of each."""
+    """Open and close the incidents of all rules that have no sweep of their own; return the count of each.
+
+    Of a rule that cannot be judged, the administrators are told; its incidents stay as they are.
+    """
     windows_move(moment=clock.now())
     opened = closed = 0
+    failed: list[str] = []
     for rule in rules().values():
-        if not rule.has_own_sweep:
+        if rule.has_own_sweep:
+            continue
+        try:
             moved = rule_sweep(rule=rule, moment=clock.now())
-            opened, closed = opened + moved[0], closed + moved[1]
+        except Exception:  # noqa: BLE001 - as in the comment
+            # One rule that cannot be judged keeps no other waiting.
+            _log.exception("The rule %s could not be judged.", rule.name)
+            failed.append(rule.name)
+            continue
+        opened, closed = opened + moved[0], closed + moved[1]
     senders_wake()
+    site_rules_judge(failed)
     return opened, closed
 
 

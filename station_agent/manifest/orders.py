@@ -126,7 +126,7 @@ class UploadOrders:
         with self._database.transaction() as sql:
             if is_dropped:
                 sql.execute(
-                    "INSERT OR IGNORE INTO upload_orders (name, sha256, until, networks, sent, ended, reason) "
-                    f"SELECT name, sha256, 0, '[]', sent, ended, reason FROM upload_ends_told WHERE {gone}"  # noqa: S608 - constant
+                    "INSERT OR IGNORE INTO upload_orders (name, sha256, until, networks, sent, ended, reason) "  # noqa: S608 - constant
+                    f"SELECT name, sha256, 0, '[]', sent, ended, reason FROM upload_ends_told WHERE {gone}"
                 )
             sql.execute(f"DELETE FROM upload_ends_told WHERE {gone}")  # noqa: S608 - constant

@@ -145,6 +145,19 @@ def test_what_is_given_up_stands_in_the_audit_log(postbox, settings):
     assert "secret" not in str(told.values())
 
 
+def test_each_of_many_mails_that_are_given_up_is_named(postbox, settings, monkeypatch):
+    monkeypatch.setattr("fleet.core.sending.mail._ROUND_MOST", 2)
+    settings.EMAIL_PORT = 9
+    for n in range(5):
+        write(f"Mail {n}")
+    Mail.objects.update(created_at=clock.now() - KEPT - timedelta(minutes=1))
+    for left in (3, 1, 0):
+        mails_sweep()
+        assert Mail.objects.count() == left
+    named = AuditEntry.objects.filter(action="mail.given_up").order_by("id").values_list("subject", flat=True)
+    assert list(named) == [f"Mail {n}" for n in range(5)]
+
+
 def test_a_link_is_not_kept_longer_than_it_works(postbox, settings):
     settings.EMAIL_PORT = 9
     mail = write()

@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from forward.conftest import Receiver, counts, run
@@ -17,6 +18,8 @@ from waiting import until
 from fleet.core import clock
 from fleet.core.errors import InvalidInput
 from fleet.forward.kinds import kinds
+from fleet.forward.kinds.base import ForwardDetection, ForwardRow
+from fleet.forward.kinds.influxdb import detection_line_of, line_of
 from fleet.forward.models import GivenId
 from fleet.forward.services import RowChoice
 from operations.packages import mosquitto_find
@@ -50,6 +53,14 @@ def test_influxdb_gets_lines_with_names_and_units_of_its_own(influx, receiver, a
     )
     assert re.fullmatch(rf"met\\ 1,series=hum,station={station.serial},unit=% value=55\.0 \d{{16}}", humidity)
     assert counts(influx) == (2, 0, 0, 0)
+
+
+def test_influxdb_gets_the_marks_of_a_doubted_row():
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    reading = ForwardRow("1", 1, "k", "SG-1", "temp", "K", 293.15, at, at, marks=("late", 'from "arrival"'))
+    assert line_of(reading, "met").endswith(' value=293.15,marks="late,from \\"arrival\\"" 1777593600000000')
+    tag = ForwardDetection("1", (1,), "k", "SG-1", "tag", 3, 7, at, at, tag="61", is_used=False, is_validated=True)
+    assert " line=7.0,is_used=false,is_validated=true " in detection_line_of(tag, "met")
 
 
 def test_influxdb_refuses_one_line_and_gets_the_others(influx, receiver, arrive):

@@ -58,4 +58,4 @@ def move_cold(**_: Any) -> None:
             trouble = (
                 f"Of {name}, {moved.failed} months were not moved to cold storage: the log of the task worker says why."
             )
-            administrators_tell(about="cold", trouble=trouble)
+            administrators_tell(about=f"cold storage of {name}", trouble=trouble)

@@ -31,6 +31,7 @@ def rot_judge() -> None:
         else "",
         end="All stored files are as they were uploaded again.",
         moment=clock.now(),
+        has_news=True,
     )
 
 

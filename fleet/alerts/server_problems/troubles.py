@@ -1,6 +1,8 @@
 """Problems of the server itself: its administrators are told once when one begins and once when it ends."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
 
 from fleet.alerts.models import Trouble
 from fleet.alerts.server_problems.administrators import administrators_mail
@@ -9,6 +11,10 @@ from fleet.core.dead_jobs import dead_job_list
 from fleet.stations.logins.broker import BrokerAccess
 
 ALARM, PARTITION, DEAD_JOBS = "the broker's resources", "the broker's cluster", "jobs"
+SITE_RULES = "alert rules of the site"
+#: A trouble that goes on with other words is mailed again after this long, where its judge wants that.
+_NEWS_AFTER: Final = timedelta(days=1)
+_AT_ONCE: Final = timedelta(0)
 
 
 def broker_watch() -> None:
@@ -55,19 +61,44 @@ def dead_jobs_judge() -> None:
         else "",
         end="No jobs are set aside any more.",
         moment=clock.now(),
+        has_news=True,
     )
 
 
-def trouble_judge(*, about: str, sentence: str, end: str, moment: datetime) -> None:
+def site_rules_judge(failed: Sequence[str]) -> None:
+    """Report rules of the site, by their names, that could not be judged."""
+    trouble_judge(
+        about=SITE_RULES,
+        sentence=(
+            f"Rules of the site cannot be judged: {', '.join(sorted(failed))}. They open and close no incidents until "
+            "that works again; all others do. The log of the task worker has the details."
+        )
+        if failed
+        else "",
+        end="All rules of the site are judged again.",
+        moment=clock.now(),
+        has_news=True,
+    )
+
+
+def trouble_judge(
+    *, about: str, sentence: str, end: str, moment: datetime, patience: timedelta = _AT_ONCE, has_news: bool = False
+) -> None:
     """Open or end the trouble with a part of the server, and send the administrators the mail that is due.
 
-    An empty sentence means nothing is wrong. If no administrator could be reached, the next call tries again.
+    An empty sentence means nothing is wrong. The mail goes out once the trouble has lasted for `patience`. `has_news`:
+    a sentence that changed, as more is affected, is mailed too, but not within a day of the last mail. If no
+    administrator could be reached, the next call tries again.
     """
     opened = Trouble.objects.filter(about=about, ended_at=None)
     if sentence:
         trouble, _is_new = opened.get_or_create(
             about=about, ended_at=None, defaults={"sentence": sentence, "began_at": moment}
         )
+        if moment - trouble.began_at < patience:
+            return
+        if trouble.sentence != sentence:
+            _change(trouble, sentence, moment, has_news=has_news)
         if Trouble.objects.filter(pk=trouble.pk, told_at=None).update(told_at=moment) and not administrators_mail(
             subject=f"Roost: trouble with {about}", sentence=trouble.sentence
         ):
@@ -81,3 +112,11 @@ def trouble_judge(*, about: str, sentence: str, end: str, moment: datetime) -> N
             subject=f"Roost: over: trouble with {about}", sentence=end
         ):
             Trouble.objects.filter(pk=pk).update(end_told_at=None)
+
+
+def _change(trouble: Trouble, sentence: str, moment: datetime, *, has_news: bool) -> None:
+    """Store what is wrong now; with `has_news`, let it be mailed again if the last mail is a day old."""
+    trouble.sentence = sentence
+    Trouble.objects.filter(pk=trouble.pk).update(sentence=sentence)
+    if has_news:
+        Trouble.objects.filter(pk=trouble.pk, told_at__lte=moment - _NEWS_AFTER).update(told_at=None)

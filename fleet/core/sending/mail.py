@@ -24,8 +24,6 @@ LEASE = timedelta(minutes=5)
 KEPT = timedelta(days=3)
 #: Maximum mails per sweep.
 _ROUND_MOST = 100
-#: How many abandoned mails per sweep the audit log names; the server log has the total count.
-_NAMED_MOST = 100
 
 
 class OutboxBackend(BaseEmailBackend):
@@ -92,15 +90,20 @@ def mail_send(*, mail_id: int) -> Attempt | None:
 
 
 def mails_sweep() -> int:
-    """Send what is due and delete what is too old to be useful; return how many were settled. The jobs' safety net."""
+    """Send what is due and give up what is too old to be useful; return how many were settled. The jobs' safety net.
+
+    The audit log names each mail that is given up, so one sweep gives up only so many; the next one continues.
+    """
     moment = clock.now()
-    old = Mail.objects.filter(created_at__lt=moment - KEPT)
-    for mail in old.order_by("id")[:_NAMED_MOST]:
-        _audit_given_up(mail, f"not sent in {KEPT.days} days")
-    stale, _ = old.delete()
-    if stale:
-        _log.error("%s mails could not be sent for three days and were dropped: check ROOST_SMTP_HOST.", stale)
-    due = Mail.objects.filter(due_at__lte=moment).order_by("due_at").values_list("id", flat=True)
+    old = list(Mail.objects.filter(created_at__lt=moment - KEPT).order_by("id")[:_ROUND_MOST])
+    for mail in old:
+        with transaction.atomic():
+            _audit_given_up(mail, f"not sent in {KEPT.days} days")
+            mail.delete()
+    if old:
+        _log.error("%s mails could not be sent for three days and were dropped: check ROOST_SMTP_HOST.", len(old))
+    fresh = Mail.objects.filter(due_at__lte=moment, created_at__gte=moment - KEPT)
+    due = fresh.order_by("due_at").values_list("id", flat=True)
     settled = 0
     for mail_id in list(due[:_ROUND_MOST]):
         done = mail_send(mail_id=mail_id)

@@ -63,14 +63,14 @@ def _write(lines: Sequence[str], target: ForwardTarget, precision: str) -> Recei
 
 
 def line_of(row: ForwardRow, measurement: str) -> str:
-    """One line: station, series and unit are tags; the value, and the place if it may be known, are fields."""
+    """One line: station, series and unit are tags; the value, marks, and the place if it may be known, are fields."""
     tags = {"station": row.station, "series": row.series, "unit": row.unit, "site": row.site}
-    fields = {"value": row.value, **_place(row)}
+    fields: dict[str, float | str] = {"value": row.value, **_place(row), **_marks(row)}
     return _line(measurement or "roost", tags, fields, _microseconds(row.at))
 
 
 def detection_line_of(row: ForwardDetection, measurement: str) -> str:
-    """One line: station, port, kind, tag and node are tags; the radio's figures and the place are fields.
+    """One line: station, port, kind, tag and node are tags; the radio's figures, marks and the place are fields.
 
     The line of the station's file fills the digits below the microsecond, so that two detections at one stay two.
     """
@@ -82,15 +82,32 @@ def detection_line_of(row: ForwardDetection, measurement: str) -> str:
         "tag": row.tag,
         "node": row.node,
     }
-    fields = {"line": row.line, **row.figures, **_place(row)}
+    fields: dict[str, float | str] = {"line": row.line, **row.figures, **_place(row), **_marks(row)}
+    if not row.is_used:
+        fields["is_used"] = False
+    if row.is_validated is not None:
+        fields["is_validated"] = row.is_validated
     moment = _microseconds(row.at) * 1_000 + row.line % 1_000
     return _line(f"{measurement or 'roost'}_detections", tags, fields, moment)
 
 
-def _line(measurement: str, tags: Mapping[str, str], fields: Mapping[str, float], moment: int) -> str:
+def _marks(row: ForwardRow | ForwardDetection) -> dict[str, float | str]:
+    """The words that say why a row is doubted, if it is."""
+    return {"marks": ",".join(row.marks)} if row.marks else {}
+
+
+def _line(measurement: str, tags: Mapping[str, str], fields: Mapping[str, float | str], moment: int) -> str:
     told = "".join(f",{key}={_tag(value)}" for key, value in sorted(tags.items()) if value)
-    figures = ",".join(f"{key}={float(value)!r}" for key, value in fields.items())
+    figures = ",".join(f"{key}={_field(value)}" for key, value in fields.items())
     return f"{measurement.translate(_MEASUREMENT)}{told} {figures} {moment}"
+
+
+def _field(value: float | str) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(float(value))
 
 
 def _place(row: ForwardRow | ForwardDetection) -> dict[str, float]:
