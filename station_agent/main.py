@@ -30,7 +30,7 @@ from station_agent.errors import AgentError, WrongUse, misuse_say
 from station_agent.identity import enrolment
 from station_agent.identity import waiting as joining
 from station_agent.replay.run import ReplayFeed, replay_run
-from station_agent.replay.run.words import is_anything_left, replay_show
+from station_agent.replay.words import is_anything_left, replay_show
 from station_agent.station import LinkState
 from station_agent.status import status_read, status_say
 from station_agent.uploads.amqp import AmqpUploader
