@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from message_queue.contracts.base import Scalar
 
-#: Words for the reasons of refusals: not in the grammar, incomplete, zero bytes, too long to be a line, cannot be
-#: unpacked, a file that cannot be read at all, a row of a table whose columns no heading names.
+#: One word for each reason to refuse: not in the grammar, incomplete, zero bytes, too long to be a line, cannot be
+#: unpacked, a file that cannot be read at all, a table row without a heading.
 UNPARSED, NO_END, ZEROS, TOO_LONG, DAMAGE, UNREADABLE, NO_HEADING = (
     "unparsed",
     "no_end",
@@ -18,17 +18,17 @@ UNPARSED, NO_END, ZEROS, TOO_LONG, DAMAGE, UNREADABLE, NO_HEADING = (
 )
 #: Characters of an unreadable line that are sent along.
 TEXT_MOST = 200
-#: Why a row of a table is refused that has no usable heading above it.
+#: Why a table row without a usable heading above it is refused.
 NO_TABLE = "no heading above it names its columns"
 #: Degrees from 0° N 0° E within which a position is a receiver without a fix, not a place.
 NO_PLACE = 0.001
 
 
 class TagLine(NamedTuple):
-    """One coded tag. What follows `rssi` only CTT SensorStations write.
+    """One coded tag. Only CTT SensorStations write the fields after `rssi`.
 
     `node` is the node that heard it, None for the station itself; `valid` whether the radio checked the tag's checksum;
-    `also` what else the row says, under the names of its columns.
+    `also` the row's other fields, by column name.
     """
 
     port: int
@@ -96,8 +96,8 @@ class LineRead(NamedTuple):
 def line_take(raw: bytes, parse: Callable[[str], Any], *, passed: int = 0) -> LineRead:
     """Read one line from a file, without its line feed, by its grammar.
 
-    `parse` never raises and returns an `unparsed` note for a line outside the grammar. `passed` bytes of the line were too
-    long to be kept.
+    `parse` never raises and returns an `unparsed` note for a line outside the grammar. `passed` bytes of the line were
+    dropped because it was too long.
     """
     size = len(raw) + 1 + passed
     if passed:

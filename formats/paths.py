@@ -1,7 +1,7 @@
 r"""Paths as text that can be sent and printed, and back: no two paths are written alike, whatever bytes they contain.
 
 A byte that is not UTF-8, or belongs to a character that cannot be printed, is \xNN; a backslash is doubled. So every
-path has one text, and each text that was made here gives the same bytes again.
+path has exactly one text, and that text gives back the same bytes.
 """
 
 import os

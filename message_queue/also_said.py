@@ -1,6 +1,6 @@
 """Fields of a message that its contract does not know: kept as sent, within limits, for people to read.
 
-Agents can be older or newer than the server, and some are not ours. Only kinds are searched whose contract says so.
+Agents can be older or newer than the server, and some are not ours. Only kinds whose contract asks for it are searched.
 """
 
 from functools import cache

@@ -100,7 +100,7 @@ def _message(
 
 
 def _files(asked: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    """The messages of files over AMQP, which are no kinds."""
+    """The messages for files over AMQP, which are not kinds."""
     octets, body = "application/octet-stream", {"type": "string", "format": "binary", "maxLength": PIECE_MOST}
     return {
         ASK_KEY: _message(ASK_KEY, "A file that the station is about to send.", "application/json", asked),

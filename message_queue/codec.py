@@ -39,7 +39,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
     `stream` and `seq` identify the message permanently; both are None for a client that does not number messages.
     `oldest` is the lowest sequence number still on the station, `next` the one it will assign next. `run` names the
-    life of the agent in which the message was written, and `since` is the first number of that life.
+    run of the agent, from start to stop, that wrote the message, and `since` is the first number of that run.
     """
 
     kind: str
@@ -86,7 +86,7 @@ def encode(body: Any, *, compress: bool = True, compress_from: int = COMPRESS_FR
 def headers(
     *, version: int, stream: str, seq: int, oldest: int, next_seq: int, run: str = "", since: int = 0
 ) -> dict[str, Any]:
-    """The AMQP headers of a numbered message; `run` and `since` only if the agent's life is known."""
+    """The AMQP headers of a numbered message; `run` and `since` only if the agent's run is known."""
     fields: dict[str, Any] = {"v": version, "stream": stream, "seq": seq, "oldest": oldest, "next": next_seq}
     return {**fields, "run": run, "since": since} if run else fields
 
@@ -124,7 +124,7 @@ def body_unpack(properties: Mapping[str, Any], raw: bytes) -> bytes:
 def decoded_of(envelope: Envelope, contract: Contract, body: Any, plain: bytes, serial: str) -> Decoded:
     """Build the message after checking its sender. Clients that cannot set headers number it in the body."""
     sender = contract.sender(body, plain)
-    # Serials are case-insensitive. The name has no other use.
+    # Serials are case-insensitive. The name is used for nothing else.
     if sender.stations and (others := [name for name in sender.stations if name.lower() != serial.lower()]):
         raise MessageRefused("wrong-sender", f"The body claims to be from station {min(others)!r}.")
     if envelope.stream is None and sender.stream is not None and sender.seq is not None:

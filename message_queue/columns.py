@@ -1,4 +1,4 @@
-"""Bodies in columns: a list per quantity, of which all entries at one index describe one row.
+"""Bodies in columns: one list per quantity; the entries at one index describe one row.
 
 `t` holds the times, added to `bt`. Any other column may be left empty if it has a default. A single `line` is the first
 of consecutive lines.

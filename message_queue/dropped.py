@@ -1,9 +1,9 @@
-"""Taking the events that taps dropped out of their queue, to count them.
+"""Counting the events that taps dropped, by emptying the queue in which they collect.
 
-    get up to `BATCH` ─▶ the caller writes the counts down ─▶ acknowledge them together
+    get up to `BATCH` ─▶ the caller stores the counts ─▶ acknowledge them together
 
-If the process dies in between, they come again and are counted twice. An event tells which tap dropped it, and why, in
-headers that the broker writes.
+If the process dies in between, the events come again and are counted twice. The broker writes into each event's headers
+which tap dropped it, and why.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from message_queue.errors import BrokerAway
 from message_queue.topology import TAPS_DROPPED, TAPS_DROPPED_MOST
 
 BATCH: Final = 1_000
-#: Batches of one call: the next call goes on.
+#: Maximum batches in one call; the next call continues.
 _BATCHES: Final = 20
 _TIMEOUT_S: Final = 10.0
 
@@ -28,7 +28,7 @@ DropCounts = Counter[tuple[str, str]]
 
 
 def dropped_take(url: str, record: Callable[[DropCounts], None]) -> bool:
-    """Count and remove what was dropped. Returns whether the queue was full, so that some was not counted.
+    """Count and remove the dropped events. Returns whether the queue was full, so that some were not counted.
 
     Raises `BrokerAway`.
     """

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 Thing = TypeVar("Thing")
 
-#: The file with what all entries of a folder share; it defines no entry itself.
+#: The file that all entries of a folder share; it defines no entry itself.
 BASE = "base"
 
 
@@ -29,7 +29,7 @@ def folder_modules(package: str, *, with_folders: bool = False) -> list[ModuleTy
 def folder_read(
     package: str, attribute: str, of: type[Thing], name_of: Callable[[Any], str] = attrgetter("name")
 ) -> dict[str, Thing]:
-    """Values that the folder's files define as `attribute`, by file name. Raises RuntimeError, which stops startup."""
+    """Values that the folder's files define as `attribute`, by `name_of`. Raises RuntimeError, which stops startup."""
     found: dict[str, Thing] = {}
     for module in folder_modules(package):
         thing = getattr(module, attribute, None)

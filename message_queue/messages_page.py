@@ -1,4 +1,4 @@
-"""The page docs/reference/messages.md: all kinds and commands in two tables, generated from the contracts."""
+"""The page docs/reference/messages.md: tables of all kinds, file messages and commands, from the contracts."""
 
 from collections.abc import Iterable
 from typing import Any, get_args, get_origin
@@ -44,7 +44,7 @@ def messages_page() -> str:
 
 
 def _file_rows() -> list[tuple[str, ...]]:
-    """Messages about files over AMQP, which are no kinds."""
+    """Messages about files over AMQP, which are not kinds."""
     return [
         (
             f"`{ASK_KEY}`",

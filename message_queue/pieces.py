@@ -1,12 +1,12 @@
-"""Files over AMQP: a station announces a file, sends its bytes in pieces, and the server answers how far it is.
+"""Files over AMQP: a station announces a file, sends its bytes in pieces, and the server answers how much it has.
 
     station ──`upload`: path, size, SHA-256────────▶ inbound.files ──▶ server
        ◀──an answer: id of the upload, its offset──── direct reply-to ────┘
        ──`upload.piece`: id, offset, bytes─────────▶ inbound.files ──▶ server
        ◀──an answer: the offset; at the end `stored`, `known` or the reason why not
 
-These are no message kinds: they have no number in a stream and reach neither the ledger nor quarantine. Nothing is lost
-with one of them, because the file stays on the station until the server answers that it is stored.
+These are not message kinds: they have no number in a stream and reach neither the ledger nor quarantine. Losing one
+costs no data, because the file stays on the station until the server answers that it is stored.
 """
 
 from typing import Annotated, Any, Literal, NamedTuple
@@ -21,10 +21,10 @@ from message_queue.errors import MessageRefused
 #: Routing keys, and the queue to which both lead. It has one reader at a time, so that pieces stay in order.
 ASK_KEY, PIECE_KEY = "upload", "upload.piece"
 FILES_QUEUE = "inbound.files"
-#: The pseudo-queue of RabbitMQ's direct reply-to, and how the addresses begin that the broker makes of it.
+#: The pseudo-queue of RabbitMQ's direct reply-to, and the beginning of the addresses that the broker makes from it.
 REPLY_TO = "amq.rabbitmq.reply-to"
 REPLY_MARK = f"{REPLY_TO}."
-#: Maximum bytes of a piece, which fits one frame, and of pieces that a station sends without an answer.
+#: Maximum bytes of one piece, so that it fits one frame, and of the pieces that may wait for an answer.
 PIECE_MOST = 131_000
 WINDOW = 8 * PIECE_MOST
 _ANSWER_MOST = 4_096
@@ -34,9 +34,9 @@ State = Literal["open", "again", "later", "stored", "known", "changed", "refused
 
 
 class UploadAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A file that the station is about to send, or goes on with: its identity is path, size and SHA-256.
+    """A file that the station is about to send or resume; path, size and SHA-256 identify it.
 
-    `turn` is repeated in every answer to it and to its pieces, so that the sender knows late answers by it.
+    Every answer to it and to its pieces repeats `turn`, by which the sender recognises late answers.
     """
 
     path: HeldPath
@@ -49,9 +49,9 @@ class UploadAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class UploadAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How far an upload is.
 
-    `open`: the server has `offset` bytes of it. `again`: ask once more, pieces are missing or the upload has expired.
-    `later`: the server cannot take it now. `stored`, `known`: the server has the whole file. `changed`: the bytes were
-    not those that were announced. `refused`: the server does not take this file. The last three have a reason.
+    `open`: the server has `offset` bytes of it. `again`: ask again, pieces are missing or the upload has expired.
+    `later`: the server cannot take it now. `stored`, `known`: the server has the whole file. `changed`: the bytes are
+    not those announced. `refused`: the server does not take this file. `later`, `changed`, `refused` have a reason.
     """
 
     turn: Count = 0
@@ -62,7 +62,7 @@ class UploadAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class FilePiece(NamedTuple):
-    """Bytes of an upload from this offset on. Without any it ends the upload: what arrived is of no use any more."""
+    """Bytes of an upload from this offset on. An empty piece ends the upload and discards the bytes that arrived."""
 
     turn: int
     upload: str
@@ -95,7 +95,7 @@ def piece_read(headers: dict[str, Any], body: bytes) -> FilePiece:
 
 
 def answer_decode(body: bytes) -> UploadAnswer | None:
-    """An answer of the server; None for one that this agent does not understand."""
+    """An answer from the server; None for one that this agent does not understand."""
     if len(body) > _ANSWER_MOST:
         return None
     try:

@@ -105,7 +105,7 @@ def login_permissions(user: str) -> dict[str, str]:
 
 
 def tap_name(number: str) -> str:
-    """The queue of a tap, and its only login: `tap.<16 hexadecimal digits>`. They are random, so they tell nothing."""
+    """The queue of a tap, and its only login: `tap.<16 hexadecimal digits>`. The digits are random and tell nothing."""
     return tap_check(f"tap.{number}")
 
 
@@ -127,7 +127,7 @@ def tap_permissions(name: str) -> dict[str, str]:
 
 
 def tap_keys(organization: str, serials: Collection[str], events: Collection[str]) -> frozenset[str]:
-    """Routing keys of an organization's events: those of these stations and of these names, none given means all.
+    """Routing keys of an organization's events, only from these stations and with these names; empty means all.
 
     A slug and a serial have no dot or wildcard, so no key reaches another organization.
     """

@@ -91,7 +91,7 @@ def _is_text(text: str) -> bool:
 
 
 def _fit(kind: Any, value: Any, where: str, left_out: LeftOut) -> Any:
-    """The good parts of the value as this type, or `_HOLE`. What does not fit is noted."""
+    """The good parts of the value as this type, or `_HOLE`. Notes each part that does not fit."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -164,7 +164,7 @@ def _struct(kind: Any, value: Any, where: str, left_out: LeftOut) -> Any:
 
 
 def _columns(kind: Any, value: Any, left_out: LeftOut) -> Any:
-    """A columnar body without its bad values, and without rows that lack a value they cannot do without."""
+    """A columnar body without its bad values, and without the rows that lack a required value."""
     if not isinstance(value, dict) or not isinstance(value.get("t"), list):
         return _HOLE
     rows, lost = len(value["t"]), set[int]()

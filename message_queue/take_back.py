@@ -73,6 +73,6 @@ class TakeBack:
                 others.append(method.delivery_tag)
         for tag in others:
             channel.basic_nack(tag, requeue=True)
-        # Closing waits for the broker's answer, and so until it has processed all of the above.
+        # Closing waits for the broker's answer, which comes after it has processed everything above.
         channel.close()
         return taken

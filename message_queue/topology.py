@@ -19,7 +19,7 @@ COMMANDS = "commands"
 FLEET_EVENTS = "fleet.events"
 DEAD = "dead"
 DEAD_QUEUE = "inbound.dead"
-#: Exchange and queue for events that a full tap dropped, or that were in it for too long; they wait to be counted.
+#: Exchange and queue for events that a full tap dropped, or that expired in it, until they are counted.
 TAPS_DROPPED = "taps.dropped"
 
 #: Queue of each lane, most urgent first; the ingest worker drains them in this order.
@@ -35,12 +35,12 @@ NO_DELIVERY_LIMIT = 2_147_483_647
 #: Maximum commands waiting for one station.
 COMMANDS_WAITING_MOST = 50
 
-#: Events that wait to be counted as dropped; beyond so many, some are not counted.
+#: Maximum dropped events that wait to be counted; beyond that, some are not counted.
 TAPS_DROPPED_MOST = 100_000
 
 #: Limits of a station's login: it uses two connections, plus room for half-open ones that a bad link leaves behind.
 STATION_LIMITS = {"max-connections": 6, "max-channels": 48}
-#: Limits of the login of a tap: a reader, the one that replaces it, and half-open ones.
+#: Limits of a tap's login: a reader, the reader that replaces it, and half-open connections.
 TAP_LIMITS = {"max-connections": 4, "max-channels": 16}
 
 
@@ -84,7 +84,7 @@ EXCHANGES = (
 )
 QUEUES = (
     *(Queue(name) for name in INBOUND_QUEUES),
-    # Pieces of files apart from all data; several readers would take them out of order.
+    # Pieces of files, kept apart from all data; several readers would process them out of order.
     Queue(FILES_QUEUE, arguments={"x-single-active-consumer": True}),
     Queue(DEAD_QUEUE),
     Queue(TAPS_DROPPED, type="classic"),
@@ -96,7 +96,7 @@ JOBS = "jobs"
 TASK_QUEUE = "tasks"
 INGEST_CONTROL_QUEUE = "ingest.control"
 JOB_QUEUES = (TASK_QUEUE, INGEST_CONTROL_QUEUE)
-#: Jobs that repeatedly killed their worker wait here, and jobs that expired. Beyond so many, they stay in their queue.
+#: Jobs that repeatedly killed their worker, and expired ones, wait here. When it is full, they stay in their own queue.
 DEAD_JOB_QUEUE = "tasks.dead"
 DEAD_JOBS_MOST = 100_000
 
@@ -180,7 +180,7 @@ JOB_POLICIES: dict[str, dict[str, Any]] = {
         "pattern": r"^tasks\.dead$",
         "definition": {
             "delivery-limit": NO_DELIVERY_LIMIT,
-            # Jobs that it refuses stay where they were: the other policy publishes dead letters until they are taken.
+            # Jobs that it refuses stay where they were: the other policy publishes dead letters until accepted.
             "overflow": "reject-publish",
             "max-length": DEAD_JOBS_MOST,
         },
@@ -189,10 +189,10 @@ JOB_POLICIES: dict[str, dict[str, Any]] = {
 
 #: Permissions of the server's own users in vhost `fleet`: (configure, write, read).
 SERVER_PERMISSIONS = {
-    # It answers the senders of files at the addresses that the broker gave them: that goes through the default exchange.
+    # It answers senders of files at the addresses that the broker gave them, through the default exchange.
     "ingest": ("^$", r"^amq\.default$", r"^inbound\.(urgent|telemetry|bulk|files|dead)$"),
-    # It reads stations' queues to withdraw cancelled commands, and writes what the server reads from their cards. It
-    # counts what taps dropped.
+    # It withdraws cancelled commands from stations' queues, publishes the data that the server reads from their cards,
+    # and counts the events that taps dropped.
     "commander": ("^$", r"^(commands|fleet\.events|up\..+)$", r"^(cmd\..+|taps\.dropped)$"),
     "provisioner": (".*", ".*", ".*"),
 }

@@ -38,7 +38,7 @@ def viewer_of(request: HttpRequest) -> Viewer:
 
 
 def may_count(request: HttpRequest) -> bool:
-    """Whether the frame may ask the database for numbers: not once it has refused to answer this request."""
+    """Whether the page's frame may still query the database: not after a query of this request was cancelled."""
     return _REFUSED not in request.__dict__
 
 
@@ -81,14 +81,14 @@ def page(
 
 
 def _open_now(request: HttpRequest) -> str:
-    """An event with the number of open incidents and the worst state, for the script of the frame around a part."""
+    """An event with the number of open incidents and the worst state, for the script that updates the page's frame."""
     found = incidents_open(viewer=viewer_of(request))
     worst = "silent" if found.is_any_silent else "late" if found.number else "calm"
     return json.dumps({"roost:open": {"count": counted_words(found.number, OPEN_COUNTED_MOST), "worst": worst}})
 
 
 def refusal_show(form: forms.Form, refusal: DomainError, **renamed: str) -> None:
-    """Show a refusal at the form's field that it concerns, else above the form. `renamed`: a field's other name here."""
+    """Show a refusal at the form's field that it concerns, else above the form. `renamed`: field names in this form."""
     field = refusal.field if isinstance(refusal, InvalidInput) else ""
     field = renamed.get(field, field)
     form.add_error(field if field in form.fields else None, str(refusal))

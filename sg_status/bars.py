@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from typing import Final
 
-#: A scale reaches the greatest value that is not this many times the typical one; others break out of it.
+#: A scale reaches the largest value that is at most this many times the median; bars of larger values are broken.
 _TYPICAL_TIMES: Final = 6
 _ROUND: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 def bar_scale(values: Iterable[int]) -> int:
-    """A round number that the bars of a column end at; 0 if there is nothing to draw."""
+    """The round number at the end of a column's scale; 0 if there is nothing to draw."""
     known = sorted(value for value in values if value > 0)
     if not known:
         return 0

@@ -14,7 +14,7 @@ from fleet.stations.contact.health_marks import DISK
 from sg_status.event_words.data import precise_words, shown
 from sg_status.words import bytes_words, quantity_words
 
-#: Percent of memory in use from which a station is short of it.
+#: From this percentage of memory in use, a station is short of it.
 _MEMORY_HIGH: Final = 90.0
 #: The note of diagnostics that found nothing.
 _NOTHING_WRONG: Final = "The station found nothing wrong with itself."
@@ -30,7 +30,7 @@ class AnswerFigure(NamedTuple):
 
 
 def answer_words(command: Command) -> str:
-    """The answer of a command that succeeded. What we do not know is shown as the station put it."""
+    """A station's answer to a command that succeeded. Without a sentence of our own, the station's note is shown."""
     result = command.result if isinstance(command.result, dict) else {}
     say = _ANSWERS.get(command.name)
     return (say(result, command.note) if say else "") or command.note or pgettext("command", "Done.")

@@ -16,7 +16,7 @@ from sg_status.command_answers import AnswerFigure, answer_words, figures_of
 from sg_status.event_words.data import precise_words
 from sg_status.words import NOTHING
 
-#: Short waits are shown in tenths of a second, shorter ones in milliseconds: an immediate answer is worth seeing.
+#: Waits from 0.1 s to 10 s are rounded to tenths of a second; shorter ones are not, so that an immediate answer shows.
 _TENTH_S, _TENTHS_BELOW_S = 0.1, 10.0
 #: The profiles, from the one that sends most to the one that sends least.
 PROFILES: Final = ("generous", "normal", "frugal", "satellite")
@@ -67,7 +67,7 @@ class ShownCommand:
     is_open: bool
     issued_at: datetime
     by: str
-    #: How long it took until it ended; empty while it has not.
+    #: How long it took until it succeeded, failed or was refused; empty otherwise.
     took: str
     #: The outcome, in a sentence or two.
     outcome: str
@@ -87,7 +87,7 @@ def command_label(name: str) -> str:
 
 
 def profile_word(name: str) -> str:
-    """A data profile in words; one that we do not know as it is called."""
+    """A data profile in words; an unknown one by its name."""
     words = {
         "generous": pgettext("profile", "generous"),
         "normal": pgettext("profile", "normal"),
@@ -98,14 +98,14 @@ def profile_word(name: str) -> str:
 
 
 def command_title(name: str, parameters: dict[str, Any]) -> str:
-    """The command with what it was given: `Set reporting interval: every 5 min`."""
+    """The command with its parameters: `Set reporting interval: every 5 min`."""
     told = [_given(name, key, value) for key, value in parameters.items()]
     label = command_label(name)
     return f"{label}: {', '.join(told)}" if told else label
 
 
 def _given(command: str, key: str, value: object) -> str:
-    """One parameter in words; one that we do not know with its name."""
+    """One parameter in words; an unknown one with its name."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return profile_word(str(value)) if key == "profile" else f"{key}: {str(value)[:80]}"
     if command == "set_reporting_interval":
@@ -165,7 +165,7 @@ def command_shown(
 
 
 def _outcome(command: Command, moment: datetime, next_contact: datetime | None, reader: str) -> str:
-    """The outcome, or the next step that the command is waiting for."""
+    """The outcome of a command, or what an open one is waiting for."""
     if command.state in (Command.State.QUEUED, Command.State.SENT):
         return _awaited(command, moment, next_contact)
     if command.state == Command.State.CANCELLED:

@@ -9,12 +9,12 @@ from fleet.holdings.policy import DAYS_MOST, MODES, NETWORKS, OCTETS_MOST, Fetch
 from sg_status.time_fields import NumberField
 
 _MB = 1_000_000
-#: The choice of a station that has no policy of its own.
+#: The value of `mode` for a station without a policy of its own.
 USUAL = "usual"
 
 
 class FetchPolicyForm(forms.Form):
-    """The choice of files to fetch. With `has_usual`, the organization's policy is one of the choices."""
+    """Which files to fetch, when and how. With `has_usual`, the organization's policy is one of the choices."""
 
     mode = forms.ChoiceField(label=_("Fetch"))
     mb_per_day = NumberField(

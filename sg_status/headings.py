@@ -19,9 +19,9 @@ class Heading:
 def headings_of(
     columns: Sequence[tuple[str, str | Promise, bool]], sort: str, *, least_first: Collection[str] = ()
 ) -> list[Heading]:
-    """Headings for columns of key, text and whether they hold figures.
+    """Headings for columns, each given as its key, its text, and whether it holds figures.
 
-    A click sorts by the column, figures with the largest first except in `least_first`; a second click reverses it.
+    A click sorts by the column; figures begin with the largest, except in `least_first`. Another click reverses.
     """
     found = []
     for key, label, is_number in columns:

@@ -10,7 +10,7 @@ from fleet.organizations.access import Viewer
 
 
 class Part(StrEnum):
-    """The two parts of the menu. Only what people watch has room in the bar of a phone."""
+    """The two parts of the menu. Only the pages that people watch fit in a phone's bar."""
 
     WATCH = "watch"
     RECORDS = "records"
@@ -20,7 +20,7 @@ class Part(StrEnum):
 class MenuEntry:
     """One entry of the main menu: its word, its URL name, its position in its part, and its icon.
 
-    `under`: beginnings of other addresses that belong to it. `count`: what waits there, counted up to a limit.
+    `under`: prefixes of other addresses that belong to it. `count`: how many things wait there, up to a limit.
     """
 
     label: str | Promise

@@ -1,4 +1,4 @@
-"""Answering with a part of a file (HTTP ranges), read piece by piece while it is sent."""
+"""Answering with a file or one range of it (HTTP ranges), read piece by piece while it is sent."""
 
 import hashlib
 import logging
@@ -23,8 +23,8 @@ _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 def range_answer(request: HttpRequest, opened: IO[bytes], *, size: int, name: str, tag: str) -> HttpResponseBase:
     """The file, or the one range of it that is asked for. `tag` is its SHA-256; empty for a file known to be damaged.
 
-    A whole file whose SHA-256 is another breaks off before its last piece, so that nobody takes it for this one. A
-    damaged one has no ETag, and a header that says so.
+    If the SHA-256 of a whole file does not match, the download breaks off before the last piece, so that nobody takes
+    it for the right file. A file known to be damaged has no ETag, and the header `X-Content-Damaged`.
     """
     etag = f'"{tag}"' if tag else ""
     headers = {
@@ -32,7 +32,7 @@ def range_answer(request: HttpRequest, opened: IO[bytes], *, size: int, name: st
         **({"ETag": etag} if tag else {"X-Content-Damaged": "1"}),
         "X-Content-Type-Options": "nosniff",
         "Content-Disposition": content_disposition_header(True, name) or "attachment",
-        # Compressed on the way, its ranges would be those of something else.
+        # If something on the way compressed the file, ranges would count compressed bytes.
         "Content-Encoding": "identity",
         "Cache-Control": "private, no-cache",
     }

@@ -12,7 +12,7 @@ from sg_status.menu import MenuEntry
 
 @cache
 def page_modules() -> tuple[ModuleType, ...]:
-    """Every file of the page folders; those that are not pages have neither."""
+    """Every module in the page folders; one that is not a page has neither `urlpatterns` nor `MENU`."""
     return tuple(folder_modules(pages.__name__, with_folders=True))
 
 
@@ -30,5 +30,5 @@ def page_patterns() -> tuple[URLPattern, ...]:
 
 @cache
 def menu_entries() -> list[MenuEntry]:
-    """The menu from left to right."""
+    """The menu's entries in their order."""
     return sorted((m.MENU for m in page_modules() if hasattr(m, "MENU")), key=lambda entry: entry.order)

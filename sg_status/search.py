@@ -29,7 +29,7 @@ from sg_status.access import page
 from sg_status.registry import menu_entries
 from sg_status.shapes import STATES
 
-#: Results of one kind. Whoever has more narrows the words, or goes to the list.
+#: Maximum results of one kind. For more, people narrow the words or open the whole list.
 EACH_MOST: Final = 8
 WORDS_MOST: Final = 100
 #: Searches of one person in a minute: somebody who types fast makes about thirty.
@@ -46,7 +46,7 @@ _PAGES: Final[tuple[tuple[Promise, str, str], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One result: its name, what stands beside it, where it leads, and its icon with the colour of a state."""
+    """One result: its name, the words beside it, its address, and its icon with the colour of a state."""
 
     name: str
     beside: str
@@ -67,7 +67,7 @@ class Hits:
 @page
 @require_safe
 def search(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Search the viewer's own things. The palette's script asks for the list alone."""
+    """Search what the viewer may see. The palette's script gets only the list of results."""
     words = request.GET.get("q", "").replace("\x00", "").strip()[:WORDS_MOST]
     is_part = bool(request.headers.get("HX-Request"))
     template = "sg_status/frame/found.html" if is_part else "sg_status/frame/search.html"
@@ -108,7 +108,7 @@ def _tags(viewer: Viewer, words: str) -> Hits:
 
 
 def _heard(viewer: Viewer, words: str) -> Hits:
-    """The tag that is written exactly like this, in any case, if a station of the viewer ever heard it."""
+    """The tag with exactly this name, in upper or lower case, if one of the viewer's stations ever heard it."""
     ids = list(station_visible(viewer).values_list("pk", flat=True))
     found = tag_span(station_ids=ids, tag=words, until=clock.now() + timedelta(hours=1))
     hits = [Hit(found[2], day_words(found[1]), reverse("heard-tag", args=[found[2]]), "waves")] if found else []
@@ -129,7 +129,7 @@ def _rest(found: Sequence[object], name: str, **query: str) -> str:
 
 
 def _counted(viewer: Viewer) -> int:
-    """How many searches this person has made in this minute."""
+    """Count this search; return how many this person has made in this minute."""
     name = f"search:{viewer.user.pk if viewer.user else 0}:{_minute()}"
     cache.add(name, 0, 120)
     return int(cache.incr(name))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-#: Of each state, its class and its icon; five of the classes give a colour.
+#: The class and the icon of each state; the classes share five colours.
 STATES: Final = {
     "on_time": ("ok", "ontime"),
     "late": ("late", "late"),

@@ -1,4 +1,4 @@
-"""The frame of every page: the menu with the place of the page in it, the organization, and the open incidents."""
+"""The frame of every page: the menu with the current entry, the organization, and the open incidents."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from sg_status.menu import MenuEntry, Part
 from sg_status.registry import menu_entries
 from sg_status.words import counted_words
 
-#: The count of this entry is the number of open incidents, which the frame knows already.
+#: URL name of the entry whose count is the number of open incidents, which the frame has already.
 INCIDENTS = "incidents"
 
 
@@ -31,9 +31,9 @@ class Entry:
 
 
 class Shell:
-    """The frame's facts for one request. Each is asked for once, and only if a page shows it.
+    """The frame's data for one request. Each part is queried once, and only if a page shows it.
 
-    Where the database has refused an answer already, it is asked for nothing more, and the frame has no numbers.
+    Once a query of the request was cancelled, the frame queries nothing more and has no numbers.
     """
 
     def __init__(self, request: HttpRequest) -> None:
@@ -52,12 +52,12 @@ class Shell:
 
     @cached_property
     def open_count(self) -> str:
-        """Their number, or nothing if none is open."""
+        """Number of open incidents; empty if there are none."""
         return counted_words(self.incidents.number, OPEN_COUNTED_MOST)
 
     @cached_property
     def organization(self) -> str:
-        """The name of the viewer's only organization; of several, none."""
+        """The name of the viewer's only organization; empty if there are several."""
         if not may_count(self._request):
             return ""
         names = list(self._viewer.organization_names.values())

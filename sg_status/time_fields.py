@@ -1,4 +1,4 @@
-"""Form fields for times, days and decimals: in the time zone that the page shows, with the decimal mark of its language."""
+"""Form fields for times, days and decimals, in the page's time zone and with its language's decimal mark."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,12 +21,12 @@ from fleet.core.zones import (
 )
 
 _MOST: Final = 40
-#: Times beyond these years are slips of the keyboard, and their neighbours may not exist.
+#: Times outside these years are typing errors, and the moments next to them may not exist.
 _YEARS = range(1900, 9000)
 
 
 class Typed(NamedTuple):
-    """A time or day as typed, the zone in which it was asked for, and which of two doubled times is meant."""
+    """A time or day as typed, the zone of its page, and which one is meant of a time that the clock shows twice."""
 
     text: str
     zone: str
@@ -60,9 +60,9 @@ def _year_check(read: date) -> None:
 
 
 class _ZonedInput(forms.DateTimeInput):
-    """A control that sends the zone of the page with what is typed, so that switching to UTC meanwhile changes nothing.
+    """A control that sends the page's zone with the typed text, so that switching to UTC meanwhile changes nothing.
 
-    What comes without a zone is UTC.
+    Text without a zone is in UTC.
     """
 
     template_name = "sg_status/components/zoned_input.html"
@@ -74,13 +74,13 @@ class _ZonedInput(forms.DateTimeInput):
         return Typed(text, str(data.get(f"{name}_zone") or UTC_NAME), turn) if text else None
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        """Add the zone, and the two choices of a doubled time."""
+        """Add the zone, and the choices if the clock shows the time twice."""
         context = super().get_context(name, value, attrs)
         context["widget"] |= {"zone": _zone_name(value), "turns": self.turns(value)}
         return context
 
     def turns(self, value: Any) -> list[tuple[int, str, bool]]:  # noqa: ARG002 - for the one that has them
-        """The two moments of a doubled time: value, words, and whether it is meant."""
+        """The two moments of a time that the clock shows twice: value, words, and whether that one is meant."""
         return []
 
 
@@ -97,7 +97,7 @@ class MomentInput(_ZonedInput):
         return value.text.replace(" ", "T", 1) if isinstance(value, Typed) else None
 
     def turns(self, value: Any) -> list[tuple[int, str, bool]]:
-        """The two moments of a doubled time."""
+        """The two moments, if the clock shows the time twice."""
         zone = zone_of(_zone_name(value))
         try:
             naive = datetime.fromisoformat(self.format_value(value) or "")
@@ -166,7 +166,7 @@ class DayField(forms.Field):
         return datetime.combine(day + self._days, time(), zone_of(value.zone) or UTC).astimezone(UTC)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Whether another day was typed than the form showed, even if the moment is no midnight in this zone."""
+        """Whether the typed day differs from the one shown, even if the moment is not midnight in this zone."""
         if isinstance(initial, datetime) and isinstance(data, Typed):
             return f"{initial.astimezone(zone_of(data.zone) or UTC):%Y-%m-%d}" != data.text
         return super().has_changed(initial, data)
@@ -184,7 +184,7 @@ class NumberField(forms.FloatField):
 
 
 def unchanged_kept(form: forms.Form) -> None:
-    """Put the exact moments back into a filled form whose times and days were left as they were shown."""
+    """Restore the exact moments of those times and days in a filled form that the person left as shown."""
     for name, field in form.fields.items():
         if isinstance(field, MomentField | DayField) and name in form.cleaned_data and name not in form.changed_data:
             form.cleaned_data[name] = form.initial.get(name)

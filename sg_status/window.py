@@ -25,7 +25,7 @@ DEFAULT_SPAN = "24h"
 _DASH = " \u2013 "
 #: Data dated slightly ahead comes from a slightly wrong clock, and is shown at its own time.
 _AHEAD = timedelta(minutes=5)
-#: A period between two moments has at least and at most these lengths.
+#: The shortest and the longest period between two chosen moments.
 _LEAST, _MOST = timedelta(seconds=10), timedelta(days=7_305)
 
 
@@ -85,7 +85,7 @@ class Window:
         return _period(self.start, self.end)
 
     def query_fixed(self, query: QueryDict) -> str:
-        """The query of a page for a file of exactly what it shows."""
+        """The page's query with a fixed start and end, for a file of exactly what the page shows."""
         fixed = query.copy()
         for name in ("until", "zone", "page", "after"):
             fixed.pop(name, None)
@@ -120,7 +120,7 @@ def window_of(query: QueryDict, *, newest: datetime | None, moment: datetime) ->
     span = query.get("span", "")
     span = span if span in SPANS else DEFAULT_SPAN
     length = SPANS[span][1]
-    # The form of days sends its zone, so that the address means the same to everybody.
+    # The form for days sends its zone, so that the address means the same to everybody.
     zone = zone_of(query.get("zone", "")) or viewer_zone()
     start, end = _moment_of(query.get("start", ""), zone), _moment_of(query.get("end", ""), zone, is_end=True)
     if start is not None and end is not None and _LEAST <= end - start <= _MOST:
@@ -143,7 +143,7 @@ def _stamp(moment: datetime) -> str:
 
 
 def _moment_of(text: str, zone: tzinfo, *, is_end: bool = False) -> datetime | None:
-    """A moment in the URL. One without offset is on the clock of the zone, and a day as an end includes that day."""
+    """A moment in the URL. Without an offset it is in `zone`; a day given as the end is included."""
     try:
         moment = datetime.fromisoformat(text[:40])
     except ValueError:

@@ -24,7 +24,7 @@ NOTHING = "\u2013"
 #: Longer ago than this, the date is shown instead of a duration.
 _LONG_AGO_S = 60 * 86_400
 _STEP = 1024
-#: From which value on a figure is told in which steps.
+#: From this value on, a figure is divided by this step and gets this prefix.
 _SHORTENED = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
 
 
@@ -63,7 +63,7 @@ def percent_words(percent: float | None) -> str:
 
 
 def gaps_words(gaps: Iterable[Gap]) -> str:
-    """Numbers with ranges among them, as people write them."""
+    """Gaps as people write them, each a number or a range: `7, 9–12`."""
     return ", ".join(str(gap.first) if gap.first == gap.last else f"{gap.first}\u2013{gap.last}" for gap in gaps)
 
 
@@ -81,7 +81,7 @@ def detection_kind_word(kind: int) -> str:
 
 
 def ago_words(value: datetime, now: datetime) -> str:
-    """A time as the duration since: `3 h 12 min ago`; long ago it is a day."""
+    """How long ago a time was: `3 h 12 min ago`; for one long ago, its date."""
     seconds = (now - value).total_seconds()
     if abs(seconds) < 2:
         return _("now")

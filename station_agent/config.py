@@ -92,7 +92,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def runtime_path(self) -> Path:
-        """The folder of the state file: systemd's, which is in memory and spares the SD card, if there is one."""
+        """The folder of the state file: systemd's if there is one, which is in memory and spares the SD card."""
         if self.runtime_dir:
             return Path(self.runtime_dir)
         given = os.environ.get("RUNTIME_DIRECTORY")

@@ -37,7 +37,7 @@ from station_agent.station import Station
 
 log = logging.getLogger(__name__)
 
-#: Seconds that a clean stop may take in total; less than systemd and people wait.
+#: Seconds that each part of a clean stop may take; their sum is less than systemd and people wait.
 STOP_NETWORK_SECONDS = 3.0
 STOP_COMMANDS_SECONDS = 1.0
 #: Longest sleep of the main loop.
@@ -116,7 +116,7 @@ class Daemon:
         self._rotation = Rotation(self.station, self._login_change)
 
     def _on_clock_found(self) -> None:
-        """Let connections proceed that failed because of their certificates' dates, now that the server's time is used."""
+        """Retry connections that failed because of certificate dates, now that the server's time is used."""
         self._shared.wake(self._network.loop)
 
     def _time_over_clock(self) -> float | None:
@@ -172,7 +172,7 @@ class Daemon:
                 log.error("The agent cannot continue and exits, to be restarted.")
                 return 1
             if self.station.hello_wanted.is_set():
-                # After the sources, which know what the new profile keeps back.
+                # Only after polling the sources, which record what the new profile keeps back.
                 self.station.hello_wanted.clear()
                 hello_put(self.station)
             self._keep_alive()

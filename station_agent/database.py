@@ -103,7 +103,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing. A nested transaction belongs to the outer one."""
+        """Run the block as one transaction, all or nothing. A nested one belongs to the outer one."""
         with self._lock, self._watch_damage():
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -144,7 +144,7 @@ class Database:
 
     @contextlib.contextmanager
     def _watch_damage(self) -> Iterator[None]:
-        """Remember across the next start that the file turned out damaged although its check passed."""
+        """Remember for the next start that the file turned out to be damaged although its check passed."""
         try:
             yield
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:

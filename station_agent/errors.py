@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 def misuse_say(message: str, *, ask: str) -> str:
     """A usage error from the command-line library as a sentence, with a hint where to read more."""
-    # Its versions name similar options in two ways, neither of them a sentence.
+    # The library's versions suggest similar options in two ways, neither of them a sentence.
     stem, mark, similar = message.partition(" (Possible options: ")
     if mark:
         message = f"{stem}. Did you mean {similar.rstrip(')').replace(', ', ' or ')}?"

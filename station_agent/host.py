@@ -43,7 +43,7 @@ class Processor:
 
 
 def _times() -> tuple[float, float]:
-    """Busy and total processor ticks since boot; None for both if the system does not say."""
+    """Busy and total processor ticks since boot; both are 0 if the system does not say."""
     try:
         fields = [float(each) for each in (_PROC / "stat").read_text("ascii").splitlines()[0].split()[1:9]]
     except (OSError, ValueError, IndexError):
@@ -68,7 +68,7 @@ def memory_read() -> HostMemory:
 
 
 def disk_read(folder: str) -> Disk:
-    """The disk of a folder. Raises OSError if there is none."""
+    """The disk of a folder. Raises OSError if the folder does not exist."""
     known = shutil.disk_usage(folder)
     usable = known.used + known.free
     return Disk(known.total, known.used, known.free, round(100 * known.used / usable, 1) if usable else 0.0)

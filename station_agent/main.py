@@ -65,9 +65,9 @@ CaOption = Annotated[
 InsecureOption = Annotated[
     bool, typer.Option("--insecure-http", help="Allow http:// to another machine, where the password can be read.")
 ]
-#: Seconds between two looks of `status --watch`.
+#: Seconds between two refreshes of `status --watch`.
 WATCH_SECONDS = 2.0
-#: Seconds between two lines about the progress of an upload.
+#: Seconds between two updates of the line that shows an upload's progress.
 PROGRESS_SECONDS = 0.2
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 #: typer brings its own click, or uses the installed one: this is the usage error class of either.
@@ -354,7 +354,7 @@ def upload(
 
 
 def _uploader(settings: Config, ca: Path | None, *, give_up: float, insecure_http: bool, over_amqp: bool) -> FileSender:
-    """The way over which files go. Raises `WrongUse`."""
+    """The uploader to use, over HTTPS or AMQP. Raises `WrongUse`."""
     if settings.server and not over_amqp:
         address = enrolment.server_check(settings.server, insecure_http=insecure_http)
         login = settings.amqp.username, settings.amqp.password

@@ -1,7 +1,7 @@
 """The outbox: messages still to be sent, on disk until the broker has confirmed them.
 
-Every message has a number that is never reused, within a stream that lives as long as the file. It also carries the run
-in which it was written, one start of the agent, so that the server can tell two machines with copies of one file apart.
+Every message has a number that is never reused, within a stream that lives as long as the file. It also names the run
+of the agent that wrote it, so that the server can tell two machines with copies of one file apart.
 """
 
 import contextlib
@@ -61,7 +61,7 @@ class Rank(NamedTuple):
     worth: int
 
 
-#: A status report is worth least once a newer one exists, which is always so when the outbox is full.
+#: An old hello or health report is worth least; the newest of each is never dropped.
 COMMAND_STATUS = Rank(0, 5)
 REPORT = Rank(1, 0)
 EVENT = Rank(2, 4)
@@ -69,14 +69,15 @@ TAG = Rank(3, 3)
 PULSE = Rank(4, 2)
 READING = Rank(5, 1)
 ACCOUNT = Rank(5, 4)
-#: A dropped one is told again.
+#: Files in a dropped manifest are told again.
 MANIFEST = Rank(6, 0)
 #: Added to `sending` for data that was already on the station's own disk: current data goes first.
 BACK_FILL = 10
 
 #: Seconds on the station after which a message is late.
 LATE_AFTER = 600.0
-#: Added to `sending` for messages that were late when a connection came; old status reports go last of all.
+#: `LATE` is added to the `sending` of messages that are late when a connection opens. Old reports get `LATE_REPORT`
+#: instead, so that they go last of all.
 LATE, LATE_REPORT = 20, 30
 
 #: Seconds after which a message that no queue accepted is offered again.
@@ -126,7 +127,7 @@ class Outbox:
         self.since = (last[0] if last else 0) + 1
 
     def on_put(self, wake: Callable[[], None]) -> None:
-        """Call this whenever new messages are on disk."""
+        """Call `wake` whenever new messages are on disk."""
         self._wake = wake
 
     def put(self, kind: str, body: Any, rank: Rank) -> int:
@@ -154,7 +155,8 @@ class Outbox:
     def _drop(self, too_much: int) -> None:
         """Drop the oldest messages of least value until `too_much` bytes are gone; count them by kind.
 
-        Messages in flight stay: dropped here but delivered, one would be counted as lost although it is not.
+        The newest hello and health report stay, and so do messages in flight: one that is dropped here and yet
+        delivered would be counted as lost.
         """
         freed = 0
         gone: list[int] = []
@@ -179,10 +181,10 @@ class Outbox:
             )
 
     def past_demote(self, now: float) -> int:
-        """Move messages that waited through an outage behind current ones; return how many that were.
+        """Move messages that waited through an outage behind current ones; return their number.
 
-        The newest status report keeps its place, so that the server knows the state at once. Then comes new data,
-        then the backlog, oldest first within each kind; older status reports last.
+        The newest hello and health report keep their place, so that the server knows the state at once. Then comes
+        new data, then the backlog, oldest first within each kind, and older reports last.
         """
         with self.database.transaction() as sql:
             newest = [
@@ -294,7 +296,7 @@ def waiting_in(damaged: Path) -> dict[str, int]:
     for question in ("SELECT kind, COUNT(*) FROM outbox GROUP BY kind", "SELECT 'messages', messages FROM totals"):
         try:
             with contextlib.closing(sqlite3.connect(f"file:{damaged}?mode=ro", uri=True)) as old:
-                # A name that is no kind, or a number that is none, is damage too.
+                # An unknown kind, or a count that is not a number, is damage too.
                 return {kind: count for kind, count in old.execute(question) if kind in known and type(count) is int}
         except (sqlite3.Error, UnicodeDecodeError):
             continue

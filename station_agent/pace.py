@@ -1,4 +1,4 @@
-"""The pace requested by the server: obeyed for a while, kept across restarts, ended by itself.
+"""The pace requested by the server: obeyed for a while, kept across restarts, and then ended by itself.
 
 own pace --pace--> paced (slower, holding, spread) --time is up, or a pace that asks nothing--> own pace
 """

@@ -24,7 +24,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass
 class SourceView:
-    """One source's last sight, for the person at the station."""
+    """The latest state of one source, for the person at the station."""
 
     last_data_at: float | None = None
     note: str = ""
@@ -41,7 +41,7 @@ class LinkState:
     trouble: str = ""
     bytes_sent: int = 0
     bytes_received: int = 0
-    #: Including AMQP, TLS, TCP and IP.
+    #: Bytes on the link, including AMQP, TLS, TCP and IP.
     link_sent: int = 0
     link_received: int = 0
 
@@ -53,11 +53,11 @@ class Vitals:
     sources: dict[str, SourceView] = field(default_factory=dict)
     publishing: LinkState = field(default_factory=LinkState)
     commands: LinkState = field(default_factory=LinkState)
-    #: Files on their own connection; only its bytes on the link are known.
+    #: The separate connection for files; only its bytes on the link are known.
     uploads: LinkState = field(default_factory=LinkState)
     #: The part of all links' `link_sent` and `link_received` that is already on disk.
     link_stored: tuple[int, int] = (0, 0)
-    #: Data that is recorded and not sent, by the settings.
+    #: Data that is recorded but not sent, because of the settings.
     kept: set[str] = field(default_factory=set)
     clock_code: str = ""
     gps_state: str = ""
@@ -68,7 +68,7 @@ class Vitals:
     warnings: dict[str, str] = field(default_factory=dict)
 
     def uploads_count(self, sent: int, received: int) -> None:
-        """Count bytes that files took on the link. Called by the thread that uploads, alone."""
+        """Count bytes that files took on the link. Called only by the thread that uploads."""
         self.uploads.link_sent += sent
         self.uploads.link_received += received
 
@@ -92,7 +92,7 @@ class Station:
         self.attention = threading.Event()
         #: Set when a health report is wanted now.
         self.report_wanted = threading.Event()
-        #: Set when everything that the station holds is to be told once more.
+        #: Set when the server asks for a listing of everything that the station holds.
         self.manifest_wanted = threading.Event()
         #: Set when the contents of `hello` have changed.
         self.hello_wanted = threading.Event()
@@ -100,7 +100,7 @@ class Station:
         self.address_said, self.address_said_at = "", 0.0
         self.boot_count = self._boot_count()
         self.pacer = Pacer(outbox)
-        #: How often something wanted to reach the server at once; a visiting link follows it.
+        #: Number of requests to contact the server soon; a link that only visits follows them.
         self.calls = 0
         #: Number of reports made; data that waits for a report is sent with each.
         self.reports = 0

@@ -1,4 +1,4 @@
-"""A line on a terminal that says what is waited for, once it has taken a second; in a log there is none."""
+"""A line on a terminal that says what the program waits for, shown after one second; a log gets none."""
 
 import sys
 import threading

@@ -19,7 +19,7 @@ class StationFileAdmin(ReadOnlyAdmin):
 
 @admin.register(StoreAccount)
 class StoreAccountAdmin(EditableAdmin):
-    """How much an organization's stored files take. Only its quota can be changed."""
+    """Number and size of an organization's stored files, and its quota, the only field that can be changed."""
 
     list_display = ("organization", "files", "octets", "quota_octets")
     list_select_related = ("organization",)
@@ -27,9 +27,9 @@ class StoreAccountAdmin(EditableAdmin):
     search_fields = ("organization__name",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
-        """Accounts are made by uploads and by the sweep."""
+        """Never: uploads and the sweep create the accounts."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
-        """An account counts what is there."""
+        """Never: an account counts files that exist."""
         return False

@@ -32,7 +32,7 @@ class StationFile(models.Model):
     """
 
     class State(models.TextChoices):
-        """As the station reports; empty before its first report."""
+        """State that the station reports; empty before its first report."""
 
         UNSAID = "", "no account"
         OPEN = "open", "open"
@@ -110,7 +110,7 @@ class FileMove(models.Model):
     undone_at = models.DateTimeField(null=True)
     undone_by_name = models.CharField(max_length=150, blank=True)
     files = models.IntegerField()
-    #: Rows that were moved, and rows that the other station already had: those are kept in `FileMoveTwin`.
+    #: Rows that were moved, and rows that the other station already had; the latter are kept in `FileMoveTwin`.
     rows = models.BigIntegerField()
     twins = models.BigIntegerField()
     file_ids = ArrayField(models.BigIntegerField())

@@ -32,8 +32,8 @@ Size = Literal["whole", "small"]
 
 #: Maximum photos per station.
 PHOTOS_MOST = 100
-#: Files without a row are reported after a day: their row may still be coming. They are deleted after so many days, as
-#: they may be of a time after the backup from which the database was restored.
+#: Files without a row are reported after a day, because until then their row may still be coming. They are deleted only
+#: after these days: they may be photos from after the backup from which the database was restored.
 STRAY_AFTER, STRAYS_KEPT = timedelta(days=1), timedelta(days=90)
 _CAPTION_MOST = 200
 
@@ -117,12 +117,12 @@ def photo_find(*, viewer: Viewer, name: str) -> Photo:
 
 
 def photo_file(photo: Photo, size: Size) -> Path:
-    """The path of its JPEG."""
+    """The path of a photo's JPEG."""
     return _path(photo.name, size)
 
 
 def photos_sweep(*, moment: datetime) -> int:
-    """Delete files of photos that have had no row for long; return how many photos."""
+    """Delete files that are older than `STRAYS_KEPT` and have no row; return how many photos."""
     strays = _strays(moment - STRAYS_KEPT)
     for name in strays:
         _files_remove(name)

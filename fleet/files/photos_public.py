@@ -17,7 +17,7 @@ from fleet.deployments.places import place_is_open
 from fleet.deployments.selectors import deployment_public_get
 from fleet.files.models import Photo
 
-#: At most this many per deployment, the newest.
+#: Only this many photos are shown per deployment, the newest.
 SHOWN_MOST = 24
 
 

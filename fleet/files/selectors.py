@@ -12,7 +12,7 @@ from fleet.files.models import StationFile
 from fleet.stations.models import Station
 
 #: A receiver counts its starts and writes the count into the names of its files: `…-000052-2021-12-17T…`. A file that
-#: began in a period was heard of in it or later, which the index knows.
+#: began in a period was last heard of in it or later, so the index on that time narrows the search.
 _STARTS = r"""
 SELECT min(start_at) FROM files_stationfile
 WHERE station_id = %(station)s AND last_received_at >= %(start)s AND start_at >= %(start)s AND start_at < %(end)s
@@ -22,9 +22,9 @@ GROUP BY substring(base FROM '-(\d{1,9})-\d{4}-\d\d-\d\dT') ORDER BY 1 DESC LIMI
 
 
 def starts_list(*, station: Station, start: datetime, end: datetime, most: int) -> list[datetime]:
-    """When the station started in a period, by the names of its files, oldest first; the newest `most`.
+    """Moments when the station started in a period, by the names of its files: the newest `most`, oldest first.
 
-    A start from before is among them with its first file of the period, so ask from a little earlier than needed.
+    A start before the period is listed with its first file in the period, so ask from a little earlier than needed.
     """
     with connection.cursor() as cursor:
         cursor.execute(_STARTS, {"station": station.pk, "start": start, "end": end, "most": most})

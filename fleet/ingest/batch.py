@@ -1,4 +1,4 @@
-"""Everything that one batch of messages will write, and what is known about it."""
+"""Everything that one batch of messages will write, and the facts that handlers need for it."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -172,7 +172,7 @@ class Batch:
         return known is None or is_newer(place, known[0], self.future)
 
     def stage(self) -> None:
-        """Switch to the staged way: some row may already be stored, and only the row itself can tell."""
+        """Switch to the staged way: some row may already be stored, and only comparing rows can show that."""
         for sink in self.sinks():
             sink.is_staged = True
 

@@ -21,7 +21,7 @@ class ContactRow(NamedTuple):
     last_contact_at: datetime | None
     announced_s: float | None
     operator_s: float | None
-    #: The learned times, by hour of the day; None if the station or a person says its interval.
+    #: Learned intervals, by hour of the day; None if the station announces its interval or a person has set it.
     rhythm_s: list[float] | None
     clock_offset_s: float | None
     quota_messages: float | None
@@ -74,7 +74,7 @@ class ContactRow(NamedTuple):
         return _place(self.announced_stream, self.announced_seq, self.announced_at)
 
     def quota(self, default: Quota) -> Quota:
-        """Its own quota, with defaults for what is not set."""
+        """The station's own quota, completed with defaults."""
         if self.own_messages_per_s is None and self.own_bytes_per_hour is None:
             return default
         messages, octets = self.own_messages_per_s, self.own_bytes_per_hour

@@ -35,7 +35,7 @@ RUN_SEPARATOR = "~"
 _NUMBER = re.compile(r"\d+")
 #: Most runs of a stream that are remembered.
 RUNS_KEPT = 32
-#: Most ranges of a row. Every batch reads and writes it whole; the newest of a season before its backlog needs
+#: Maximum ranges of a row. Every batch reads and writes the whole row; a season that arrives newest first needs
 #: thousands.
 RANGES_MOST = 20_000
 STREAM_MOST, RUN_MOST, SEQUENCE_MOST = 64, 16, 9_000_000_000_000_000_000
@@ -147,7 +147,7 @@ class StreamState:
         return True
 
     def holds_all(self) -> bool:
-        """Whether everything that the station had used and still stored, by its latest report, was received."""
+        """Whether all numbers that the station still stored, according to its latest report, were received."""
         if self.oldest_seq is None or self.next_seq is None:
             return False
         seq = self.oldest_seq
@@ -226,7 +226,7 @@ class Streams:
         return {key: state.id for key, state in self._states.items()}
 
     def all_home(self) -> set[int]:
-        """Stations of this batch whose outboxes have nothing left to send. Files sent whole are no outbox."""
+        """Stations of this batch whose outboxes have nothing left to send. Streams of files do not count."""
         home: dict[int, bool] = {}
         for (station_id, stream), state in self._states.items():
             if not state.branch and not stream.startswith(FILE_STREAM_PREFIXES):
@@ -234,7 +234,7 @@ class Streams:
         return {station_id for station_id, is_all in home.items() if is_all}
 
     def _lock_branch(self, station_id: int, number: Number, trunk: StreamState) -> StreamState | None:
-        """Lock or create the branch's row; None if there is no room. Its trunk is locked before, so nothing deadlocks."""
+        """Lock or create a branch's row; None without room. Its trunk is locked already, so nothing deadlocks."""
         key = (station_id, branch_name(number.stream, number.run))
         found = self._states.get(key)
         if found is not None:
@@ -291,7 +291,7 @@ _MAKE_SQL = (
 
 
 def streams_read(asked: psycopg.Cursor, keys: list[Key], moment: datetime) -> dict[Key, StreamState]:
-    """The locked streams and what they received; missing ones are created, as far as their stations may have more."""
+    """The locked streams with their received numbers; missing rows are created if the station may have more."""
     found = _read_states(asked)
     if len(found) == len(keys):
         return found

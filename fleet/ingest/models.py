@@ -35,7 +35,7 @@ class QuarantinedMessage(models.Model):
     #: AMQP properties and headers as JSON, values cut to a readable length.
     properties = models.JSONField(default=dict)
     body = models.BinaryField()
-    #: Length before cutting.
+    #: Length of the body.
     body_bytes = models.IntegerField()
     stream = models.CharField(max_length=64, blank=True)
     seq = models.BigIntegerField(null=True)
@@ -43,7 +43,7 @@ class QuarantinedMessage(models.Model):
     #: Stored without being read, because reading it would have delayed others.
     is_unread = models.BooleanField(default=False, db_default=False)
     state = models.CharField(max_length=16, choices=State.choices, default=State.HELD)
-    #: Reason for discarding it, as given by whoever did.
+    #: Reason for discarding it, given by the person who did.
     note = models.TextField(blank=True, default="", db_default="")
     decided_by = models.CharField(max_length=150, blank=True, default="", db_default="")
     decided_at = models.DateTimeField(null=True)
@@ -81,7 +81,7 @@ class QuarantineTally(models.Model):
     #: Kept whole and held; corrected from time to time, see `tallies_recount`.
     kept = models.BigIntegerField(default=0, db_default=0)
     kept_bytes = models.BigIntegerField(default=0, db_default=0)
-    #: Only counted: how many, when, and how the newest begins.
+    #: Messages that were only counted: number, bytes, when, and sentence and beginning of the newest.
     cut = models.BigIntegerField(default=0, db_default=0)
     cut_bytes = models.BigIntegerField(default=0, db_default=0)
     first_cut_at = models.DateTimeField(null=True)
@@ -140,20 +140,20 @@ class QuarantineReplay(models.Model):
 
 
 class Backfill(models.Model):
-    """Stored files of a station on their way into its rows, and what became of every line.
+    """A back-fill: reading stored files of a station into its rows, with the outcome of every line.
 
         surveying ──read to the end──▶ surveyed ──a person answers──▶ sending ──read to the end──▶ done
           │   ▲                           │ │                            │
           │   └──other serials are named──┘ │                            │
           └─────────────▶ failed | stopped ◀┴────────────────────────────┘
 
-    A worker takes one that surveys or sends, works for some seconds, and lets the next one have its turn. It commits
-    with each piece of the files where it stands (`at_path`, `at_number`, `at_member`), so the next turn, or the next
-    worker if this one is killed, goes on there.
+    A worker takes a back-fill that surveys or sends, works on it for some seconds, and goes on to the next. With each
+    piece of files it commits its place (`at_path`, `at_number`, `at_member`), so the next turn continues there, even if
+    this worker is killed.
     """
 
     class State(models.TextChoices):
-        """How far it is."""
+        """Progress of the back-fill."""
 
         SURVEYING = "surveying"
         SURVEYED = "surveyed"
@@ -171,8 +171,8 @@ class Backfill(models.Model):
     answered_by_name = models.CharField(max_length=150, blank=True)
     answered_at = models.DateTimeField(null=True)
 
-    #: Which stored files: a part of their path, ids of revisions (none: all), stored since, only those that no finished
-    #: back-fill of this station has read. Revisions newer than `newest_id` came later.
+    #: The stored files to read: part of their path, ids of revisions (none: all), time of storing, and whether to skip
+    #: those that a finished back-fill of this station has read. Revisions newer than `newest_id` arrived later.
     search = models.CharField(max_length=100, blank=True)
     revision_ids = ArrayField(models.BigIntegerField(), default=list)
     stored_since = models.DateTimeField(null=True)
@@ -193,8 +193,8 @@ class Backfill(models.Model):
     reason = models.CharField(max_length=500, blank=True)
     done_at = models.DateTimeField(null=True)
 
-    #: The last stored file that is read in this state; `at_member`: that many files of it, if it is an archive that is
-    #: not read to its end.
+    #: The last stored file read in this state. `at_member`: how many files of it are read, if it is an archive that is
+    #: not read to its end; otherwise 0.
     at_path = models.CharField(max_length=512, blank=True)
     at_number = models.IntegerField(default=0)
     at_member = models.IntegerField(default=0)
@@ -207,7 +207,7 @@ class Backfill(models.Model):
     totals = models.JSONField(default=dict)
 
     class Meta:
-        """Listed by station; one at a time is open; workers look for those that have something to do."""
+        """Listed by station; a station has at most one open back-fill; workers look for those that are due."""
 
         constraints = [
             models.UniqueConstraint(
@@ -226,7 +226,7 @@ class Backfill(models.Model):
 
 
 class BackfillFile(models.Model):
-    """One file that a back-fill read: a stored one, or one in a stored archive. Its lines are counted by their letter."""
+    """A file that a back-fill read: a stored file, or one in a stored archive. Lines are counted by their letter."""
 
     id = models.BigAutoField(primary_key=True)
     backfill = models.ForeignKey(Backfill, on_delete=models.CASCADE, related_name="files")
@@ -247,16 +247,16 @@ class BackfillFile(models.Model):
     lines_known = models.BigIntegerField(default=0)
     lines_kept_back = models.BigIntegerField(default=0)
     lines_refused = models.BigIntegerField(default=0)
-    #: Lines that were here at the survey, and after sending; None before.
+    #: Lines that were here at the survey; lines that are here after sending, None until then.
     before = models.JSONField(default=dict)
     after = models.JSONField(null=True)
-    #: Nothing of it was read for a reason that may pass, such as bytes that rotted: it counts as unread.
+    #: It was not read, for a reason that may pass, such as rotten bytes, so it still counts as unread.
     is_left = models.BooleanField(default=False, db_default=False)
-    #: Numbers missing from the ledger in a stream of which it had some.
+    #: Numbers that the ledger lacked, if it had some of the stream.
     missing = models.IntegerField(default=0)
 
     class Meta:
-        """Once in its back-fill; those with something to say are listed first."""
+        """A file is once in its back-fill; an index finds the files with something to report."""
 
         constraints = [models.UniqueConstraint(fields=["backfill", "revision_id", "member"], name="backfill_file_once")]
         indexes = [

@@ -18,7 +18,7 @@ class Outcome:
     changed: dict[int, set[str]] = field(default_factory=dict)
     #: Exchanges of stations and desks with messages over quota.
     over_quota: set[str] = field(default_factory=set)
-    #: Messages not read because the others had cost enough, and the exchanges that cost most.
+    #: Messages that were handed back because the others had cost enough, and the exchanges that cost most.
     left: list[Delivery] = field(default_factory=list)
     costly: set[str] = field(default_factory=set)
 

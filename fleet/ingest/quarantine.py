@@ -22,7 +22,7 @@ from fleet.organizations.access import Viewer, role_refusal
 from fleet.organizations.models import Membership
 
 State = QuarantinedMessage.State
-#: Headers and properties are cut to this length and this number.
+#: Maximum length of a text, and maximum number of values, that are kept of headers and properties.
 _VALUE_MOST, _VALUES_MOST = 300, 64
 #: End of a text that was cut, and name of the number of values that were left out.
 _MORE = "…"
@@ -98,7 +98,7 @@ def quarantine_list(
 
 
 def quarantine_waiting(*, viewer: Viewer, most: int) -> int:
-    """Number of messages that wait for a decision of this viewer's organizations, counted up to `most`."""
+    """Number of held messages that this viewer may see, counted up to `most`."""
     return quarantine_list(viewer=viewer).select_related(None).order_by()[:most].count()
 
 

@@ -1,4 +1,4 @@
-"""Reading messages at a measured price: each is read once, and at most as many at a time as others can wait for.
+"""Reading messages at a measured price: each is read once, and a batch ends before others wait too long.
 
 The cost of reading is part of the message's weight, so that its station's quota pays for it.
 """
@@ -17,7 +17,7 @@ from message_queue.left_out import LeftOut
 from message_queue.routing import serial_of_exchange
 from message_queue.unpacking import size_said
 
-#: Processor seconds that any message may take, and the bytes that each further second weighs.
+#: Processor seconds that any message may take for free, and the weight in bytes of each further second.
 USUAL_S, SECOND_WEIGHT = 0.001, 100_000_000
 #: Messages after which the processor's clock is read again.
 _MARK_EVERY = 64
@@ -26,7 +26,7 @@ _ROW_S = 0.00001
 
 
 class Portion(NamedTuple):
-    """Limits on reading before writing: processor time in seconds, rows, and bytes according to the messages."""
+    """Limits on reading before writing: seconds of processor time, rows, and weight in bytes."""
 
     seconds: float
     rows: int
@@ -47,23 +47,23 @@ class _Read(NamedTuple):
 class _Price:
     """Processor seconds of each message.
 
-    Asking for them costs as much as a tenth of reading a small message, and the time on the wall costs nearly nothing.
-    A message took at most the time on the wall, so the processor is asked only if that was long, as when the system ran
-    something else meanwhile; the price then includes at most a few small messages before it.
+    Asking for processor time costs a tenth of reading a small message; asking for wall-clock time costs nearly nothing.
+    Processor time is at most wall-clock time, so it is asked for only if the latter was long, as when the system ran
+    something else meanwhile. The price then includes a few small messages before this one.
     """
 
     def __init__(self) -> None:
         self._unmarked, self._marked_at = _MARK_EVERY, 0.0
 
     def begin(self) -> float:
-        """The moment on the wall at which reading begins."""
+        """The wall-clock time at which reading begins."""
         self._unmarked += 1
         if self._unmarked > _MARK_EVERY:
             self._mark()
         return time.perf_counter()
 
     def since(self, begun: float) -> float:
-        """Processor seconds since then."""
+        """Processor seconds since reading began."""
         seconds = time.perf_counter() - begun
         if seconds <= USUAL_S:
             return seconds

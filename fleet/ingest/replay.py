@@ -31,7 +31,7 @@ REPLAY_JOB = "ingest.replay_quarantine"
 RELEASED_AT_ONCE = 1_000
 #: Unpacked bytes accepted per run: reading them takes at most some seconds.
 RELEASED_BYTES = 16_000_000
-#: Stations that share these in one run; each costs one query.
+#: Maximum stations that share these limits in one run; each costs one query.
 RELEASED_STATIONS = 50
 #: Streams whose messages waiting for room in the ledger are tried per run.
 RELEASED_STREAMS = 10
@@ -64,7 +64,7 @@ def quarantine_replay(*, viewer: Viewer, message: QuarantinedMessage) -> Outcome
 
 @transaction.atomic
 def quarantine_replay_ask(*, viewer: Viewer, reason: str, station: str = "") -> QuarantineReplay:
-    """Ask for a replay of all held messages of a reason that this viewer may decide about. A job does the work."""
+    """Ask a job to replay all held messages of a reason that this viewer may decide about."""
     if reason == FORKED:
         raise Conflict(
             _("Messages of a branched stream are decided together as a branch, on the station's “Deliveries” page.")
@@ -177,7 +177,7 @@ def deliveries_retake(deliveries: Sequence[Delivery]) -> Outcome:
 
 @transaction.atomic
 def quota_release() -> int:
-    """Accept messages that wait because of a quota, oldest first, of stations that are not flooding; return how many.
+    """Accept messages that wait for a quota, oldest first, unless their station floods; return how many.
 
     A few at a time, and none while Roost cannot keep up, because messages within their quota come first. Each station
     gets the same share, so that one station's backlog does not delay another's.

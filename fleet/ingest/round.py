@@ -15,7 +15,7 @@ from fleet.ingest.reading import Reader
 
 @dataclass(slots=True)
 class Round:
-    """Everything that the stages hand along. Each stage reads what earlier ones left here."""
+    """Everything that the stages pass on. Each stage reads the results of earlier ones here."""
 
     deliveries: Sequence[Delivery]
     memory: Memory
@@ -33,7 +33,7 @@ class Round:
     refusals: list[Refusal] = field(default_factory=list)
     #: The senders, and after a hand-over also the owners, by id.
     heard: dict[int, StationRef] = field(default_factory=dict)
-    #: Contacts of the senders by station id: locked, and as known, with or without a lock.
+    #: Contacts of the senders by station id: the locked ones, and all that were read, with or without a lock.
     contacts: dict[int, ContactRow] = field(default_factory=dict)
     known: dict[int, ContactRow] = field(default_factory=dict)
     #: Locked streams of the senders.

@@ -1,4 +1,4 @@
-"""Order of a station's reports: which of two is newer, by when they were made, not by when they arrived.
+"""Order of a station's reports: the newer of two is the one that was made later, not the one that arrived later.
 
 1. In one stream the higher number is newer, whatever the station's clock said.
 2. Of two streams the one that began later is newer: a station begins another when it lost the first.

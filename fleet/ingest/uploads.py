@@ -24,7 +24,7 @@ def upload_check(exchange: str, message: Decoded) -> None:
 
 
 def present_stations(arrivals: Iterable[Arrival], refusals: Iterable[Refusal]) -> set[int]:
-    """Ids of stations that spoke themselves. A file sent whole may come from a card, whatever login it came with."""
+    """Ids of stations that sent something themselves. A whole file may come from a card, whatever login sent it."""
     present = {a.station.id for a in arrivals if not _is_from_files(a) and not is_upload(a.delivery.exchange)}
     present |= {r.station.id for r in refusals if r.station is not None and not is_upload(r.delivery.exchange)}
     return present

@@ -82,7 +82,7 @@ ORDER BY 1
 
 
 def buckets(*, series: Series, start: datetime, end: datetime, every: timedelta) -> list[Bucket]:
-    """Buckets of that width that contain readings, oldest first; the outer two are cut off at `start` and `end`.
+    """Buckets of the width `every` that contain readings, oldest first; the outer two are cut at `start` and `end`.
 
     Raises `Unavailable` if cold storage is needed and cannot be read.
     """
@@ -133,7 +133,7 @@ def buckets_of_several(
 
 
 def _plan(series_ids: Sequence[int], start: datetime, end: datetime, *, is_rolled: bool) -> ColdPlan:
-    """The cold rows that a plot needs: all without roll-ups, otherwise cut hours at both ends and hours with a note."""
+    """Plan of the cold rows that a plot needs: all, or with roll-ups, only cut hours at both ends and noted hours."""
     plan = cold_plan(series_ids, [(start, end)])
     if not plan.files or not is_rolled:
         return plan
@@ -149,7 +149,7 @@ def _plan(series_ids: Sequence[int], start: datetime, end: datetime, *, is_rolle
 def detections_binned(
     *, station: Station, start: datetime, end: datetime, every: timedelta, since: datetime
 ) -> tuple[list[tuple[datetime, int]], int]:
-    """Detections in steps of whole hours, oldest first, and how many there were since a moment; from the roll-up."""
+    """Detections in steps of whole hours, oldest first, and their number since a moment, both from the roll-up."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT date_bin(make_interval(secs => %(every)s), hour, %(origin)s), sum(count)::bigint, "

@@ -12,13 +12,13 @@ class ColdFile(models.Model):
         writing ──stored──▶ written ──read back──▶ verified ──its rows deleted, in this transaction──▶ cold
            └──────────────────┴──────────────────────┴──not what it should be──▶ over ◀──replaced, or thawed──┘
 
-    Until a file is cold, nobody reads it and all rows are in the table. The transaction that makes it cold deletes the
-    rows and makes the file that it replaces over. A file that is over is deleted, first its bytes and then its row; see
-    `fleet.telemetry.cold.steps`.
+    Until a file is cold, nobody reads it, and all its rows are in the table or in the file that it replaces. The
+    transaction that makes it cold deletes the rows from the table and ends the replaced file. Files that are over are
+    deleted later, first the bytes and then the row; see `fleet.telemetry.cold.steps`.
     """
 
     class State(models.TextChoices):
-        """How far the file got."""
+        """Progress of the file."""
 
         WRITING = "writing", "writing"
         WRITTEN = "written", "written"
@@ -47,15 +47,15 @@ class ColdFile(models.Model):
     sha256 = models.CharField(max_length=64, blank=True)
     octets = models.BigIntegerField(default=0)
     rows = models.BigIntegerField(default=0)
-    #: Of its first and last row. Readings are found by their parts: files from before these columns have none.
+    #: Moments of its first and last row; older files of readings have none. Readings are found by `ColdPart` instead.
     first_at = models.DateTimeField(null=True)
     last_at = models.DateTimeField(null=True)
-    #: Of its rows, those that come from the table and not from the file that it replaces.
+    #: Number of its rows that come from the table, not from the file that it replaces.
     rows_new = models.BigIntegerField(default=0)
     #: Sum of the hashes of its rows, computed by the database (numeric, as text).
     checksum = models.CharField(max_length=40, blank=True)
     replaces = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
-    #: Late rows of this month: already in a cold file, moved by microseconds beside another value, without a place.
+    #: Late rows of this month that were already cold, moved by microseconds beside another value, or left out.
     known = models.BigIntegerField(default=0)
     moved = models.BigIntegerField(default=0)
     left_out = models.BigIntegerField(default=0)
@@ -66,7 +66,7 @@ class ColdFile(models.Model):
     reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        """At most one cold file and one in the making for a station's month, of readings and of detections."""
+        """A station's month has at most one cold and one unfinished file, each for readings and for detections."""
 
         constraints = [
             models.UniqueConstraint(fields=["station", "month", "kind"], condition=Q(state="cold"), name="cold_once"),

@@ -1,7 +1,7 @@
 """Completeness of received data, per station across whole organizations.
 
-Counts the numbers of the ledger, and what stations report of their own files: what a station has not read, or could not
-read, was never numbered and has not arrived either. The percentage is the product of both shares.
+Counts the numbers of the ledger, and the bytes that stations report of their own files: bytes that a station has not
+read, or could not read, were never numbered and have not arrived either. The percentage is the product of both shares.
 """
 
 from collections.abc import Iterator

@@ -56,7 +56,7 @@ def detection_rows(
     """Detections from `start` up to `end`, oldest first. Raises `InvalidInput` right away if there are too many."""
     range_check(start=start, end=end)
     if kind is not None or port is not None or tag:
-        # The whole span may have any number of others.
+        # The span may have any number of other detections, so count and read only hours with matches.
         hours = hours_counted(station=station, start=start, end=end, kind=kind, port=port, tag=tag)
         _most_check(sum(count for _hour, count in hours))
         return (

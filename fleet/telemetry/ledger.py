@@ -77,9 +77,9 @@ MISSING = """int8multirange(int8range(1, greatest(t.next_seq, upper(t.received),
         SELECT range_agg(b.received) FROM telemetry_streamledger b
         WHERE b.station_id = t.station_id AND b.branch = 'believed' AND starts_with(b.stream, left(t.stream, 47) || '~')
     ) END, '{}')"""
-# Branches are excluded: what they hold has not been accepted, and the numbers in between belong to their trunk. Only
-# what a believed branch brought counts as received by its trunk. Numbers begin at 1. Numbers below `oldest_seq` are no
-# longer on the station and cannot arrive; until the station has said what it holds, nothing is counted as lost.
+# Branches are excluded: their messages have not been accepted, and the numbers in between belong to their trunk. Only
+# numbers of a believed branch count as received by its trunk. Numbers begin at 1. Numbers below `oldest_seq` are no
+# longer on the station and cannot arrive; until the station has reported its oldest number, none counts as lost.
 _STREAMS = """
 WITH holes AS (
     SELECT stream, received, repeats, first_at, last_at, coalesce(oldest_seq, 1) AS oldest,

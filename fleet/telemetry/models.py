@@ -122,8 +122,8 @@ class Detection(models.Model):
     snr = models.FloatField(null=True)
     tag = models.CharField(max_length=64, null=True)  # noqa: DJ001 - a pulse has no tag, which is not an empty tag
     rssi = models.FloatField(null=True)
-    #: Only of CTT SensorStations: the node that heard the tag, if it was not the station itself; whether the radio checked
-    #: the tag's checksum, if it says so; and what else the row of the file says, by column.
+    #: Only from CTT SensorStations: the node that heard the tag, if not the station itself; whether the radio checked
+    #: the tag's checksum, if reported; and all other columns of the row in the file.
     node = models.CharField(max_length=16, null=True)  # noqa: DJ001 - heard by no node is not a node without a name
     is_validated = models.BooleanField(null=True)
     also = models.JSONField(null=True)
@@ -336,7 +336,7 @@ class TagHour(models.Model):
     strongest = models.FloatField(null=True)
 
     class Meta:
-        """One tag is looked for at all stations, the oldest hour first."""
+        """Indexed for finding one tag at all stations, the oldest hour first."""
 
         indexes = [models.Index(Upper("tag"), F("hour"), F("station"), name="tag_anywhere")]
 
@@ -345,7 +345,7 @@ class TagHour(models.Model):
 
 
 class TagHourDue(models.Model):
-    """An hour whose tags have to be counted (`TagHour`): from before Roost did, or with a detection that was left out.
+    """An hour whose tags must be counted (`TagHour`): from before Roost counted them, or with a detection left out.
 
     noted by the migration or by cold storage ──the job counts its rows──▶ deleted, in the same transaction
     """
@@ -401,7 +401,7 @@ class RollUp(models.Model):
     Rebuilt by `fleet.telemetry.rollups`; valid unless it contains a `DirtyHour`.
     """
 
-    #: Only one process rebuilds or removes at a time: of two, the slower would write what it saw before the other.
+    #: Only one process rebuilds or removes at a time: the slower of two would overwrite newer results with older ones.
     LOCK = "telemetry.rollups"
 
     series = models.ForeignKey(Series, on_delete=models.CASCADE, db_constraint=False, db_index=False)

@@ -90,7 +90,7 @@ def partitions_trouble(*, moment: datetime | None = None) -> str | None:
 
 
 def _missing(known: list[Partition], moment: datetime) -> list[Partition]:
-    """Partitions that should exist before `future` and do not, both holes and those due ahead; oldest first."""
+    """Missing partitions before `future`, both gaps and those due ahead; oldest first."""
     closed = [part for part in known if part.end is not None]
     missing: list[Partition] = []
     at = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
@@ -153,8 +153,8 @@ def _create_missing(table: str, moment: datetime) -> list[str]:
 def _move_rows(cursor: CursorWrapper, source: str, table: str, end: datetime | None) -> None:
     """Move rows up to `end` from a detached table into the partitions.
 
-    None of them can exist there: PostgreSQL lets no table be attached as DEFAULT that has rows of another partition. If
-    one does all the same, the error leaves everything as it was, and the administrators are told each day.
+    No row can be in both: PostgreSQL does not attach a table as DEFAULT if its rows belong to another partition. If one
+    is in both nevertheless, the error undoes everything, and the administrators are told each day.
     """
     cursor.execute(
         f"WITH moved AS (DELETE FROM {source} WHERE %(end)s::timestamptz IS NULL OR occurred_at < %(end)s RETURNING *) "  # noqa: S608 - our own tables

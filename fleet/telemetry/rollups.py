@@ -29,7 +29,7 @@ LOCK = RollUp.LOCK
 RELIED_S = 1_800
 #: Seconds after which nobody relies on a note; the margin is for batches that came a little late.
 SETTLED_S = RELIED_S + 600
-#: Hours of series that are rebuilt in one transaction, and of those whose cold rows must be read.
+#: Maximum hours of series rebuilt in one transaction, and maximum if cold rows must be read.
 HOURS_MOST = 4_000
 COLD_HOURS_MOST = 500
 _HOUR = timedelta(hours=1)
@@ -79,7 +79,7 @@ _ADD = (
     "suspicious = t.suspicious + excluded.suspicious, outside = t.outside + excluded.outside"
 )
 
-# A snapshot would list them too, but also transactions of other databases in the same server.
+# `pg_current_snapshot()` would also list transactions of other databases on the same server.
 _OLDER_WRITERS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND age(backend_xid) > age(%s::xid8::xid)
@@ -102,8 +102,8 @@ _GONE = (
     "SELECT r.series_id, s.station_id, 0, NULL::timestamptz, count(*) FROM gone r "
     "JOIN telemetry_series s ON s.id = r.series_id GROUP BY 1, 2 ORDER BY 1"
 )
-# Readings of hours that retention has already cleared: they are added to the roll-ups and then removed as well. The
-# answer is how many these were, by organization.
+# Adds readings of hours that retention has already cleared to the roll-ups, and removes them. Returns their number by
+# organization.
 _LATE = f"""
 WITH gone AS (
     DELETE FROM telemetry_reading r USING claimed c
@@ -220,7 +220,7 @@ def _count_late(removed: dict[int, int]) -> None:
     for organization_id, readings in removed.items():
         rule = RetentionRule.objects.filter(organization=organization_id).order_by("pk").values("pk")[:1]
         if not RetentionRule.objects.filter(pk__in=rule).update(late=F("late") + readings):
-            # All rules were taken away since the time was cleared.
+            # All rules have been removed since the time was cleared.
             audit_write(
                 actor=None, organization_id=organization_id, action="retention.late", subject="*",
                 detail={"late": readings},
@@ -228,7 +228,7 @@ def _count_late(removed: dict[int, int]) -> None:
 
 
 def _cold_load(cursor: CursorWrapper) -> str:
-    """Load the cold rows of the claimed hours; return the source of rows. No month moves while the lock is held."""
+    """Load the cold rows of the claimed hours; return the source of rows. The lock keeps months from moving."""
     cursor.execute("SELECT DISTINCT series_id, hour FROM claimed ORDER BY 1, 2")
     found = cursor.fetchall()
     hours = sorted({hour for _series, hour in found})

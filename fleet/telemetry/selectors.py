@@ -45,7 +45,7 @@ __all__ = [
     "suspicion_words",
 ]
 
-#: Names of the hourly counts of a port's pulses.
+#: Names of series with hourly counts of a port's pulses.
 _COUNTED = r"^port\d+/"
 #: Most points or rows in one answer.
 LIMIT_MOST = 5_000
@@ -103,7 +103,7 @@ def series_list(*, station: Station) -> QuerySet[Series]:
 def series_chosen(
     *, station: Station, names: Collection[str], since: datetime, end: datetime, others: int
 ) -> list[Series]:
-    """Series of these names, then up to `others` that are no health figures, by name; only with values in a period."""
+    """Series of these names, then up to `others` that are no health figures; their newest value is in the period."""
     named = Q(name__in=names)
     lately = Series.objects.filter(station=station, last_at__gte=since, last_at__lt=end).annotate(is_named=named)
     lately = lately.filter(named | ~(Q(name__startswith="health/") | Q(name__regex=_COUNTED)))
@@ -209,9 +209,9 @@ def detections_in(
     limit: int,
     newest_first: bool,
 ) -> list[Detection]:
-    """The same in several spans of time. Raises `Unavailable` if some are cold and cannot be read."""
+    """Like `detection_list`, in several spans of time. Raises `Unavailable` if cold detections cannot be read."""
     if after is not None:
-        # What is beyond the cursor need not be looked at. Its own moment may have more rows.
+        # Skip spans that the cursor has passed, but not its own moment, which may have more rows.
         spans = [
             (start, min(end, after.occurred_at + datetime.resolution))
             if newest_first
@@ -266,11 +266,11 @@ def event_list(
 ) -> QuerySet[StationEvent]:
     """The station's events from `start` (inclusive) to `end` (exclusive), newest first.
 
-    Only those called `name`, or one of `names`, if given; none `without`. Bursts that it decoded itself are listed only
-    by name: they would hide the rest.
+    `name` or `names`: only events called so. Without either, all but those in `without`, and no bursts that the station
+    decoded itself, because these would hide the rest.
 
-    Each has its place in `place` and `placed_at`: its time by the station's clock, or the time of receipt if that is
-    earlier. Otherwise events from a clock that once ran ahead would head the list for years.
+    `place` and `placed_at` of an event are its time by the station's clock, or its time of receipt if that is earlier.
+    Otherwise events from a clock that once ran ahead would head the list for years.
     """
     rows: QuerySet[StationEvent] = StationEvent.objects.filter(station=station)
     rows = rows.annotate(place=Least("occurred_at", "received_at"))

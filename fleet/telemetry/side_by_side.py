@@ -1,4 +1,4 @@
-"""Readings of several series at once, for plots: each series costs an index probe, and one statement asks for all."""
+"""Readings of several series at once, for plots: one statement for all, with one index probe for each series."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -46,7 +46,7 @@ def readings_single(*, series: Sequence[Series], start: datetime, end: datetime,
 
 
 def readings_rolled(*, series: Sequence[Series], start: datetime, end: datetime, every: timedelta) -> Points:
-    """Buckets of that width of each series."""
+    """Buckets of the width `every` of each series."""
     return {one.pk: readings(series=one, start=start, end=end, every=every) for one in series}
 
 
@@ -60,7 +60,7 @@ def moments_before(*, series: Sequence[Series], before: datetime, most: int) -> 
             return list(cursor.fetchall())
 
     moments = ask(READINGS.hot)
-    # Cold readings are older than those of the table, so they are looked for only where these are too few.
+    # Cold readings are older than the table's, late ones aside, so look for them only if the table has too few.
     few = sorted(key for key in found if sum(1 for one, _at in moments if one == key) < most)
     if few and (spans := cold_before(few, before, most)):
         moments = rows_read(lambda: cold_plan(few, spans), ask)

@@ -75,7 +75,7 @@ def branch_get(*, station: Station, branch_id: int) -> StreamLedger:
 def stream_change(
     *, station: Station, streams: Sequence[tuple[str, datetime]], moment: datetime
 ) -> StreamChange | None:
-    """The change that began the newest of these (stream, first message); None if it is the only one, or old news."""
+    """The change that began the newest of these (stream, first message); None if it is the only one, or not recent."""
     stream, since = max(streams, key=lambda entry: entry[1], default=("", moment - _NEWS))
     if len(streams) < 2 or moment - since >= _NEWS:
         return None
@@ -119,7 +119,7 @@ def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
 
 
 def _is_another(before: dict[str, Any], after: dict[str, Any], name: str) -> bool | None:
-    """Whether the two differ; None if one of them did not say."""
+    """Whether two hellos differ in this field; None if one of them lacks it."""
     return before[name] != after[name] if before.get(name) and after.get(name) else None
 
 

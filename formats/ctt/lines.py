@@ -1,7 +1,7 @@
-"""The lines of CTT SensorStation files: rows of the table whose heading stands above them.
+"""The lines of CTT SensorStation files: rows of a table, read by the heading above them.
 
-Nothing is read by position alone: a row without a heading, with too many or too few fields, or with a field that
-cannot be is refused whole. A row that is cut short would otherwise read `-9` where the station wrote `-96`.
+Nothing is read by position alone: a row without a heading, with too many or too few fields, or with an impossible
+value is refused whole. Otherwise a truncated row would read `-9` where the station wrote `-96`.
 """
 
 import csv
@@ -37,7 +37,7 @@ _RSSI_LEAST, _RSSI_MOST = -200.0, 50.0
 _TEXT_MOST = 256
 _DAY = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
-#: Bluetooth receivers have their own ports: 100 for each USB port, and the radio. The station's other radios count up to 12.
+#: A Bluetooth receiver's port is 100 times its USB port plus its radio; the station's other radios count up to 12.
 _USB = 100
 _NO_USB = 900
 
@@ -133,7 +133,7 @@ def _tag(row: dict[str, str], titles: dict[str, str], table: Table) -> TagLine:
 
 
 def _bluetooth_port(row: dict[str, str]) -> int:
-    """The port of a Bluetooth receiver. Its numbers stay in the row under their own names too."""
+    """The port of a Bluetooth receiver. Its USB port and radio also stay in the row under their own names."""
     radio, usb = row.get("bluradioid") or row.get("radio", ""), row["usbport"]
     hundreds = _whole(usb) * _USB if usb not in _MISSING else _NO_USB
     if not 0 < hundreds <= _NO_USB:
@@ -175,7 +175,7 @@ def _position(row: dict[str, str], titles: dict[str, str]) -> Fix:
 
 
 def _others(row: dict[str, str], titles: dict[str, str], place: str) -> list[RowValue]:
-    """Columns that no firmware known here has: kept as series under their own names, without a unit."""
+    """Columns of unknown firmware, kept as series under their own names, without a unit."""
     return [
         _figure(place + re.sub(r"[^0-9A-Za-z]+", "_", titles[name])[:48], text, "", is_text=True)
         for name, text in row.items()
@@ -202,7 +202,7 @@ def _at(text: str) -> int:
 
 
 def _reading_at(text: str) -> int:
-    """The time of a row with readings, for which SenML has no times before 1978: it takes them as relative."""
+    """The time of a row with readings. Raises if it is before 1978, which SenML would take as relative."""
     at = _at(text)
     if at < RELATIVE_BELOW * 1_000_000:
         raise _BadRowError("the clock was not set: a reading cannot be from before 1978")

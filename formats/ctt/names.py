@@ -4,7 +4,7 @@
 
 The date is the moment at which the station closed the file. A file without one is still being written, or is the last
 of its card. Kinds are `raw-data` and `data` (tags), `node-health` and `node-data`, `gps`, and `blu` (Bluetooth tags);
-the columns decide, not the kind.
+the columns decide how a file is read, not its kind.
 """
 
 import re
@@ -35,7 +35,7 @@ class CttName(NamedTuple):
 
 
 def ctt_name_parse(name: str) -> CttName | None:
-    """The parts of a file's name, or None if it is not that of a SensorStation file that can be read."""
+    """The parts of a file's name, or None if it is not the name of a readable SensorStation file."""
     match = _NAME.match(name)
     if match is None or match["kind"].lower() in _NOT_READ:
         return None
@@ -52,5 +52,5 @@ def ctt_name_parse(name: str) -> CttName | None:
 
 
 def ctt_serial_key(serial: str) -> str:
-    """A SensorStation's serial in comparable form; empty if it is none."""
+    """A SensorStation's serial in comparable form; empty for any other serial."""
     return serial.upper() if _SERIAL.match(serial) else ""

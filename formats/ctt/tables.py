@@ -8,7 +8,7 @@
     V2 positions    … ,mean lat,mean lng,n fixes
     V3 Bluetooth    UsbPort,BluRadioId,RadioId,Time,TagRSSI,TagId,Sync,Product,Revision,NodeId,Payload
 
-A column without a place of its own is kept under its own name.
+Any other column is kept under its own name.
 """
 
 import re
@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 TableKind = Literal["tags", "bluetooth", "health", "positions"]
 
-#: Columns by one of which a line is recognised as a heading. No field of a row is such a word.
+#: A line with one of these columns is a heading. No field of a row is such a word.
 _TIMES = ("time", "recordedat", "receivedat")
 #: Other spellings that stations have used.
 _SAME = {"celcius": "celsius", "nodeid": "node", "tagid": "tag", "radioid": "radio", "lng": "longitude"}
@@ -45,7 +45,7 @@ def is_heading(fields: list[str]) -> bool:
 
 @lru_cache(256)
 def table_of(heading: str) -> Table | None:
-    """The table under a heading; None if a needed column is missing, or two have one name."""
+    """The table under a heading; None if a needed column is missing, or two have the same name."""
     titles = tuple(field.strip().strip('"') for field in heading.split(","))
     columns = tuple(_SAME.get(name, name) for name in map(_plain, titles))
     if len(columns) > _COLUMNS_MOST or len(set(columns)) != len(columns) or "" in columns:

@@ -1,1 +1,1 @@
-"""Files of Lotek receivers: what is in them, as far as it can be told safely. Nothing of them is stored yet."""
+"""Files of Lotek receivers: a summary of what can be read safely. None of their data is stored yet."""

@@ -1,4 +1,4 @@
-"""Recognising the text files (DTA) of Lotek SRX receivers, and saying what is in them.
+"""Recognising the text files (DTA) of Lotek SRX receivers, and summarising them.
 
     SRX800 / 1234 Information:            the model
     Receiver S/N: 1234                    the serial
@@ -7,7 +7,7 @@
     ID + GPS Positions:                   the same with Latitude Longitude
 
 The records are counted, not stored. Their times are in whatever zone somebody set the receiver to, which the file does
-not say; the day may come before the month; an antenna may be several (`A1+A2`), which is no port; and the power is a
+not say; the day may come before the month; an antenna may be several (`A1+A2`), which is not a port; and the power is a
 figure from 0 to 255, not dBm.
 """
 
@@ -15,9 +15,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-#: Characters at a file's beginning within which its model or serial stands.
+#: Characters from a file's beginning that are searched for its model and serial.
 _HEAD_MOST: Final = 20_000
-#: No line of a receiver is longer; longer ones are no records.
+#: Receivers write no longer lines; longer ones are not records.
 _LINE_MOST: Final = 400
 _MODEL = re.compile(r"^[ \t]{0,40}(SRX[0-9A-Za-z-]{0,16})\b.{0,80}Information:", re.MULTILINE)
 _SERIAL = re.compile(r"^[ \t]{0,40}Receiver[ \t]{1,40}S/N:[ \t]{0,40}([0-9A-Za-z]{1,24})[ \t]{0,40}$", re.MULTILINE)
@@ -66,7 +66,7 @@ def dta_summary(raw: bytes) -> DtaSummary | None:
 
 
 def dta_reason(raw: bytes) -> str:
-    """Why a file named like one of a Lotek receiver is not stored, with what is in it; at most 250 characters."""
+    """Why a file with a Lotek receiver's kind of name is not stored, with a summary of it; at most 250 characters."""
     found = dta_summary(raw)
     if found is None:
         return "It is named like a file of a Lotek receiver, but it is not the text of one."

@@ -44,8 +44,8 @@ class Tally(NamedTuple):
 class OpenAccount:
     """One file's account. `marks`: a line in it shows that its writer marks noise itself.
 
-    `back` is the last position before anything in a finished file that later data could change: [offset,
-    line, last moment, recent pulses, tally, refusals]. `counted` lines went into the hourly counts.
+    `back` is where to resume if a finished file continues after all, before anything that later data could change:
+    [offset, line, last moment, recent pulses, tally, refusals, heading]. Pulses up to line `counted` have been counted.
     """
 
     state: FileState = "open"
@@ -68,7 +68,7 @@ class OpenAccount:
         return found
 
     def read_before(self, offset: int, lines: int) -> "OpenAccount":
-        """The account of a file of which this much was read before accounts were kept: it counts as known."""
+        """The account, with everything read before accounts were kept counted as known."""
         missing = offset - self.tally.bytes_read
         missing_lines = lines - self.tally.lines_read
         if missing <= 0:

@@ -28,13 +28,14 @@ FILE_MOST = 512 * 1_048_576
 _DTA_MOST = 16 * 1_048_576
 #: Bytes of text on one card, all files together: some seasons of the noisiest station.
 TEXT_MOST = 256 * 1_073_741_824
-#: Bytes of text whose lines are kept in memory, some 20 MB: stations begin a new file at 1,000,000.
+#: Files of at most this many bytes of text are parsed once and kept, in some 20 MB: stations begin a new file at
+#: 1,000,000.
 _KEPT_MOST = 1_500_000
 
 
 @dataclass
 class FileReport:
-    """The result for one file. `lines` by the first character of their kind, `other` for unreadable ones."""
+    """The result for one file. `lines` are counted by `letter_of`, unreadable ones as `other`."""
 
     file: str
     name: FileName | None = None
@@ -100,9 +101,9 @@ class CardReader:
         self._unreadable = unreadable
         self._serials = serials
         self._read = read
-        #: Files that somebody has refused already: told after the others.
+        #: Files that the caller has already refused; their reports follow the others.
         self._refused = refused
-        #: Files whose content was read, by stream; a caller who reads a card in parts hands it on.
+        #: Files already read, by stream. A caller that reads a card in parts passes this from part to part.
         self._met: MutableMapping[str, str] = {} if met is None else met
         self._text = 0
 
@@ -119,7 +120,7 @@ class CardReader:
                 report.account = account_refused(report.account, f"It cannot be read: {error.strerror or error}.")
             except Exception as error:
                 if type(error).__module__.startswith("billiard"):
-                    # The worker's time is over, which says nothing about the file.
+                    # The worker ran out of time, which says nothing about the file.
                     raise
                 log.exception("%s", entry.key)
                 report.account = account_refused(report.account, f"It cannot be read: {type(error).__name__}: {error}.")
@@ -130,7 +131,7 @@ class CardReader:
         self.reports += self._refused
 
     def accounts(self) -> list[CardMessage]:
-        """The accounts of all files; the same card gives the same numbers here too. Call it after the last part."""
+        """The accounts of all files; the same card always gets the same numbers. Call it after the last part."""
         accounts = [report.account.message(report.file, stream=report.stream) for report in self.reports]
         stream = STREAM_PREFIX + hashlib.sha256(msgspec.json.encode(accounts)).hexdigest()[:32]
         bodies: list[File] = list(file_messages(accounts))
@@ -156,7 +157,7 @@ class CardReader:
             yield from self._file(entry, entry.name, report)
 
     def _other_reason(self, entry: FolderFile, size: int) -> tuple[str, bool]:
-        """Why a file that is not a data file is left, with what is in it if it is a Lotek receiver's."""
+        """Why a file that is not a data file is left, with a summary of a Lotek receiver's file."""
         if entry.file_name.lower().endswith(".dta") and size <= _DTA_MOST:
             return dta_reason(self._read(entry)), True
         return other_file_reason(entry.file_name)

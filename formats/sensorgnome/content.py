@@ -1,8 +1,8 @@
 """One whole file as a stream of messages: the same content always gives the same stream and numbers.
 
 The stream is named by the content's checksum and cut into messages by a fixed rule, so the server drops what it already
-has, whoever sends it. `f2` is version 2 of that rule; a file sent under `f1` is sent again under other numbers, and its
-rows are recognised there.
+has, whoever sends it. `f2` is version 2 of that rule; a file sent under `f1` is sent again with other numbers, and the
+server recognises its rows.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from message_queue.contracts.base import Scalar
 from message_queue.contracts.event import Event, Happening
 
 STREAM_PREFIX = "f2-"
-#: The letter of lines that are in no grammar: an event tells of them.
+#: The letter of lines outside the grammar, which are reported as events.
 OTHER = "other"
 _NOTES = {"clock": "C", "setting": "S", "filter": "F"}
 _LETTERS: dict[type, str] = {TagLine: "T", Fix: "G", Burst: "b", RowValues: "H"}

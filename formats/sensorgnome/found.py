@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from formats.sensorgnome.names import FileName, file_name_parse, name_show, packed_end_cut
 
-#: Why something that is neither file nor folder is left, and that it contains no data.
+#: Why anything that is neither file nor folder is left, and False because it contains no data.
 NO_FILE = ("It is not a regular file.", False)
 _STEP = 1_048_576
 
@@ -44,13 +44,13 @@ class TooManyFiles(Exception):
 
 def member_read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     """The content of a member, never more than the size that the archive states for it."""
-    # In steps: all at once, zipfile would unpack whatever is there before it cuts.
+    # In steps: in one go, zipfile would unpack everything before cutting it to size.
     with archive.open(member) as raw:
         return b"".join(iter(lambda: raw.read(_STEP), b""))
 
 
 def key_of(path: Path, root: Path) -> str:
-    """A file's key: its displayed path below the folder, without a compression's ending."""
+    """A file's key: its displayed path below the folder, without a compression suffix."""
     relative = path.relative_to(root)
     if file_name_parse(path.name) is not None:
         relative = relative.with_name(packed_end_cut(path.name))
@@ -72,7 +72,7 @@ def entries(
 
     for base, folders, names in os.walk(folder, onerror=note):
         folders.sort()
-        # A link to a folder is not followed: its target may be elsewhere, or contain it.
+        # A link to a folder is not followed: its target may lie elsewhere, or contain the link.
         names += [name for name in folders if (Path(base) / name).is_symlink()]
         there = set(names)
         for entry in names:

@@ -37,13 +37,13 @@ _TAG = re.compile(r"[0-9A-Fa-f]{4,32}\Z")
 _WHOLE = re.compile(r"-?\d{1,9}\Z")
 _CODE = re.compile(r"[0-9A-Za-z._#-]{1,32}\Z")
 _MISSING = frozenset({"", "undefined", "null", "NaN", "nan", "None", "-Infinity", "Infinity"})
-#: Microseconds since 1970 between which a time is one.
+#: Range of valid times, in microseconds since 1970.
 EARLIEST = -2_208_988_800 * 1_000_000
 LATEST = 99_999_999_998 * 1_000_000
 
 
 class PulseLine(NamedTuple):
-    """One radio pulse. `marked` if the line's form comes from a writer that filters, so that `used` means something."""
+    """One radio pulse. `marked` if the line's form shows a writer that filters, so that `used` means something."""
 
     port: int
     at: int
@@ -80,7 +80,7 @@ def line_parse(text: str) -> Line:
 
 
 def line_read(raw: bytes, *, passed: int = 0) -> LineRead:
-    """Read one line from a file, without its line feed. `passed` bytes of it were too long to be kept."""
+    """Read one line from a file, without its line feed. `passed` bytes of it were dropped because it was too long."""
     return line_take(raw, line_parse, passed=passed)
 
 

@@ -177,7 +177,7 @@ def _positions(fixes: list[tuple[Numbered, Fix]], file: FileName) -> Gps:
 
 
 def _times(rows: list[Numbered]) -> tuple[float, list[float]]:
-    """A base of whole seconds and the rest; their sum has the file's digits to the microsecond."""
+    """A base in whole seconds and each row's offset; their sum keeps the file's digits to the microsecond."""
     base = rows[0].at // MICROSECOND
     return float(base), [(row.at - base * MICROSECOND) / MICROSECOND for row in rows]
 

@@ -4,7 +4,7 @@
 
 V1, early V2 and current V2 differ in label and boot count only; both are accepted in any form (a boot count of `NaN`
 exists). Clock codes: P not synchronised, Z 1 s, Y 0.1 s, X 0.01 s, W 1 ms, V and U finer, T 1 us; some have none. A
-copy may be called `… (1).txt`, `….TXT` or end in another compression's ending.
+copy may be called `… (1).txt`, `….TXT` or have another compression suffix.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ _OTHERS: tuple[tuple[re.Pattern[str], str], ...] = (
         "It is an archive: unpack it so that its files are read.",
     ),
 )
-#: Files that no station wrote, by the beginning of their names, and the reason. Browsers apply them too.
+#: Files without data, by the beginning of their names, and the reason. Browsers apply these patterns too.
 NO_DATA: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\._"), "It is a macOS metadata file; no station wrote it."),
     (
@@ -65,7 +65,7 @@ NO_DATA: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 class FileName(NamedTuple):
-    """One file name. `name` is the file name in rows: without a compression's ending and a copy's number.
+    """One file name. `name` is the file name in rows: without a compression suffix and a copy's number.
 
     `start` is in microseconds since 1970 UTC, 0 if the name has no valid date. `serial` is empty if the name has none
     that looks like a Sensorgnome's or SensorStation's. `is_table` for the tables of CTT SensorStations, which are read by
@@ -79,7 +79,7 @@ class FileName(NamedTuple):
     serial: str = ""
     boot: str = ""
     is_table: bool = False
-    #: A table that its station is still writing, and renames when it closes it.
+    #: A table that the station is still writing and will rename when it closes it.
     is_unnamed: bool = False
 
 
@@ -132,7 +132,7 @@ def is_foreign(name: FileName, serials: frozenset[str]) -> bool:
 
 
 def packed_end_cut(name: str) -> str:
-    """A name without a compression's ending."""
+    """A name without its compression suffix."""
     return _PACKED_END.sub("", name)
 
 

@@ -60,8 +60,8 @@ class Damaged(Exception):
 class Checked(NamedTuple):
     """The result of scanning the whole file.
 
-    `limit` raw bytes can be read; the `lost` ones after them never can. From `fine_from` on, the file is unpacked byte
-    by byte, to recover everything before the damage.
+    At most `limit` raw bytes are read; the last `lost` bytes of the file can never be. From `fine_from` on, the file is
+    unpacked byte by byte, to recover everything before the damage.
     """
 
     damage: str = ""
@@ -183,7 +183,7 @@ def _unpacker(packing: str) -> _Unpacker:
 
 
 def unpacked(raw: BinaryIO, packing: str, checked: Checked | None = None) -> Iterator[bytes]:
-    """The text of a compressed file in pieces, member after member. Raises `Damaged` if it ends too early."""
+    """The text of a compressed file in pieces, member after member. Raises `Damaged` where it unpacks no further."""
     limit = None if checked is None else checked.limit
     fine_from = Checked().fine_from if checked is None else checked.fine_from
     raw.seek(0)
@@ -274,7 +274,7 @@ def _hole_find(raw: BinaryIO) -> tuple[int | None, int]:
         data = raw.read()
     match = _HOLE.search(data) or _ZERO_END.search(data)
     span = match.span() if match else (None, 0)
-    # A match keeps a reference to the searched bytes.
+    # The file cannot be unmapped while a match refers to it.
     del match
     if isinstance(data, mmap.mmap):
         data.close()

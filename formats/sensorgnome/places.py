@@ -9,14 +9,14 @@ MOVED = 0.001
 
 
 class Places:
-    """Remembers the last position sent; after a start the first one is sent again."""
+    """Remembers the last position sent; after a restart the first one is sent again."""
 
     def __init__(self) -> None:
         self.only_changes = False
         self.told: tuple[float | None, float | None] | None = None
 
     def is_told(self, fix: Fix) -> bool:
-        """Whether this one is sent; a lost or regained fix counts as a change."""
+        """Whether this position is sent; a lost or regained fix counts as a change."""
         place = (fix.lat, fix.lon)
         if self.only_changes and self.told is not None and _is_same(self.told, place):
             return False

@@ -34,7 +34,7 @@ class Wishes(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The part of a chunk taken now: its first lines, the pulses to leave out, and those to remember."""
+    """The part of a chunk taken now: the number of lines, those to leave out, and the pulses to remember."""
 
     lines: int
     left_out: frozenset[int]
@@ -71,7 +71,7 @@ def shows_marks(lines: Sequence[Numbered]) -> bool:
 def lines_select(lines: Lines, recent: tuple[Heard, ...], wishes: Wishes, *, trusted: bool, last: bool) -> Selection:
     """Choose the lines to take now and the pulses to leave out.
 
-    The writer's mark is used if it is `trusted`: a writer that never marks noise marks nothing.
+    Marks count only if the writer is `trusted`: one that has never marked noise does not mark pulses at all.
     """
     numbered = lines.numbered
     if wishes.pulses == "all":
@@ -114,7 +114,7 @@ def portion_take(
         counted = max((row.number for row in taken if isinstance(row.line, PulseLine)), default=0)
     refusals, damaged = dict(account.refusals), account.damaged
     if is_all_pulses and not selection.left_out and not any(read.lost for read in rest):
-        # As most chunks are: none of what follows happens to any line.
+        # As in most chunks: nothing below applies to any line.
         told, rest = taken, []
         figures |= {"bytes_taken": size, "lines_taken": count}
     for index, (row, read) in enumerate(zip(taken, rest, strict=False)):
@@ -189,7 +189,7 @@ def back_note(position: FilePosition, account: OpenAccount) -> str:
 def back_take(position: FilePosition, account: OpenAccount) -> tuple[FilePosition, OpenAccount]:
     """The position and account from which to read a file that continues after all."""
     if account.back:
-        # Notes from before there were headings end with the refusals.
+        # Notes written before headings were kept end with the refusals.
         offset, line, last_at, recent, tally, refusals, *heading = json.loads(account.back)
         heard = tuple(Heard(*pulse) for pulse in recent)
         position = position._replace(offset=offset, line=line, last_at=last_at, recent=heard)

@@ -1,4 +1,4 @@
-"""How far a data file is read."""
+"""How far a data file has been read."""
 
 from typing import NamedTuple
 

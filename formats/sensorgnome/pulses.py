@@ -1,7 +1,7 @@
-"""The lines of a chunk, its pulses read by columns: what `line_read` gives for each, at a quarter of its cost.
+"""Reading the lines of a chunk, pulses by columns: the same result as `line_read` for each, at a quarter of the cost.
 
-Nearly all lines are pulses, and nearly all pulses of a chunk have the same form. Whatever differs in any way, such as
-another character, another number of fields, or a time that is none, has its whole chunk read line by line.
+Nearly all lines are pulses, and nearly all pulses of a chunk have the same form. If any pulse differs, by another
+character, another number of fields or an invalid time, the whole chunk is read line by line.
 """
 
 import re
@@ -21,12 +21,12 @@ _HEAD: Final = re.compile(r"[pn]\d{1,3}\Z", re.ASCII)
 _TIME: Final = re.compile(r"\d{1,11}(\.\d{1,9})?\Z", re.ASCII)
 _WHOLE: Final = re.compile(r"-?\d{1,9}\Z", re.ASCII).match
 _STARTS: Final = frozenset(b"pn")
-#: Makes the tuples that the classes make, at half their cost: there are two for each line.
+#: These make the same tuples as the classes, at half the cost; each line needs two.
 _pulse: Final = partial(tuple.__new__, PulseLine)
 _read: Final = partial(tuple.__new__, LineRead)
 #: The rest of a `LineRead` of which nothing is lost or refused.
 _WELL: Final = (repeat(0), repeat(""), repeat(False))
-#: Digits of a time behind the point that are kept.
+#: Digits kept after the point of a time.
 _DIGITS: Final = 6
 
 
@@ -43,7 +43,7 @@ def lines_read(raws: Sequence[bytes]) -> list[LineRead]:
 
 
 def _pulses_read(raws: Sequence[bytes]) -> list[LineRead] | None:
-    """Lines that begin as pulses do; None if one of them is not as simple as most."""
+    """The lines, which begin as pulses do; None if one of them is not in the usual form."""
     whole, rows = b"\n".join(raws), len(raws)
     if whole.translate(None, _CHARACTERS) or max(map(len, raws)) > _LENGTH_MOST:
         return None
@@ -51,7 +51,7 @@ def _pulses_read(raws: Sequence[bytes]) -> list[LineRead] | None:
     width = len(fields) // rows
     if width not in (5, 6) or len(fields) != width * rows:
         return None
-    # If one line had more fields and another fewer, some head would stand among the figures, where it is no number.
+    # If one line had more fields and another fewer, some head would stand among the figures and not be a number.
     heads, *columns = (fields[n::width] for n in range(width))
     matches = {head: match for head in set(heads) if (match := _HEAD.match(head))}
     used_by, port_by = {head: head[0] == "p" for head in matches}, {head: int(head[1:]) for head in matches}
@@ -72,7 +72,7 @@ def _pulses_read(raws: Sequence[bytes]) -> list[LineRead] | None:
 
 
 def _moments(texts: list[str]) -> list[int]:
-    """Microseconds since 1970. Raises ValueError for what is no time."""
+    """Microseconds since 1970. Raises ValueError for an invalid time."""
     length, point = len(texts[0]), texts[0].find(".")
     joined = "".join(texts)
     digits = joined.replace(".", "")

@@ -20,7 +20,7 @@ from formats.sensorgnome.packing import (
     zeros_count,
 )
 
-#: A chunk of lines becomes at most one message of each kind; this is part of the rule behind replayed stream ids.
+#: A chunk of lines becomes at most one message of each kind; this is part of the rule that numbers replayed files.
 CHUNK_BYTES = 65_536
 CHUNK_LINES = 1_000
 #: Bytes kept from the beginning of a line that is longer than a chunk.
@@ -35,8 +35,8 @@ class Chunk(NamedTuple):
     """Whole lines without their line feed. `offset` is where the next chunk begins.
 
     `ended` when there is nothing more except `rest`, the beginning of an incomplete line; `rest_bytes` is its
-    whole length. `zeros` are zero bytes in place of lines; `passed` are bytes of a line too long to be kept whole.
-    `damage` says how a compressed file is broken behind what could be read.
+    whole length. `zeros` are zero bytes in place of lines; `passed` bytes were dropped from a line that is too long.
+    `damage` says how a compressed file is broken after the part that could be read.
     """
 
     lines: list[bytes]
@@ -65,7 +65,7 @@ class LineReader:
         if reason:
             self._raw.close()
             raise Unreadable(reason)
-        #: A plain file named as compressed: reported as damage, because that was not intended.
+        #: A plain file with a compression suffix: reported as damage, because nobody intended that.
         self.is_misnamed = bool(head) and not self.packing and packed_end_cut(path.name) != path.name
         self.checked = checked
         self._begin()
@@ -122,7 +122,7 @@ class LineReader:
             yield piece
 
     def text_measure(self, offset: int) -> int:
-        """The length of the text, at least `offset`."""
+        """The length of the text, measured from `offset` on; a shorter plain file counts as `offset` bytes."""
         self._go_to(offset)
         length = self._at
         while self._fill(1):

@@ -49,7 +49,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Shape(StrEnum):
-    """How a body is built, which decides what is saved of one that does not fit; see `message_queue.salvage`."""
+    """How a body is built. If it does not fit, this decides which parts can be saved; see `message_queue.salvage`."""
 
     #: Fields, each good or bad on its own.
     FIELDS = "fields"
@@ -60,7 +60,7 @@ class Shape(StrEnum):
 
 
 class Sender(NamedTuple):
-    """A body's words about its sender: the stations that it names, and its own stream and number."""
+    """A body's statements about its sender: the stations that it names, and its own stream and number."""
 
     stations: Collection[str] = ()
     stream: str | None = None
@@ -85,7 +85,7 @@ def _nothing(_given: Any) -> None:
 class Contract:
     """Everything about a message kind that server and agent have to know. The functions take a decoded body.
 
-    The server asks the contract and never the kind's name.
+    The server decides by the contract, never by the kind's name.
     """
 
     kind: str
@@ -99,15 +99,15 @@ class Contract:
     usual: Any = None
     #: Raises `MessageRefused` for a body that fits its type but makes no sense.
     check: Callable[[Any], None] = _nothing
-    #: The same for the undecoded body, about fields that decoding by `body` ignores.
+    #: Like `check`, but for the undecoded body, with the fields that decoding by `body` ignores.
     raw_check: Callable[[bytes], None] = _nothing
     #: Unknown fields are kept, for people to read.
     keeps_unknown: bool = False
-    #: The sender according to the body and, for a quick look, its bytes.
+    #: The sender according to the body. The undecoded bytes are for a quick first look.
     sender: Callable[[Any, bytes], Sender] = sender_said
-    #: The first time in the body in seconds since 1970, or None. It decides whose the message is if its station moved.
+    #: The first time in the body in seconds since 1970, or None. It decides who owns the message if its station moved.
     first_time: Callable[[Any], float | None] = time_said
-    #: The number of rows that the body leaves in the database, which its station's quota pays for.
+    #: The number of rows that the body adds to the database. They count against its station's quota.
     rows: Callable[[Any], int] = lambda _body: 1
     #: The name of the station's own file that the rows come from, or empty.
     file: Callable[[Any], str] = lambda _body: ""

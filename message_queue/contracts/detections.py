@@ -70,7 +70,7 @@ def _check(body: Detections) -> None:
 
 
 def _rows_left(body: Detections) -> int:
-    """One for each detection, and one for each hourly count: of a tag or of pulses, at a port."""
+    """The number of rows: one per detection, and one per hourly count of a tag, or of pulses, at a port."""
     rows = rows_of(body)
     if body.what == "pulse":
         hours = int((max(body.t) - min(body.t)) // HOUR_S) + 1

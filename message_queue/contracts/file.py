@@ -27,7 +27,7 @@ class FileAccount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """
 
     #: Path below the data folder, without a compression suffix; non-UTF-8 bytes as \\xNN, a line break as \\n.
-    #: Rows of the file give its last part as their `file`, unless it is a copy named `… (1).txt`.
+    #: The file's rows give the last part of it as their `file`, without the number of a copy (`… (1).txt`).
     name: ShortText
     state: FileState
     #: Bytes on disk.

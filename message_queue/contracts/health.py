@@ -14,8 +14,8 @@ Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
 class Clock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Quality of the station's clock: Sensorgnome clock code, source, estimated error in seconds.
 
-    `offset_s`: seconds by which it is behind the server's clock, given if that is so much that the agent adds it to its
-    own timestamps.
+    `offset_s`: seconds by which it is behind the server's clock, given only if it is so far off that the agent adds
+    them to its own timestamps.
     """
 
     code: Annotated[str, Meta(max_length=1)] = ""

@@ -1,4 +1,4 @@
-"""`manifest`: the files that a station holds, whether their data was sent or not, and what became of asked uploads."""
+"""`manifest`: the files that a station holds, whether their data was sent or not, and how requested uploads ended."""
 
 from typing import Annotated, Literal
 
@@ -20,9 +20,9 @@ UploadEnd = Literal["stored", "known", "changed", "gone", "refused", "expired"]
 
 
 class ToldFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One file at rest. With `is_gone`, the station no longer has it; with `is_growing`, it changes since it was told.
+    """One file at rest. `is_gone`: the station no longer has it. `is_growing`: it has changed since it was reported.
 
-    Of both, only `path` counts.
+    With either of them, only `path` counts.
     """
 
     path: HeldPath
@@ -43,22 +43,23 @@ class AskedUpload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The end of an upload that the server asked for.
 
     `stored`, `known`: the server has it. `changed`, `gone`: the station no longer has this content under this path.
-    `refused`: the server does not take it. `expired`: its time was over before it was whole.
+    `refused`: the server does not take it, or the station cannot read it. `expired`: its deadline passed before the
+    upload was complete.
     """
 
     path: HeldPath
     sha256: Digest
     end: UploadEnd
     reason: ShortText = ""
-    #: Bytes of the file that were sent for it, those of all attempts.
+    #: Bytes of the file that were sent, in all attempts together.
     sent: Count = 0
 
 
 class Manifest(Body, frozen=True, kw_only=True):
-    """Changes since the station's last report, or a part of everything that it holds.
+    """Changes since the station's last report, or a part of a listing of everything that it holds.
 
-    `listing` counts how often the station began to tell everything. With `is_listed`, it is through: files that no
-    message of this listing named are gone.
+    `listing` is the number of the latest listing. `is_listed`: that listing is complete, and files that none of its
+    messages named are gone.
     """
 
     at: Seconds
@@ -66,7 +67,7 @@ class Manifest(Body, frozen=True, kw_only=True):
     is_listed: bool = False
     files: Annotated[list[ToldFile], Meta(max_length=MAX_HELD)] = []
     uploads: Annotated[list[AskedUpload], Meta(max_length=MAX_HELD)] = []
-    #: Files at rest, listed or about to be, and their bytes; files that still grow or are not hashed yet.
+    #: `held`: files at rest, listed or about to be. `waiting`: files that still grow or are not hashed yet.
     held: Count = 0
     held_bytes: Count = 0
     waiting: Count = 0

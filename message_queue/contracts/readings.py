@@ -142,7 +142,7 @@ class Stretch(NamedTuple):
 def stretches(pack: list[PlainRecord]) -> list[Stretch]:
     """Divide a plain pack where its base values change. Records that only set base values are left out."""
     if len(pack) == 1 and not pack[0].bn and pack[0].n is not None:
-        # Most packs of a small station.
+        # Most packs of a small station look like this.
         first = pack[0]
         return [Stretch("", first.bt or 0.0, first.bu or "", pack)]
     changes = [i for i, r in enumerate(pack) if r.bn is not None or r.bt is not None or r.bu is not None]
@@ -213,7 +213,7 @@ def _is_base_only(record: SenmlRecord) -> bool:
 
 
 def _other(record: SenmlRecord, base: _Base, name: str, at: float, unit: str) -> list[Resolved]:
-    """Resolve a record that is not a plain value with a known name: a row, and another for a sum.
+    """The rows of a record: one for its value, and another for a sum.
 
     A value or sum missing beside its base counts as zero (RFC 8428 §4.5.4). Raises `MessageRefused`.
     """

@@ -18,7 +18,7 @@ class FleetEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ContactEvent(FleetEvent, frozen=True, kw_only=True):
-    """Whether a station in service speaks when it should."""
+    """Whether a station in service makes contact on time."""
 
     before: Annotated[str, Meta(description="state before: `never_seen`, `on_time`, `late` or `silent`")]
     last_contact_at: Annotated[datetime | None, Meta(description="when the station last sent anything")]
@@ -52,7 +52,7 @@ class MoveEvent(FleetEvent, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """The events that share a body. `when` has for each name the moment at which it is announced."""
+    """The events that share a body. `when` says for each name when the event is announced."""
 
     body: type[FleetEvent]
     when: Mapping[str, str]

@@ -235,7 +235,7 @@ def _array(origin: Any, arguments: tuple[Any, ...], bounds: dict[str, Any], *, l
 
     def check(value: Any, place: str) -> Any:
         if lax:
-            # As msgspec does: it converts a list of known length, and decodes one of unknown length.
+            # Like msgspec, which knows the length of a list before it converts it, but not before it decodes it.
             sized(value, place)
         found = [inner(each, f"{place}[{index}]") for index, each in enumerate(value)]
         sized(found, place)

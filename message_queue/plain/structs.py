@@ -13,7 +13,7 @@ NODEFAULT: Any = _Unset()
 
 
 class Meta:
-    """Bounds of a value, for `Annotated`. Words for people (the last three) are accepted and mean nothing here."""
+    """Bounds of a value, for `Annotated`. The last three names, for people and schemas, are accepted and ignored."""
 
     NAMES = ("gt", "ge", "lt", "le", "min_length", "max_length", "title", "description", "extra_json_schema")
 

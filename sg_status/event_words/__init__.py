@@ -1,1 +1,1 @@
-"""Events of stations as sentences: one registry of words by the event's name, and a fallback that leaves nothing out."""
+"""Events of stations as sentences: a registry of words by event name, and a fallback that leaves nothing out."""

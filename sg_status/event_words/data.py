@@ -39,11 +39,11 @@ class Data:
         return float(value)
 
     def count(self, name: str) -> int:
-        """A field as a number of things; 0 if it is none."""
+        """A field as a number of things; 0 if it is not a number."""
         return round(self.number(name) or 0.0)
 
     def time(self, name: str) -> str:
-        """A field of seconds since 1970 as a time, a dash if it is none."""
+        """A field of seconds since 1970 as a time, a dash if it is not one."""
         seconds = self.number(name)
         try:
             at = datetime.fromtimestamp(seconds, UTC) if seconds is not None else None

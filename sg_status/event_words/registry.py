@@ -26,13 +26,13 @@ OTHER: Final = "other"
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One event in words. `several` says many of them in a row, from their data; without it, each stands alone."""
+    """One event in words. `several` makes one sentence of many in a row; without it, each has its own row."""
 
     kind: str
     icon: str
     say: Callable[[Data], str]
     several: Callable[[Sequence[Data]], str] | None = None
-    #: Nothing that anybody has to know: a routine event is folded and is no news.
+    #: Whether nobody needs to know: routine events are folded apart and are not among the latest happenings.
     is_routine: Callable[[Data], bool] = lambda _data: False
     #: Somebody may want to look.
     is_bad: bool = False

@@ -1,4 +1,4 @@
-"""Events as the rows of a page: each a sentence, and many of the same in a row folded into one."""
+"""Events as the rows of a page: each is a sentence, and several equal ones in a row are folded into one row."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from fleet.telemetry.models import StationEvent
 from sg_status.event_words.data import Data
 from sg_status.event_words.registry import WORDS, Words
 
-#: From so many equal events in a row they are one row that opens.
+#: From this many equal events in succession, they share one row that opens.
 _FOLDED_FROM: Final = 3
 
 
@@ -56,7 +56,7 @@ class EventRow:
 
 
 def event_shown(event: StationEvent, moment: datetime) -> EventShown:
-    """An event in words; one that we do not know says its name, and every event says all of its fields."""
+    """An event in words, with the fields that its sentence does not name; an unknown event is told by its name."""
     words = WORDS.get(event.name)
     data = Data(event.data, event.port, moment)
     sentence = words.say(data) if words else _humanized(event.name)
@@ -68,7 +68,7 @@ def event_shown(event: StationEvent, moment: datetime) -> EventShown:
 
 
 def event_rows(events: Iterable[StationEvent], moment: datetime) -> list[EventRow]:
-    """The rows of a list, newest first as the events are; only neighbours of one day are folded."""
+    """The rows of a list, newest first like the events; only successive events of the same day are folded."""
     rows: list[EventRow] = []
     shown = [event_shown(event, moment) for event in events]
     for _key, grouped in groupby(shown, _alike):

@@ -1,4 +1,4 @@
-"""Lists without page numbers: each page begins behind the last row of the one before, however many rows there are."""
+"""Lists without page numbers: each page begins after the last row of the previous one, so any page costs the same."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ COUNTED_MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class KeysetPage(Generic[Row]):
-    """Rows of one page, where the next one begins (empty on the last), and whether this is a later one."""
+    """The rows of one page, the cursor of the next (empty on the last), and whether this is not the first page."""
 
     rows: list[Row]
     after: str
@@ -28,9 +28,9 @@ class KeysetPage(Generic[Row]):
 
 
 def keyset_page(rows: QuerySet[Row], *, keys: Sequence[str], after: str, size: int) -> KeysetPage[Row]:
-    """A page, in descending order of these columns, which are never null and together unique.
+    """One page in descending order of `keys`, columns that are never null and unique together.
 
-    `after`: from the page before. One that cannot be read gives the first page.
+    `after` is the cursor of the previous page; an unreadable one gives the first page.
     """
     values = _values(after, len(keys))
     if values is not None:
@@ -86,6 +86,6 @@ def _moment(value: dict[str, Any]) -> datetime | None:
 
 def _is_usable(value: object) -> bool:
     if isinstance(value, str):
-        # PostgreSQL takes neither of them.
+        # PostgreSQL stores neither NUL nor lone surrogates.
         return not any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in value)
     return isinstance(value, datetime) or (type(value) is int and abs(value) < 2**63)

@@ -34,13 +34,13 @@ class Look:
     plots: list[tuple[str, str]] = field(default_factory=list)
     text: str = ""
     html: SafeString | None = None
-    #: Names of a spreadsheet's sheets, and the place of the one that is shown.
+    #: Names of a spreadsheet's sheets, and the index of the one that is shown.
     sheets: list[str] = field(default_factory=list)
     sheet: int = 0
 
 
 def look_of(revision: FileRevision, asked: Mapping[str, str]) -> Look:
-    """Look into a file; `asked` has `sort` and `plot`, each a column, and `sheet`. What cannot be shown is a remark."""
+    """The parts of a file to show. `asked` may have `sort` and `plot`, each a column, and `sheet`."""
     kind, path = kind_of(revision.file.path), revision.file.path
     look = Look(kind)
     try:
@@ -58,7 +58,7 @@ def look_of(revision: FileRevision, asked: Mapping[str, str]) -> Look:
 
 
 def sheet_asked(asked: Mapping[str, str]) -> int:
-    """The place of the sheet that is asked for as 1, 2 and so on; the first one if that is no number."""
+    """The index of the requested sheet, which the URL counts from 1; the first if that is not a number."""
     given = asked.get("sheet", "")
     return max(int(given) - 1, 0) if given.isascii() and given.isdigit() and len(given) < 5 else 0
 
@@ -73,7 +73,7 @@ def _beginning_show(look: Look, beginning: Beginning, path: str, asked: Mapping[
         look.html = markdown_html(_shortened(look, text_of(beginning.octets)))
         return
     name = path.rpartition("/")[2]
-    # Commas make no table of a text; a receiver's file is one by its name.
+    # A text with commas is not a table, but a receiver's file is: its name tells.
     has_rows = look.kind is FileKind.TABLE or file_name_parse(name) is not None
     table = table_read(beginning, name) if has_rows else None
     if table is not None:

@@ -20,7 +20,7 @@ class QuickPlot:
 
 
 def quick_plot(column: str, values: Sequence[float | None]) -> QuickPlot:
-    """The plot; an empty cell breaks the line. At least one value is not None."""
+    """The plot of a column; an empty cell breaks the line. At least one value must not be None."""
     filled = [value for value in values if value is not None]
     least, most = min(filled), max(filled)
     width = max(-(-len(values) * 2 // POINTS_MOST), 1)

@@ -8,7 +8,7 @@ from fleet.files.store.selectors import search_check
 
 
 def search_of(request: HttpRequest) -> str:
-    """The search in the URL; one that is too short is said, and finds everything."""
+    """The search text in the URL; one that is too short adds a message and becomes empty, which finds everything."""
     try:
         return search_check(request.GET.get("q", "")[:100])
     except InvalidInput as error:

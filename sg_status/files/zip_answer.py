@@ -31,7 +31,7 @@ def ids_posted(request: HttpRequest) -> list[int]:
 def zip_answer(
     request: HttpRequest, viewer: Viewer, owner: Station | Organization, found: Sequence[FileRevision], *, back: str
 ) -> HttpResponseBase:
-    """The zip; what is refused is said on the page to which `back` leads."""
+    """The zip; after a refusal, a redirect to `back`, where a message says why."""
     try:
         pieces = zip_begin(actor=viewer, owner=owner, found=found)
     except (InvalidInput, TooMany) as error:

@@ -12,7 +12,7 @@ from sg_status.incident_feed.entries import FeedEntry
 
 
 class _Feed(Atom1Feed):
-    """A feed that has a date also while it is empty, so that the same feed is the same text."""
+    """A feed that has a fixed date even while it is empty, so that an unchanged feed is the same text."""
 
     made_at: datetime
 
@@ -23,7 +23,7 @@ class _Feed(Atom1Feed):
 
 
 def atom_text(entries: Sequence[FeedEntry], organization: Organization, *, made_at: datetime) -> str:
-    """The feed, what changed last first. It does not contain its own address, which is a secret."""
+    """The feed, most recently changed entries first. It does not contain its own address, which is a secret."""
     feed = _Feed(
         title=_("Incidents of %(name)s") % {"name": organization.name},
         link=f"{settings.SITE_URL}/incidents/",

@@ -18,7 +18,7 @@ FRESH = timedelta(minutes=15)
 
 
 class PlannedEntry(NamedTuple):
-    """One time of planned maintenance: the window's number, and what the event says."""
+    """One occurrence of planned maintenance: the window's number, its times, and the words of the event."""
 
     number: int
     opens_at: datetime
@@ -31,16 +31,16 @@ class PlannedEntry(NamedTuple):
 def calendar_bytes(
     entries: Sequence[FeedEntry], organization: Organization, moment: datetime, planned: Sequence[PlannedEntry] = ()
 ) -> bytes:
-    """The calendar. An open incident ends with the hour of now, so that the answer changes once an hour, not always."""
+    """The calendar. An open incident ends at the next full hour, so that the document changes once an hour at most."""
     calendar = Calendar()
     calendar.add("prodid", "-//Roost//Incidents//EN")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
-    # Only what is said to be text is escaped by the library.
+    # The library escapes only values that are marked as text.
     name = vText(_("Incidents of %(name)s") % {"name": one_line(organization.name)})
     calendar.add("name", name)
     calendar.add("refresh-interval", FRESH, parameters={"value": "DURATION"})
-    # Programs that do not know the two of RFC 7986 above know these.
+    # For programs that do not know the two properties of RFC 7986 above.
     calendar.add("x-wr-calname", name)
     calendar.add("x-published-ttl", "PT15M")
     now = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
@@ -68,7 +68,7 @@ def _event(entry: FeedEntry, now: datetime) -> Event:
 
 
 def _planned(one: PlannedEntry) -> Event:
-    # Each time is an event of its own, in UTC: programs disagree about rules in nights when clocks change.
+    # Each occurrence is a separate event in UTC: programs disagree about recurrence rules in nights when clocks change.
     event = Event()
     domain = urlsplit(settings.SITE_URL).hostname or "localhost"
     event.add("uid", f"maintenance-{one.number}-{_whole(one.opens_at):%Y%m%dT%H%M%SZ}@{domain}")
@@ -82,5 +82,5 @@ def _planned(one: PlannedEntry) -> Event:
 
 
 def _whole(moment: datetime) -> datetime:
-    """In UTC and whole seconds, as calendars have no others."""
+    """The moment in UTC and whole seconds, because calendars have no fractions."""
     return moment.astimezone(UTC).replace(microsecond=0)

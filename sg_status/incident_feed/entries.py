@@ -1,6 +1,6 @@
 """Incidents in words for feeds and calendars; the caller has chosen language and time zone.
 
-Other people's programs read them, so a sentence that tells where a station is gives way to the problem's name.
+Other people's programs read them, so the problem's name replaces any sentence that says where a station is.
 """
 
 from dataclasses import dataclass

@@ -13,13 +13,13 @@ from fleet.core.spoken import one_line
 from fleet.organizations.models import Organization
 from sg_status.incident_feed.calendar import PlannedEntry
 
-#: Windows in a calendar, and the times of each.
+#: Maximum windows in a calendar, and maximum occurrences of each.
 _WINDOWS_MOST: Final = 50
 _TIMES_MOST: Final = 5
 
 
 def planned_entries(organization: Organization, moment: datetime) -> list[PlannedEntry]:
-    """The times that go on or come next, by window. One query, whatever there is."""
+    """The current and next occurrences, by window. One query, however many windows there are."""
     address = settings.SITE_URL + reverse("organization-maintenance", args=[organization.slug])
     found = []
     for window in organization_calendar(organization=organization, moment=moment, most=_WINDOWS_MOST):

@@ -21,7 +21,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class LiveScope:
-    """The events that one connection can hear: these organizations', or one station's; and its person."""
+    """The person behind a connection, and the events that it receives: of these organizations, or of one station."""
 
     person_id: int
     organization_ids: frozenset[int]
@@ -35,7 +35,7 @@ def host_allowed(host: str) -> bool:
 
 
 def origin_allowed(origin: str, host: str) -> bool:
-    """Whether the requesting page is on this site: at the site's address, or at its port under the Host's name."""
+    """Whether the requesting page is on this site: at the site's address, or at the Host's name and the site's port."""
     asking, site = urlsplit(origin), urlsplit(settings.SITE_URL)
     if asking.scheme != site.scheme or _port(asking) != _port(site):
         return False
@@ -43,7 +43,7 @@ def origin_allowed(origin: str, host: str) -> bool:
 
 
 def session_of(cookies: str) -> str:
-    """The session key from a request's cookies, the only one that matters."""
+    """The session key from a request's cookies; no other cookie matters."""
     return str(parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, ""))
 
 

@@ -24,7 +24,7 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
-#: Minimum seconds between two events on one connection, and seconds between two heartbeats.
+#: Minimum seconds between two events on one connection, and seconds of quiet after which a heartbeat is sent.
 GAP_S, HEARTBEAT_S = 0.33, 15.0
 #: Seconds after which a page that reads nothing is considered gone.
 SEND_MOST_S = 30.0
@@ -72,7 +72,7 @@ class LiveDoor:
                 return
 
     def _end_streams_on_signal(self) -> None:
-        """End the streams as soon as the process is told to stop: the server waits for them before it tells us."""
+        """End the streams on the signal to stop: the server sends its shutdown event only after they have ended."""
         if threading.current_thread() is not threading.main_thread():
             return
         loop = asyncio.get_running_loop()
@@ -192,7 +192,7 @@ async def _say(
 
 
 def _crossing(origin: str) -> Headers:
-    """Headers for the site's own page on another port, so that it can read the answer with its cookie."""
+    """Headers that let the site's own page, on another port, send its cookie and read the answer."""
     if not origin:
         return []
     return [

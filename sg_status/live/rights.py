@@ -27,7 +27,7 @@ class OpenStream:
 
 
 class Rights:
-    """All current grants. A session, a membership or an organization can end at any moment, in many ways."""
+    """All current grants, checked again and again: a session, a membership or an organization can end at any moment."""
 
     def __init__(self, ask: Callable[[str, str | None], Awaitable[LiveScope | None]]) -> None:
         self._ask = ask

@@ -11,14 +11,14 @@ from sg_status.maps.pins import Cluster, Pin, clusters_of, pins_fit
 from sg_status.maps.sectors import Beam, beam_path
 from sg_status.maps.view import ZOOM_FITTED_MOST, View, view_fit
 
-#: Places in a row, as longitude and latitude.
+#: Places in order, each a longitude and a latitude.
 Line = Sequence[tuple[float, float]]
 
-#: The sizes of maps in pixels: of the map page, the same on a phone, and in a narrow column.
+#: Sizes of maps in pixels: on the map page, on the map page of a phone, and in a narrow column.
 WIDE: Final = (1016, 590)
 TALL: Final = (358, 470)
 SMALL: Final = (304, 228)
-#: Above a table, beside facts, and both on a phone.
+#: Sizes above a table, beside facts, and of either on a phone.
 LONG: Final = (1016, 400)
 HALF: Final = (660, 400)
 LOW: Final = (358, 300)
@@ -38,20 +38,20 @@ class Drawn:
     pin: Pin
     #: Radius of the circle in which the true place is, in pixels.
     reach: float = 0.0
-    #: State, number, and where its shape is, for each part of a pill.
+    #: For each part of a pill: the state, its number, and x of its shape.
     groups: list[tuple[str, int, float]] = field(default_factory=list)
     more: int = 0
     left: float = 0.0
     width: float = 0.0
     words: str = ""
     label: Label | None = None
-    #: The target of a cluster's link: the map, nearer.
+    #: The view that a cluster's link zooms to: latitude, longitude and zoom.
     near: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MapSheet:
-    """One drawing: its view, what stands on it, and how the common ground is moved to it."""
+    """One drawing: its view, the shapes on it, and the transform `move` that fits the shared ground to it."""
 
     view: View
     kind: str
@@ -91,9 +91,9 @@ def map_drawn(
     apart: Line = (),
     zoom_most: float = ZOOM_FITTED_MOST,
 ) -> MapDrawn:
-    """Draw pins, antennas' beams, a track, and a line between places that should be one (longitude, latitude).
+    """Draw pins, antennas' beams, a track, and a line `apart` between two places that should be the same.
 
-    `at`: this middle and zoom instead of all pins.
+    `at`: show this centre and zoom instead of all pins.
     """
     corners = [*pins_fit(pins), *track, *apart]
     views = [_view(corners, size, at, zoom_most) for size in sizes]
@@ -186,7 +186,7 @@ def _scale(view: View) -> tuple[float, str]:
 
 
 def _move(view: View, first: View) -> str:
-    """The change of the first view's pixels to those of another view."""
+    """The SVG transform from the first view's pixels to those of another view."""
     grown = view.scale / first.scale
     x, y = view.pixels(first.longitude, first.latitude)
     return f"translate({x - first.width / 2 * grown:.1f} {y - first.height / 2 * grown:.1f}) scale({grown:.4f})"

@@ -1,4 +1,4 @@
-"""The ground of one view as paths of SVG: land, shores, rivers and borders, in half pixels and no finer than seen."""
+"""The ground of one view as SVG paths: land, shores, rivers and borders, in half pixels and no finer than visible."""
 
 import json
 import math
@@ -20,12 +20,12 @@ _NOTHING: Final[dict[str, Any]] = {
 Spot = tuple[float, float]
 Box = tuple[float, float, float, float]
 
-#: Points nearer than this to the one before, in pixels, are left out; likewise islands no larger.
+#: Points closer than this to the previous one, in pixels, are left out; so are islands no larger than this.
 _FINEST: Final = 1.2
-#: On maps of half the earth the shore is only where land and water meet, and the ground coarser: it weighs a third.
+#: Below this zoom, on maps of half the earth, shores have no line and the ground is coarser: a third of the bytes.
 _COARSE_ZOOM: Final = 4.0
 _COARSE: Final = 2.4
-#: The ground goes so far beyond the view's edge, so that strokes along a cut are never seen.
+#: The ground extends this many pixels beyond the view, so that strokes along a cut stay out of sight.
 _MARGIN: Final = 8.0
 
 
@@ -132,7 +132,7 @@ class _Patch:
         return self._x + at[0] * self._step, self._down(at[1])
 
     def _is_cut(self, a: tuple[int, int], b: tuple[int, int]) -> bool:
-        """Whether this stretch is no shore but the edge along which the land was cut."""
+        """Whether this stretch is not a shore but the edge of the cell, along which the land was cut."""
         return any(a[axis] == b[axis] and a[axis] in (0, self._edge) for axis in (0, 1))
 
     def _seen(self, stretches: Iterable[Any], whole: Any = None) -> Iterator[list[Spot]]:
@@ -190,7 +190,7 @@ def _patches(view: View, box: Box) -> Iterator[_Patch]:
 @lru_cache(maxsize=64)
 def _cell_read(level: str, cell: str, mark: str) -> dict[str, Any]:
     file = _folder() / f"{level}-{cell}.{mark}.json"
-    # A ground that is rebuilt while a process runs has other names: its maps have pins until it starts again.
+    # Rebuilding the ground renames its files: until this process restarts, its maps may show pins without ground.
     content: dict[str, Any] = json.loads(file.read_bytes()) if file.is_file() else _NOTHING
     return content
 

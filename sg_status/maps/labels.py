@@ -10,10 +10,10 @@ from sg_status.maps.ground import Box, Name
 
 _GLYPH: Final = 6.4
 _LINE: Final = 14.0
-#: Words of the ground on one map, and towns that a region must have in view to be named.
+#: Maximum names of towns on one map, and how many towns a region must have in view to be named.
 _TOWNS_MOST: Final = 16
 _TOWNS_OF_REGION: Final = 3
-#: Countries are named up to this zoom, regions from it on.
+#: Countries are named up to this zoom, regions above it.
 _REGION_ZOOM: Final = 5.5
 
 
@@ -47,7 +47,7 @@ class FreeSpace:
         return True
 
     def put(self, text: str, kind: str, spots: list[tuple[float, float, str]]) -> Label | None:
-        """Write a word at the first spot with room for it; a spot is the anchor in the baseline."""
+        """Write a word at the first spot with room for it; a spot is the position of the anchor on the baseline."""
         wide = len(text) * _GLYPH * (1.5 if kind in ("region", "country") else 1.0) + 4
         for x, y, anchor in spots:
             left = x - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
@@ -93,7 +93,7 @@ def ground_labels(names: list[Name], room: FreeSpace, zoom: float) -> list[Label
 
 
 def _regions(towns: list[Name], room: FreeSpace) -> list[tuple[str, float, float]]:
-    """Each region with enough towns on the map, in the middle of these."""
+    """Each region with enough towns on the map, at the centre of these towns."""
     inside: dict[str, list[Name]] = defaultdict(list)
     for town in towns:
         if town.region and 0 < town.x < room.width and 0 < town.y < room.height:

@@ -8,14 +8,14 @@ from typing import Final
 from fleet.alerts.attention import STATES, fleet_state_word
 from sg_status.maps.view import View
 
-#: Pins nearer to each other than this, in pixels, are one cluster: each can be hit with a thumb.
+#: Pins closer to each other than this, in pixels, form one cluster, so that a thumb can hit each.
 _NEAR: Final = 44.0
 #: States named on a cluster, worst first; the others are counted together.
 _GROUPS: Final = 2
 
 
 def urgency_of(state: str) -> int:
-    """The place of a state in the order of urgency; plain places come last."""
+    """The rank of a state by urgency; plain places come last."""
     return STATES.index(state) if state in STATES else len(STATES)
 
 
@@ -26,9 +26,9 @@ def word_of(state: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A place on a map: degrees, name and page. `state` is one of those of stations (`fleet.alerts.attention`); without it, a plain place.
+    """A place on a map: degrees, name and page. `state` is a station's (`fleet.alerts.attention`) or empty.
 
-    `radius_m`: the true place is somewhere in a circle of so many metres. `note` stands beside the name in lists.
+    `radius_m`: the true place is somewhere within this radius. `note` stands beside the name in lists.
     """
 
     latitude: float
@@ -52,7 +52,7 @@ class Pin:
 
 @dataclass(slots=True)
 class Cluster:
-    """Pins that are drawn as one. The worst of them says where."""
+    """Pins that are drawn as one, at the position of the most urgent."""
 
     pins: list[Pin]
     x: float
@@ -86,7 +86,7 @@ class Cluster:
 
 @dataclass(slots=True)
 class _Squares:
-    """Clusters by the square of the map that they are in, so that each pin meets only its neighbours."""
+    """Clusters by map square, so that each pin is compared only with its neighbours."""
 
     found: dict[tuple[int, int], list[Cluster]] = field(default_factory=dict)
 
@@ -104,7 +104,7 @@ class _Squares:
 
 
 def clusters_of(pins: Iterable[Pin], view: View, *, margin: float = 0.0) -> list[Cluster]:
-    """The pins in view, worst first, gathered where they would cover each other."""
+    """The pins in view, worst first, combined into clusters where they would cover each other."""
     squares, found = _Squares(), []
     for pin in sorted(pins, key=lambda one: (one.urgency, one.name, one.address)):
         x, y = view.pixels(pin.longitude, pin.latitude)

@@ -1,4 +1,4 @@
-"""Data for the script of a map: clusters, and where everything else comes from."""
+"""Data for the script of a map: clusters, words, and the addresses of the ground and the tiles."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -20,13 +20,13 @@ from sg_status.maps.view import ZOOM_MOST, View
 from sg_status.maps.waters import WATERS
 from sg_status.shapes import STATES
 
-#: Of each state and of a plain place: the class that colours it, and its shape in the sprite.
+#: For each state, and for a plain place: the class that colours it, and its shape in the sprite.
 SHAPES: Final = {**STATES, "": ("", "pin")}
-#: A map without pins shows where people live.
+#: West, south, east and north of a map without pins: the part of the earth where people live.
 _EARTH: Final = (-170.0, -55.0, 175.0, 72.0)
-#: Pins of a cluster that are named when it cannot be taken apart.
+#: Maximum pins named in a cluster that zooming in cannot split.
 _NAMED_MOST: Final = 12
-#: The largest screen whose pins are worked out, in pixels, and how far beyond its edge.
+#: The largest width or height of a view in pixels, and how far beyond its edge pins are sent.
 _SIDE_MOST, _MARGIN = 4_000, 120.0
 _BEAM_PX: Final = 64.0
 #: The credits that the licences of well-known tiles ask for.
@@ -48,7 +48,7 @@ def map_words(**told: Any) -> str:
         "tiles": tiles,
         "attribution": attribution,
         "mark": decimal_mark(),
-        # Only those that this language calls otherwise.
+        # Only waters that have another name in this language.
         "waters": {name: word for name, *_place in WATERS if (word := _(name)) != name},
         "words": {
             "nearer": _("Zoom in"),
@@ -75,10 +75,11 @@ def map_told(
     track: Sequence[tuple[float, float, str]] = (),
     apart: Sequence[tuple[float, float]] = (),
 ) -> str:
-    """The facts that a page's map gives its script.
+    """The `data-map` of a page's map: its pins, beams, track and view, for the script.
 
-    `source` answers with the pins of a view; without it all are in the page. `edit` is the prefix of the ids of a
-    form's coordinates. `is_kept`: the view goes into the address. `track` is latitude, longitude and words, `apart` longitude and latitude.
+    `source` is the address that answers with the pins of a view; without it all pins are in the page. `edit` is the
+    prefix of the ids of a form's coordinates. `is_kept`: the view goes into the address. `track` has latitude,
+    longitude and words, `apart` longitude and latitude.
     """
     corners = pins_fit(pins) + [(lon, lat) for lat, lon, _said in track] + list(apart)
     here = {"at": (at.latitude, at.longitude), "zoom": at.zoom} if at else {}
@@ -103,27 +104,27 @@ def view_asked(query: QueryDict) -> View | None:
         width, height = (int(query.get(name, "1016")[:6]) for name in ("width", "height"))
     except ValueError:
         return None
-    # Comparisons with a number that is none are false.
+    # NaN is refused too: comparisons with it are false.
     is_place = abs(latitude) <= 90 and abs(longitude) <= 360 and 0 <= zoom <= ZOOM_MOST
     is_size = 0 < width <= _SIDE_MOST and 0 < height <= _SIDE_MOST
     return View(longitude, latitude, zoom, width, height) if is_place and is_size else None
 
 
 def pins_told(pins: Sequence[Pin], view: View) -> list[dict[str, Any]]:
-    """The pins of a view and a little around it, gathered to clusters, for the script."""
+    """The pins of a view and a margin around it, combined into clusters, for the script."""
     return [
         _single(each) if len(each.pins) == 1 else _several(each) for each in clusters_of(pins, view, margin=_MARGIN)
     ]
 
 
 def _tiles() -> tuple[dict[str, str], str]:
-    """Source of the tiles, and the credit for them: the operator's words, else the name of the server."""
+    """Source of the tiles, and their credit: the operator's words, else a known credit, else the server's name."""
     named = settings.ROOST_TILES_ATTRIBUTION
     if settings.ROOST_TILES_URL:
         host = urlsplit(settings.ROOST_TILES_URL).netloc.removeprefix("{s}.")
         known = next((words for end, words in _ATTRIBUTIONS.items() if host.endswith(end)), host)
         return {"url": settings.ROOST_TILES_URL}, named or known
-    # A file names its authors itself.
+    # A tile file contains its own credit.
     return ({"file": reverse("tiles-file")}, named) if settings.ROOST_TILES_FILE else ({}, "")
 
 
@@ -166,7 +167,7 @@ def _bounds(corners: Sequence[tuple[float, float]]) -> tuple[float, float, float
     lons, lats = [lon for lon, _lat in corners], [lat for _lon, lat in corners]
     west, east = min(lons), max(lons)
     if east - west > 180:
-        # Nearer round the back of the earth.
+        # Shorter across the date line.
         turned = [lon % 360 for lon in lons]
         west, east = min(turned), max(turned)
     return west, min(lats), east, max(lats)

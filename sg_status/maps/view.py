@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 TILE: Final = 256
-#: Beyond this the projection's height runs away.
+#: Beyond this latitude the projection's height grows without limit.
 LATITUDE_MOST: Final = 85.0
 ZOOM_MOST: Final = 18.0
-#: A map of one place shows a day's walk around it.
+#: The closest zoom of a fitted map: around a single place it shows a day's walk.
 ZOOM_FITTED_MOST: Final = 10.0
 #: Room for the shapes and names at the edge of a fitted map, in pixels.
 _MARGIN: Final = 48.0
@@ -31,7 +31,7 @@ class View:
         return float(TILE * math.exp2(self.zoom))
 
     def pixels(self, longitude: float, latitude: float) -> tuple[float, float]:
-        """A place in pixels right of and below the map's upper left corner; of its images the nearest."""
+        """A place in pixels from the map's upper left corner; of its repetitions around the earth, the nearest."""
         turn = (longitude - self.longitude + 180.0) % 360.0 - 180.0
         x = self.width / 2 + turn / 360.0 * self.scale
         return x, self.height / 2 + (_south(latitude) - _south(self.latitude)) * self.scale
@@ -51,7 +51,7 @@ class View:
 def view_fit(
     places: Sequence[tuple[float, float]], width: int, height: int, *, zoom_most: float = ZOOM_FITTED_MOST
 ) -> View:
-    """The view that shows all places, given as longitude and latitude; without one, the whole earth."""
+    """The view that shows all places, given as longitude and latitude; without any, the whole earth."""
     if not places:
         return View(0.0, 20.0, max(math.log2(width / TILE), 0.0), width, height)
     west, east = _span([lon for lon, _lat in places])
@@ -73,7 +73,7 @@ def _span(longitudes: list[float]) -> tuple[float, float]:
 
 
 def _south(latitude: float) -> float:
-    """How far below the upper edge of the earth's map, as a share of its width."""
+    """How far a latitude is below the upper edge of the map of the earth, as a share of the map's width."""
     shown = math.radians(min(max(latitude, -LATITUDE_MOST), LATITUDE_MOST))
     return 0.5 - math.log(math.tan(math.pi / 4 + shown / 2)) / (2 * math.pi)
 

@@ -1,13 +1,13 @@
 """Names of seas, large lakes and bays, which no package of outlines has: name, degrees east and north, first zoom.
 
-They are translated like every text; what has no translation keeps its English or its own name.
+They are translated like every text; a name without a translation stays as it is here.
 """
 
 from typing import Final
 
 
 def _(name: str) -> str:
-    """Mark a name for translators. Django's own mark wants settings, which building the ground has none of."""
+    """Mark a name for translators. Django's own function needs settings, and building the ground has none."""
     return name
 
 

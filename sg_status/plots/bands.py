@@ -19,9 +19,9 @@ from fleet.organizations.access import Viewer
 from fleet.stations.models import Station
 from sg_status.plots.figure import Band
 
-#: Longer periods would be grey from end to end.
+#: Nights are only drawn in periods up to this; longer ones would be grey from end to end.
 _NIGHTS_MOST: Final = timedelta(days=8)
-#: Bands of one kind in one plot.
+#: Maximum bands of one kind in one plot.
 _MOST: Final = 100
 
 

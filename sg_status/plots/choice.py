@@ -15,9 +15,9 @@ from fleet.telemetry.quantities import PREFIX, series_label, series_place
 from fleet.telemetry.selectors import series_get
 from sg_status.plots.figure import LINES_MOST
 
-#: The series that a page shows if nothing was chosen: the first of these that the station sends.
+#: The series that a page shows if none was chosen: all of these that the station sends, else its newest one.
 _USUAL = ("battery_v", "solar_v", "temperature_c")
-#: Other stations that a page proposes for comparison.
+#: Maximum other stations that a page offers for comparison.
 OTHERS_MOST = 50
 
 
@@ -47,7 +47,7 @@ class Choice:
 
 
 def choice_of(query: QueryDict, viewer: Viewer, station: Station, known: Sequence[Series]) -> Choice:
-    """The lines in the address; without any, those that are usual. Raises `NotFound` for an unknown series."""
+    """The lines in the address; if it names none, the usual ones. Raises `NotFound` for an unknown series."""
     named = list(dict.fromkeys(name for name in query.getlist("series")[: 2 * LINES_MOST] if name))
     own = [series_get(station=station, name=name) for name in named] if named else _usual(known)
     asked = list(dict.fromkeys(text.strip() for text in query.getlist("with")[: 2 * LINES_MOST] if text.strip()))
@@ -83,7 +83,7 @@ def _usual(known: Sequence[Series]) -> list[Series]:
 
 
 def _others(viewer: Viewer, station: Station, asked: Sequence[str]) -> tuple[list[Station], list[str]]:
-    """The stations of these serials or names in any case, and sentences about those that do not exist."""
+    """The stations with these serials or names in upper or lower case, and a sentence for each that does not exist."""
     asked = [text[:120] for text in asked if "\x00" not in text]
     if not asked:
         return [], []

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from fleet.core.spoken import duration_words
 from sg_status.words import quantity_words
 
-#: Most lines in one plot: more than this nobody tells apart.
+#: Maximum lines in one plot: nobody can tell more apart.
 LINES_MOST: Final = 8
-#: Colours; lines beyond them are dashed.
+#: Number of colours; further lines are dashed.
 COLOURS: Final = 4
 #: With more units than this, two share a pane, with an axis on each side.
 PANES_MOST: Final = 2
@@ -28,7 +28,7 @@ class Dot(NamedTuple):
     value: float
     low: float | None = None
     high: float | None = None
-    #: A doubted reading is no part of the line; a mean that contains one is, and is marked as well.
+    #: The line leaves out a doubted reading. A mean that contains one stays in the line and is marked.
     is_doubted: bool = False
     is_late: bool = False
 
@@ -76,7 +76,7 @@ class Line:
             yield run
 
     def gaps(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-        """Pauses between two moments that are longer than usual, also before the first dot and after the last."""
+        """Pauses longer than `gap_from` between two moments, including before the first dot and after the last."""
         moments = [start, *(dot.at for dot in self.dots), end]
         return [(before, after) for before, after in pairwise(moments) if after - before > self.gap_from]
 
@@ -92,7 +92,7 @@ class Band(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A plot. Its axis runs exactly from `start` to `end`, wherever there is data; `name` is its id in the page."""
+    """A plot. Its axis runs exactly from `start` to `end`, even without data there; `name` is its id in the page."""
 
     name: str
     lines: Sequence[Line]
@@ -102,19 +102,19 @@ class Figure:
     bands: Sequence[Band] = ()
     #: How values were combined, in words: "Every reading is drawn."
     level: str = ""
-    #: The first line over a whole year, to choose the period from; None leaves it out.
+    #: The first line over a whole year, from which people choose a period; None for no such plot.
     year: "Figure | None" = None
-    #: The address of the drawing as a file; empty offers none.
+    #: The address of the drawing as a file; empty if there is none.
     svg: str = ""
 
     @property
     def panes(self) -> list[list[tuple[str, list[int]]]]:
-        """The panes from the top: each has one or two units, each with the places of its lines."""
+        """The panes from the top: each has one or two units, and each unit the indices of its lines."""
         units: dict[str, list[int]] = {}
         for place, line in enumerate(self.lines[:LINES_MOST]):
             units.setdefault(line.unit, []).append(place)
         found = list(units.items())
-        # Two single lines are compared best in one pane; more lines of two units are told apart best in two.
+        # Two single lines are easier to compare in one pane; more lines of two units are easier to tell apart in two.
         together = 2 if len(found) > PANES_MOST or len(self.lines) <= PANES_MOST else 1
         return [found[first : first + together] for first in range(0, len(found), together)]
 

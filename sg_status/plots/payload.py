@@ -14,7 +14,7 @@ from sg_status.plots.figure import Dot, Figure, Line
 from sg_status.plots.scales import scale_of
 from sg_status.plots.svg import BETWEEN, FOOT, SHARE, TOP, colour_of, pane_heights
 
-#: Values are this much finer than the height of a pane: finer than any screen shows.
+#: Values are rounded to this part of the scale's span: finer than any screen shows.
 _FINER: Final = 1_000
 _SIDES = ("left", "right")
 
@@ -62,7 +62,7 @@ def _scale(lines: list[Line]) -> dict[str, Any]:
 
 
 def _lines(figure: Figure) -> list[dict[str, Any]]:
-    """The lines as columns; one with the times of an earlier line has that line's place instead."""
+    """The lines as columns; a line with the same times as an earlier one has that line's index instead of times."""
     found = [_line(line, place, figure.start) for place, line in enumerate(figure.lines)]
     columns = [line["x"] for line in found]
     for place, column in enumerate(columns):
@@ -73,7 +73,7 @@ def _lines(figure: Figure) -> list[dict[str, Any]]:
 
 
 def _line(line: Line, place: int, start: datetime) -> dict[str, Any]:
-    """A line as columns; times in seconds from `start`, and an empty value where a gap begins."""
+    """A line as columns: times in seconds from `start`, with an empty value in each gap."""
     colour, dash = colour_of(place)
     scale = scale_of([line])
     digits = -math.floor(math.log10((scale.high - scale.low) / _FINER))

@@ -19,7 +19,7 @@ from sg_status.plots.choice import Chosen
 from sg_status.plots.figure import Dot, Figure, Line
 from sg_status.window import Window
 
-#: Dots of all lines together, and of one line: a line has no more pixels, and a page no more room.
+#: Maximum dots of all lines together, and the highest and lowest limit for one line: a line has no more pixels.
 _DOTS_MOST, _LINE_MOST, _LINE_LEAST = 1_600, 400, 200
 _DAY_S: Final = 86_400
 #: Widths of means, in seconds, that are easy to read on a clock.
@@ -29,7 +29,7 @@ _WIDTHS: Final = (
 )
 #: A gap is a pause this many times longer than usual, and at least this many seconds.
 _GAP_FACTOR, _GAP_LEAST_S = 3.5, 5.0
-#: The usual interval needs at least this many readings, and is taken from this many of the newest.
+#: With fewer readings in the period than this, the usual interval is taken from up to this many before its end.
 _RHYTHM_FROM, _RHYTHM_OF = 5, 20
 #: The span of the plot of a year, and the longest period for which there is one.
 YEAR: Final = timedelta(days=365)
@@ -67,7 +67,7 @@ class Traces:
 
 
 def traces_of(chosen: Sequence[Chosen], window: Window) -> Traces:
-    """The readings of the chosen series in a period; of one with many, all are combined alike."""
+    """The readings of the chosen series in a period; if one has too many, those of all series become means."""
     series = [one.series for one in chosen]
     most = min(max(_DOTS_MOST // max(len(series), 1), _LINE_LEAST), _LINE_MOST)
     single = readings_single(series=series, start=window.start, end=window.end, most=most)
@@ -92,7 +92,7 @@ def traces_of(chosen: Sequence[Chosen], window: Window) -> Traces:
 
 
 def year_of(chosen: Chosen, window: Window, now: datetime) -> Figure | None:
-    """The days of the year around a period, to choose from; None for a period that is longer."""
+    """Daily means of the year around a period, to choose another from; None if the period is longer than a year."""
     if window.end - window.start > YEAR + timedelta(days=1):
         return None
     end = now if window.start >= now - YEAR else window.start + (window.end - window.start + YEAR) / 2
@@ -111,7 +111,7 @@ def _line(chosen: Chosen, points: Sequence[Point], gap_from: timedelta) -> Line:
 
 
 def _rolled_line(chosen: Chosen, points: Sequence[Point], width: timedelta, window: Window) -> Line:
-    # A mean stands in the middle of its time, but never outside the period.
+    # A mean is drawn in the middle of its interval, but never outside the period.
     dots = [
         Dot(
             min(max(point.at + width / 2, window.start), window.end),
@@ -128,7 +128,7 @@ def _rolled_line(chosen: Chosen, points: Sequence[Point], width: timedelta, wind
 
 
 def _is_doubted(point: Point) -> bool:
-    """A reading whose time a person corrected has a remark but counts as believed."""
+    """Whether a reading is doubted; one whose time a person corrected is not, although it has a remark."""
     return bool(point.flags & ~Suspicion.SHIFTED)
 
 
@@ -136,12 +136,12 @@ def _limit(chosen: Chosen) -> tuple[float, str] | None:
     quantity = quantity_of(chosen.series)
     if quantity is None or quantity.low is None:
         return None
-    # A line is named only where its values come near the limit; see `scale_of`.
+    # The limit is only drawn where values come near it; see `scale_of`.
     return quantity.low, _("low: %(volts)s V") % {"volts": volts_shown(quantity.low)}
 
 
 def _pause(moments: Sequence[datetime], before: Sequence[datetime] | None) -> timedelta:
-    """The shortest pause that counts as a gap: two readings far apart do not show it, those before them do."""
+    """Pauses longer than this are gaps. `before` has earlier readings if those in the period are too few to tell."""
     moments = moments if before is None else before
     pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
     usual_s = statistics.median_low(pauses) if pauses else 0.0

@@ -41,20 +41,20 @@ class AxisScale(NamedTuple):
     ticks: tuple[float, ...]
 
     def place(self, value: float) -> float:
-        """How far up a value is, from 0 to 1; beyond the scale it is at its edge."""
+        """The height of a value from 0 to 1; values beyond the scale are at its edge."""
         return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
 
 
 def scale_of(lines: Sequence[Line]) -> AxisScale:
     """The scale that shows all values of these lines; counts in steps begin at zero."""
     values = [v for line in lines for dot in line.dots for v in (dot.value, dot.low, dot.high) if v is not None]
-    # Cut, because the difference of the greatest floats has no number.
+    # Clamp the values, because the difference of the largest floats overflows.
     values = [min(max(value, -_CUT), _CUT) for value in values]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if any(line.step for line in lines):
         low, high = min(low, 0.0), max(high, 0.0)
     for line in lines:
-        # A limit that values come near belongs into the picture.
+        # A limit near the values belongs in the picture.
         if line.limit and low - (high - low) <= line.limit[0] <= high + (high - low):
             low, high = min(low, line.limit[0]), max(high, line.limit[0])
     size = max(abs(high), abs(low))
@@ -95,7 +95,7 @@ def moment_ticks(start: datetime, end: datetime) -> list[tuple[datetime, str]]:
 
 
 def _clock_ticks(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[datetime, str]]:
-    # The clock is read, not the elapsed time: 06:00 stays 06:00 on the day on which clocks change.
+    # Step by clock time, not by elapsed time: 06:00 stays 06:00 on the day on which clocks change.
     midnight = start.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     is_dated = False
     for number in range(int((end - start + 2 * _DAY) / step)):
@@ -116,7 +116,7 @@ def _day_ticks(start: datetime, end: datetime, step: int) -> Iterator[tuple[date
     at = start.replace(hour=0, minute=0, second=0, microsecond=0, fold=0) + _DAY
     month = 0
     while at <= end:
-        # Days are counted within the month; one that comes shortly before the next first is left out.
+        # Days are counted within the month; one shortly before the first of the next month is left out.
         if (at.day == 1 or at.day % step == (1 if step == 2 else 0)) and (step == 1 or at.day <= 30 - step // 2):
             yield at, day_words(at, at) if at.month != month else str(at.day)
             month = at.month

@@ -1,4 +1,4 @@
-"""Plots as SVG: fluid in a page, where texts keep their size, and as a file of its own with its colours in it."""
+"""Plots as SVG: fluid within a page, where text keeps its size, or as a separate file that contains its colours."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from sg_status.words import quantity_words
 
 #: Pixels: above the first pane, between two, and below the last.
 TOP: Final = 26
-#: An incident reaches that far above the first pane, so that its bar leaves room for the number of the axis.
+#: An incident reaches this far above the first pane, so that its bar does not cover the top number of the axis.
 ABOVE: Final = 18
 BETWEEN: Final = 22
 FOOT: Final = 20
@@ -92,7 +92,7 @@ def figure_svg(figure: Figure) -> SafeString:
 
 
 def figure_file(figure: Figure, title: str) -> str:
-    """The drawing as a document of its own."""
+    """The drawing as a separate SVG document."""
     pen = _Pen(figure, is_file=True)
     height = figure_height(figure)
     inner = mark_safe("".join(pen.parts()))  # noqa: S308 - as above
@@ -165,7 +165,7 @@ class _Pen:
         return round((at - self._figure.start).total_seconds() / self._seconds * 100, 2)
 
     def parts(self) -> Iterator[SafeString]:
-        """Everything, from back to front: the stretch for lines, then names beside it."""
+        """All parts of the drawing, from back to front."""
         share = 100 if not self._panes else SHARE
         kind = mark_safe("" if self._is_file else ' class="stage"')  # noqa: S308 - constants
         yield format_html('<svg{} width="{}%" overflow="visible">', kind, share)
@@ -211,7 +211,7 @@ class _Pen:
     def _look(self, names: str) -> SafeString:
         if not self._is_file:
             return format_html(' class="{}"', names)
-        # Attributes instead of a style: the site's policy allows no style inside a document either.
+        # Attributes instead of styles: the site's content security policy allows no inline styles, not even in a file.
         looks: dict[str, str] = {}
         for name in names.split():
             for part in _LOOKS.get(name, "").split('" '):
@@ -302,7 +302,7 @@ class _Pen:
             x = self.x(at)
             look = self._look("grid")
             yield format_html('<line{} x1="{}%" x2="{}%" y1="{}" y2="{}"/>', look, x, x, TOP, self._bottom)
-            # Where "now" stands there is no room.
+            # No label where "now" is written.
             if 3 < x < 97 and abs(x - self.x(self._figure.now)) > 4:
                 yield self._text("m", x, self._bottom + 15, words)
 
@@ -348,7 +348,7 @@ class _Pen:
         ]
         ends.sort()
         heights = [y for y, _place, _words in ends]
-        # Down until nothing overlaps, then up again from the bottom of the pane.
+        # Push names down until none overlap, then up again from the bottom of the pane.
         for here, below in pairwise(range(len(heights))):
             heights[below] = max(heights[below], heights[here] + _NAME_GAP)
         limit = float(pane.top + pane.height)
@@ -360,7 +360,7 @@ class _Pen:
 
 
 def _path_of(points: Sequence[tuple[float, float]]) -> str:
-    """A path through points, as steps from one to the next in tenths: half as long as with places."""
+    """A path through points, as steps from each to the next in tenths: half as long as with absolute positions."""
     tenths = [(round(x * 10), round(y * 10)) for x, y in points]
     parts = [f"M{_tenths(tenths[0][0])} {_tenths(tenths[0][1])}"]
     for number, ((x, y), (next_x, next_y)) in enumerate(pairwise(tenths)):

@@ -1,4 +1,4 @@
-"""The chart of an incident: the figure that it is about, from some days before it began to its end."""
+"""The chart of an incident: the series that it is about, from some days before it began until after its end."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from sg_status.spine.axis import Axis, AxisTick
 from sg_status.spine.charts import Chart
 from sg_status.spine.panes import chart_of, values_of
 
-#: The figures that tell about each rule, the best first.
+#: The series that help to explain the incidents of each rule, the best first.
 _FIGURES: Final = {
     "silence": ("battery_v", "signal_dbm"),
     "health_battery": ("battery_v",),
@@ -20,7 +20,7 @@ _FIGURES: Final = {
     "health_heat": ("temperature_c",),
 }
 _BEFORE, _AFTER = timedelta(days=3), timedelta(hours=12)
-#: Of a long incident, this much of its beginning is drawn.
+#: The longest period drawn, including the days before the incident: of a long one only the beginning is shown.
 _MOST: Final = timedelta(days=14)
 
 
@@ -41,7 +41,7 @@ def around_of(incident: Incident, now: datetime) -> Around | None:
     if not wanted:
         return None
     axis = _axis(incident, now)
-    # Its newest value may be years younger than the incident.
+    # Ask for series with data in this period: a series' newest value may be years after the incident.
     found = series_chosen(station=incident.station, names=wanted, since=axis.start, end=now + _AFTER, others=0)
     named = [one for one in found if one.name in wanted]
     series = min(named, key=lambda one: wanted.index(one.name), default=None)
@@ -53,7 +53,7 @@ def around_of(incident: Incident, now: datetime) -> Around | None:
         return None
     end = incident.closed_at or axis.moment
     left, right = axis.x(incident.began_at), axis.x(end)
-    # Wide enough to be seen, and never in the future.
+    # The band is wide enough to be seen and never reaches into the future.
     width = round(max(right - left, 0.3), 2)
     band = (round(min(left, axis.now - width), 2), width)
     chart = chart_of(incident.station, axis, series, values)

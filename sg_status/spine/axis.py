@@ -11,13 +11,13 @@ from django.utils.translation import pgettext
 
 from fleet.core.zones import day_starts, viewer_time
 
-#: Days that can be chosen, and the width of one step: enough steps for a picture, few enough for a first view.
-#: Each is a whole number of hours.
+#: The spans on offer in days, and the step of each: enough steps for a picture, few enough for a first view.
+#: Each step is a whole number of hours.
 STEPS: Final = {7: timedelta(hours=1), 30: timedelta(hours=3), 365: timedelta(days=1)}
 DEFAULT_DAYS: Final = 7
-#: Share of the width that is left for the future, so that the present is seen to be the end of what is known.
+#: Share of the width that is left for the future, so that readers see that the data ends at the present.
 _ROOM: Final = 0.035
-#: Percent of the width that a date takes, and the mark of the present beside it; on a phone they take more.
+#: Percent of the width of a date, and of the mark of the present, each on a desk and on a phone.
 _DATE, _DATE_NARROW, _NOW, _NOW_NARROW = 6.5, 12.0, 3.0, 6.0
 
 
@@ -69,7 +69,7 @@ class Axis:
         return found
 
     def _dates(self) -> Iterator[tuple[datetime, str]]:
-        """The beginnings, on the reader's calendar."""
+        """The beginnings of days or months on the reader's calendar, with their labels."""
         for start in day_starts(self.start, self.end):
             at = viewer_time(start)
             if self.days <= 7:
@@ -85,7 +85,7 @@ def axis_of(query: QueryDict, moment: datetime) -> Axis:
     asked = query.get("days", "")
     days = int(asked) if asked in {str(days) for days in STEPS} else DEFAULT_DAYS
     step = STEPS[days]
-    # Steps are counted in UTC, as the roll-ups are; the running one is the last.
+    # Steps are aligned to UTC like the roll-ups; the current step is the last.
     passed = moment.astimezone(UTC) - datetime(2000, 1, 1, tzinfo=UTC)
     start = moment - passed % step + step - timedelta(days=days)
     return Axis(days, start, moment, moment + (moment - start) * _ROOM, step)

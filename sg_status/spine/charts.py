@@ -12,16 +12,16 @@ from fleet.core.spoken import decimal_words, number_words
 from sg_status.spine.axis import Axis
 
 WIDE: Final = 1000.0
-#: A pause this many times longer than usual breaks the line, and one of this many steps at least.
+#: A pause breaks the line if it is longer than this many usual pauses and than this many steps.
 _GAP_FACTOR, _GAP_STEPS = 2.5, 1.5
-#: A single value between two gaps is drawn this long.
+#: Width at which a single value between two gaps is drawn.
 _DOT: Final = 2.0
 #: Share of a step that its bar takes.
 _BAR: Final = 0.74
 #: Figures of a scale are multiples of these, times a power of ten.
 _NICE: Final = (1, 2, 5, 10)
 _DECIMALS_MOST: Final = 2
-#: The difference of the greatest floats has no number, and the smallest cannot be cut into steps.
+#: The difference of the largest floats overflows, and the smallest cannot be divided into steps.
 _CUT, _TINY = 1e290, 1e-290
 #: Beyond this, decimals say nothing.
 _LARGE: Final = 1e15
@@ -38,7 +38,7 @@ class Limit:
 
     y: float
     words: str
-    #: Whether the line begins above it, so that its words stand below.
+    #: Whether the curve begins above the limit, so that the limit's words stand below it.
     is_under: bool
 
 
@@ -58,7 +58,7 @@ class Chart:
     limit: Limit | None = None
     dot: tuple[float, float] | None = None
     is_bad: bool = False
-    #: Its foot is zero, and worth a line.
+    #: Whether its foot is zero and gets a line.
     has_floor: bool = False
 
 
@@ -72,19 +72,19 @@ class ChartScale:
     decimals: int
 
     def y(self, value: float) -> float:
-        """The height of a value in percent from the top; values outside are cut."""
+        """The position of a value in percent from the top; values outside are at the edge."""
         share = (value - self.low) / (self.high - self.low)
         return round((1 - min(max(share, 0.0), 1.0)) * 100, 1)
 
     def words(self, value: float) -> str:
-        """A value, as exact as the scale makes sense of."""
+        """A value with as many decimals as the scale justifies."""
         if abs(value) >= _LARGE:
             return number_words(value)
         return decimal_words(value, self.decimals).replace("-", "\u2212", 1)
 
 
 def scale_of(values: Sequence[float], *, unit: str = "", from_zero: bool = False) -> ChartScale:
-    """Round figures that enclose the values, and at least so much that noise does not look like news."""
+    """The scale between round figures around the values, wide enough that noise does not look like news."""
     low, high = (min(max(end, -_CUT), _CUT) for end in (0.0 if from_zero else min(values), max(values)))
     size = max(abs(high), abs(low))
     least = 1.0 if from_zero else _SPANS.get(unit, size * 0.02 if size > _TINY else 1.0)
@@ -106,7 +106,7 @@ def line_of(axis: Axis, values: Sequence[Value], scale: ChartScale) -> str:
 
 
 def bars_of(axis: Axis, counts: Sequence[Value], scale: ChartScale) -> str:
-    """The path of one bar a step, from its beginning; nothing is drawn of a count of nothing."""
+    """The path of the bars, one per step from its beginning; a count of zero has no bar."""
     wide = axis.step / (axis.end - axis.start) * WIDE * _BAR
     return "".join(
         f"M{_figure(axis.x(at) * WIDE / 100)} 100V{_figure(min(scale.y(count), 99.0))}h{_figure(wide)}V100z"
@@ -116,7 +116,7 @@ def bars_of(axis: Axis, counts: Sequence[Value], scale: ChartScale) -> str:
 
 
 def _stretches(axis: Axis, values: Sequence[Value]) -> list[list[Value]]:
-    """The values without a gap between them."""
+    """The values in stretches without a gap."""
     pauses = [(later - earlier).total_seconds() for (earlier, _), (later, _) in pairwise(values)]
     usual_s = statistics.median_low(pauses) if pauses else 0.0
     gap = max(axis.step * _GAP_STEPS, timedelta(seconds=usual_s * _GAP_FACTOR))
@@ -130,7 +130,7 @@ def _stretches(axis: Axis, values: Sequence[Value]) -> list[list[Value]]:
 
 
 def _nice(value: float) -> float:
-    """The next round figure."""
+    """The next larger round figure."""
     power = 10.0 ** math.floor(math.log10(value))
     return next(figure * power for figure in _NICE if figure * power >= value * (1 - 1e-9))
 

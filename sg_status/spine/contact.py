@@ -1,4 +1,4 @@
-"""The contact strip: what arrived, what came later, what is missing, and when nothing was expected."""
+"""The contact strip: when data arrived, came later or is missing, and when none was expected."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from fleet.stations.contact.hours import ASLEEP, DOWN, HEARD, LATER, MISSING, Ho
 from sg_status.spine.axis import Axis
 
 _HOUR: Final = timedelta(hours=1)
-#: Gaps that can be reached with the keyboard: the longest. With more, nobody gets past the strip.
+#: Maximum gaps that the keyboard reaches, the longest ones: with more, it would take too long to get past the strip.
 _LINKED_MOST: Final = 8
 #: The class of each kind.
 CLASSES: Final = {HEARD: "c1", LATER: "c2", MISSING: "c0", ASLEEP: "zz", DOWN: "our"}
-#: Of the hours in one step, this kind is drawn: the first that occurs.
+#: A step is drawn as the first of these kinds that occurs among its hours.
 _BEFORE: Final = (HEARD, LATER, MISSING, DOWN, ASLEEP)
 
 Period = tuple[datetime, datetime]
@@ -41,7 +41,7 @@ class Piece:
 
     @property
     def is_thin(self) -> bool:
-        """Gaps are thin, so that they can be told apart without colour."""
+        """Whether it is drawn thin, as gaps are, so that people can tell them apart without colour."""
         return self.kind in (CLASSES[MISSING], CLASSES[ASLEEP])
 
 
@@ -80,7 +80,7 @@ class _Run(NamedTuple):
 def strip_of(
     axis: Axis, hours: Hours, *, last_at: datetime | None, is_overdue: bool, excused: Iterable[Period] = ()
 ) -> Strip:
-    """The strip of a station. `excused` are periods in which its data went to another time."""
+    """The strip of a station. `excused` are periods whose data was filed under another time."""
     runs = _runs(axis, hours)
     if is_overdue and last_at is not None:
         runs = _missed_from(runs, max(last_at, axis.start), axis.moment)
@@ -92,7 +92,7 @@ def strip_of(
 
 
 def _runs(axis: Axis, hours: Hours) -> list[_Run]:
-    """Steps of one kind in stretches."""
+    """Stretches of successive steps of the same kind."""
     runs: list[_Run] = []
     size = axis.step // _HOUR
     for place in range(0, len(hours.kinds), size):
@@ -110,7 +110,7 @@ def _runs(axis: Axis, hours: Hours) -> list[_Run]:
 
 
 def _missed_from(runs: Sequence[_Run], last_at: datetime, moment: datetime) -> list[_Run]:
-    """An overdue station is missed from its last contact on, not from the end of that hour."""
+    """The runs of an overdue station, missing from its last contact on and not only from the end of that hour."""
     kept = [run._replace(end=min(run.end, last_at)) for run in runs if run.begin < last_at]
     later = [run for run in runs if run.kind in (ASLEEP, DOWN) and run.end > last_at]
     begin = max((run.end for run in later), default=last_at)
@@ -118,7 +118,7 @@ def _missed_from(runs: Sequence[_Run], last_at: datetime, moment: datetime) -> l
 
 
 def _cut(run: _Run, period: Period) -> list[_Run]:
-    """The part of a run within a period."""
+    """The parts of a run outside a period."""
     parts = (run._replace(end=min(run.end, period[0])), run._replace(begin=max(run.begin, period[1])))
     return [part for part in parts if part.begin < part.end]
 
@@ -129,7 +129,7 @@ def _pieces(axis: Axis, runs: Sequence[_Run]) -> list[Piece]:
     return [
         Piece(
             axis.x(run.begin),
-            # A gap of minutes in a year is still to be seen.
+            # Even a gap of minutes stays visible in a year.
             round(max(axis.x(run.end) - axis.x(run.begin), 0.15), 2),
             CLASSES[run.kind],
             _words(run, axis.moment),

@@ -10,14 +10,14 @@ from django.utils.translation import ngettext
 
 from sg_status.spine.axis import Axis
 
-#: Percent of the width that one letter of a label takes where labels are shown, and that a mark takes itself.
+#: Percent of the width that one letter takes where labels are shown, and that a mark takes on either side.
 _LETTER: Final = 1.06
 _MARK: Final = 1.6
 #: Marks nearer than this would cover each other.
 _NEAR: Final = 2.6
-#: A label longer than this is only in the words that the mark tells.
+#: A longer label is not drawn; the mark's words have it.
 _LABEL_MOST: Final = 28
-#: Happenings that one mark names; of the others it tells the number.
+#: Maximum happenings that one mark names; it only counts the others.
 _TOLD_MOST: Final = 8
 
 
@@ -31,7 +31,7 @@ class Occurrence:
     told: str
     address: str
     until: datetime | None = None
-    #: Still going on, and somebody should look.
+    #: Whether it is still going on, so that somebody should look.
     is_open: bool = False
 
 
@@ -72,7 +72,7 @@ class _Group:
 
 
 def marks_of(axis: Axis, happenings: Iterable[Occurrence]) -> list[SpineMark]:
-    """One row of marks from left to right; near ones are folded, and labels stand only where they have room."""
+    """One row of marks from left to right; close ones share a mark, and labels are only drawn where they have room."""
     groups = _groups(axis, happenings)
     marks: list[SpineMark] = []
     taken = 0.0
@@ -126,7 +126,7 @@ def _mark(group: _Group, label: str, label_x: float, *, is_before: bool) -> Spin
 
 
 def _label(members: Sequence[Occurrence]) -> str:
-    """The label of one, or how many of what."""
+    """The label of a single happening, or the number of each kind."""
     if len(members) == 1:
         return members[0].label
     counts: dict[str, int] = {}
@@ -136,7 +136,7 @@ def _label(members: Sequence[Occurrence]) -> str:
 
 
 def _several(kind: str, number: int) -> str:
-    """How many of a kind one mark stands for."""
+    """The number of happenings of one kind, in words."""
     words = {
         "incident": ngettext("%(n)d incident", "%(n)d incidents", number),
         "down": ngettext("Roost down once", "Roost down %(n)d times", number),

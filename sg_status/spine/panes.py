@@ -1,4 +1,4 @@
-"""The charts of a station's spine: at most four, those that matter for what it is and what it has sent."""
+"""The charts of a station's spine: at most four, chosen by the station's model and by what it has sent."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -23,10 +23,10 @@ from sg_status.spine.charts import Chart, ChartScale, Limit, Value, bars_of, lin
 from sg_status.words import quantity_words, short_words
 
 MOST: Final = 4
-#: Series of the station itself, as far as they are worth a chart here.
+#: The station's series about itself that are worth a chart here.
 _BATTERY, _HEAT, _WAITING = f"{PREFIX}battery_v", f"{PREFIX}temperature_c", f"{PREFIX}{BACKLOG}"
 _OWN: Final = (_BATTERY, _HEAT, _WAITING, f"{PREFIX}solar_v", f"{PREFIX}signal_dbm", f"{PREFIX}disk_percent")
-#: A limit further from the values than this share of their span would flatten the line.
+#: A limit farther from the values than this share of their span is left out, because it would flatten the line.
 _LIMIT_NEAR: Final = 1.0
 _TALL, _LOW = 60, 46
 
@@ -51,7 +51,7 @@ def panes_of(station: Station, axis: Axis) -> tuple[list[Chart], dict[str, list[
 
 
 def _order(found: Sequence[Series], quantities: Sequence[str], *, has_detections: bool) -> list[str]:
-    """Names of series in the order of their worth; the empty one stands for detections."""
+    """Names of series, the most important first; the empty name stands for detections."""
     names = {one.name for one in found}
     measured = [name for name in quantities if name in names]
     measured += [one.name for one in found if one.name not in _OWN and one.name not in measured]
@@ -65,7 +65,7 @@ def _order(found: Sequence[Series], quantities: Sequence[str], *, has_detections
 
 
 def values_of(axis: Axis, series: Series, bins: Collection[Bucket]) -> list[Value]:
-    """Means of the steps at their middles, then the newest value, which may be younger."""
+    """The mean of each step at its middle, then the newest value, which may be more recent."""
     values = [(at + axis.step / 2, mean) for at, mean, *_figures in bins if at + axis.step / 2 <= axis.moment]
     last_at, last = series.last_at, series.last_value
     if last_at is None or last is None or series.last_flags & Suspicion.OUTSIDE or not axis.has(last_at):
@@ -127,5 +127,5 @@ def _detections(station: Station, axis: Axis, counts: Sequence[tuple[datetime, i
 
 
 def _figure(value: float, scale: ChartScale, unit: str) -> str:
-    """A value with one decimal more than its scale has."""
+    """A value with its unit, with one decimal more than the steps of its scale."""
     return f"{scale.words(value)}\u00a0{word}" if (word := unit_words(unit)) else scale.words(value)

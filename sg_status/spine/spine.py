@@ -33,7 +33,7 @@ from sg_status.spine.panes import panes_of
 _NIGHTS_DAYS: Final = 7
 _STARTS_MOST: Final = 400
 _DAY: Final = timedelta(days=1)
-#: The newest start, as the station's uptime tells it, is one of those that its files tell if it is this near.
+#: A start worked out from the station's uptime is the same as one known from its files if they are this close.
 _SAME_START: Final = timedelta(minutes=15)
 _LABEL_MOST: Final = 24
 
@@ -46,7 +46,7 @@ SPANS: Final[dict[int, Promise]] = {
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The parts that the page has asked for already, newest first."""
+    """Data that the page has read already, newest first."""
 
     incidents: Sequence[Incident]
     commands: Sequence[Command]
@@ -74,7 +74,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Spine:
-    """Everything that is drawn. `wrong` stands above the strip, `done` below it; `values` are those of the lines."""
+    """Everything that is drawn. `wrong` is above the strip, `done` below it; `values` are the lines', by series."""
 
     axis: Axis
     ticks: list[AxisTick]
@@ -87,7 +87,7 @@ class Spine:
     done: list[SpineMark]
     charts: list[Chart]
     values: dict[str, list[Value]]
-    #: There were more starts than are drawn.
+    #: Whether there were more starts than are drawn.
     starts_left_out: bool = False
 
     @property
@@ -233,7 +233,7 @@ def _start(station: Station, axis: Axis, at: datetime) -> Occurrence:
 
 def _starts(station: Station, contact: StationContact | None, axis: Axis) -> list[datetime]:
     """Starts as far as they are known: from the names of its files, and the newest from its uptime."""
-    # A start before the axis has files of the day before, so it does not seem to be one on the axis.
+    # A start before the axis would appear at its first file on the axis, so look at the day before as well.
     files = starts_list(station=station, start=axis.start - _DAY, end=axis.moment, most=_STARTS_MOST)
     found = [at for at in files if axis.has(at)]
     uptime, said_at = (contact.health.get("uptime_s"), contact.health_occurred_at) if contact else (None, None)

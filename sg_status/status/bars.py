@@ -1,4 +1,4 @@
-"""The bars of 90 days of a status page: told apart by shape, so that they read without colour."""
+"""The bars of a status page's 90 days: people can tell them apart by shape, without colour."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
@@ -23,7 +23,7 @@ class BarPath(NamedTuple):
 
 
 def bars_of(days: Sequence[StatusDay]) -> list[BarPath]:
-    """A whole bar is a day without gaps. A short one had gaps, and is as high as the part of the hours that arrived."""
+    """The bars by kind. A full bar is a day without gaps; the bar of a day with gaps is shorter the more is missing."""
     found: dict[str, list[str]] = {}
     for place, day in enumerate(days):
         for kind, height in _shapes(day):

@@ -8,7 +8,7 @@ from fleet.status_pages.standing import ItemStanding, Standing
 
 
 def status_document(standing: Standing, *, address: str) -> dict[str, Any]:
-    """Plain data. Moments are UTC, `share` is a part of one, and of a day the numbers are hours of stations."""
+    """The status as plain data. Times are UTC, `share` is from 0 to 1, and a day's numbers are hours of stations."""
     return {
         "title": standing.page.title,
         "organization": standing.page.organization.name,

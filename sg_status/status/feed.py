@@ -6,12 +6,12 @@ from django.utils.feedgenerator import Atom1Feed
 
 from fleet.status_pages.standing import Standing
 
-#: The newest updates in the feed.
+#: Maximum updates in the feed, the newest.
 UPDATES_MOST: Final = 50
 
 
 def feed_xml(standing: Standing, *, address: str, feed_address: str, language: str) -> str:
-    """The newest updates first, one entry each. `address` and `feed_address`: of the page and of the feed."""
+    """The feed, newest update first, one entry each. `address` is the page's, `feed_address` the feed's."""
     page = standing.page
     feed = Atom1Feed(
         title=page.title,

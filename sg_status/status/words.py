@@ -11,7 +11,7 @@ from fleet.stations.contact.sentences import state_word
 from fleet.status_pages.standing import UNKNOWN, ItemStanding, Standing
 from sg_status.shapes import STATES
 
-#: Of each state of the whole page, its class and its icon.
+#: The class and the icon of each state of the whole page.
 SHAPES = {"ok": ("ok", "ontime"), "trouble": ("silent", "silent"), UNKNOWN: ("gone", "never")}
 
 
@@ -34,7 +34,7 @@ def _is_all_known(standing: Standing) -> bool:
 
 
 def down_words(standing: Standing) -> str:
-    """That Roost itself does not listen, and since when; empty while it does."""
+    """A sentence that Roost itself is down, and since when; empty while it is not."""
     if standing.down_since is None:
         return ""
     return _("Roost itself has been down since %(since)s. Silence in this time is not counted.") % {
@@ -63,12 +63,12 @@ def item_shape(item: ItemStanding) -> tuple[str, str]:
 
 
 def percent_words(share: float | None) -> str:
-    """A part of one as whole percent, rounded down, so that 100 % means that nothing is missing."""
+    """A share from 0 to 1 as whole percent, rounded down, so that 100 % means that nothing is missing."""
     return "" if share is None else _("%(percent)d %% arrived") % {"percent": math.floor(share * 100)}
 
 
 def past_words(item: ItemStanding) -> str:
-    """The bars in words, for those who do not see them."""
+    """The bars in words, for people who cannot see them."""
     counts = Counter(day.kind for day in item.days)
     said = {
         "ok": ngettext("%(n)s day complete", "%(n)s days complete", counts["ok"]),

@@ -27,7 +27,7 @@ def _trimmed(content: str) -> SafeString:
 
 @register.simple_tag
 def icon(name: str, kind: str = "i") -> SafeString:
-    """A drawing of the sprite; never alone, so it is not read aloud."""
+    """A drawing from the sprite. Screen readers skip it, because words always stand beside it."""
     return format_html('<svg class="{}" aria-hidden="true"><use href="{}#{}"/></svg>', kind, static("sprite.svg"), name)
 
 
@@ -65,7 +65,7 @@ def table(
     start: str | None = None,
     end: str | None = None,
 ) -> SafeString:
-    """A table. A `frame` scrolls: `scroll`, or `tall`, which keys scroll too and which needs a label.
+    """A table. `frame` lets it scroll: `scroll`, or `tall`, which also scrolls by keyboard and needs `labelled_by`.
 
     `start` and `end` are the period of a chart drawn from it.
     """
@@ -79,7 +79,7 @@ def table(
     shown = format_html("<table{}>{}</table>", flatatt(attributes), _trimmed(content))
     if not frame:
         return shown
-    # A group and no region: its section, which has the same heading, is one already.
+    # A group, not a region: its section is already a region with the same heading.
     reached = {"tabindex": "0", "role": "group", "aria-labelledby": labelled_by} if frame == "tall" else {}
     return format_html("<div{}>{}</div>", flatatt({"class": frame, **reached}), shown)
 
@@ -106,7 +106,7 @@ def fact(content: str, label: Text) -> SafeString:
 
 @register.simple_block_tag
 def field(content: str, control: str, label: Text, kind: str = "") -> SafeString:
-    """A label with the one control in it, which has the id `control`. Forms of Django have their own fields."""
+    """A label and its one control, which has the id `control`. Django's forms render their own fields."""
     classes = f"f {kind}".strip()
     return format_html('<div class="{}"><label for="{}">{}</label>{}</div>', classes, control, label, _trimmed(content))
 
@@ -120,7 +120,7 @@ def verdict(sentence: Text) -> SafeString:
 
 @register.filter
 def wrong_fields(form: BaseForm) -> list[BoundField]:
-    """The fields that people see and whose answers were refused."""
+    """The visible fields with errors."""
     return [field for field in form.visible_fields() if field.errors]
 
 
@@ -151,14 +151,14 @@ def fold(content: str, verb: Text) -> SafeString:
 
 @register.simple_tag
 def mark(sign: str, word: Text, is_bad: bool = False) -> SafeString:  # noqa: FBT001, FBT002 - an argument in a template
-    """A small remark: a shape and a word. The shape is an icon's name; any other sign is the triangle."""
+    """A small remark: a shape and a word. `sign` is the name of an icon; any other sign becomes the triangle."""
     name = sign if sign.isascii() and sign.isalpha() else "check"
     return format_html('<span class="st note {}">{}{}</span>', "check" if is_bad else "dim", icon(name), word)
 
 
 @register.simple_tag(takes_context=True)
 def block_again(context: Context, name: str) -> SafeString:
-    """The content of a block of this page once more: a heading that is the title."""
+    """The content of one of the page's blocks again, such as the title as a heading."""
     content: SafeString = context.render_context[BLOCK_CONTEXT_KEY].get_block(name).nodelist.render(context)
     return content
 

@@ -1,4 +1,4 @@
-"""Small drawings of many stations, each with its words: a week in hours, a battery, a bar with its scale."""
+"""Small drawings for lists of stations, each with its words: a week in hours, a battery, a bar on a scale."""
 
 from typing import Final
 
@@ -26,7 +26,7 @@ _HOURS: Final = {
     ASLEEP: ("bed", "6", "2"),
     DOWN: ("our", "2", "10"),
 }
-#: Below the strips: each kind with its word.
+#: The word of each kind, for the legend of the strips.
 HOUR_WORDS: Final[dict[str, Promise]] = {
     HEARD: gettext_lazy("received"),
     LATER: gettext_lazy("came later"),
@@ -34,7 +34,7 @@ HOUR_WORDS: Final[dict[str, Promise]] = {
     ASLEEP: gettext_lazy("asleep by plan"),
     DOWN: gettext_lazy("Roost was down"),
 }
-#: Width and height of a battery's line, and the fewest volts that fill it: a steady battery looks steady.
+#: Width and height of a battery's line, and the smallest range in volts that fills it: a steady battery looks steady.
 _SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_LEAST_V = 46.0, 14.0, 1.5
 
 
@@ -50,7 +50,7 @@ def row_state(state: str, word: Text) -> SafeString:
 
 @register.simple_tag
 def pick(serial: str, name: str) -> SafeString:
-    """Ticks one station for what `sg_status/fleet/many.html` does; the whole label can be hit."""
+    """A box that selects one station for the actions of `sg_status/fleet/many.html`; the whole label is clickable."""
     return format_html(
         '<label class="tick"><input type="checkbox" name="station" value="{}" form="many" id="pick-{}">'
         '<span class="hide">{}</span></label>',
@@ -62,7 +62,7 @@ def pick(serial: str, name: str) -> SafeString:
 
 @register.simple_tag
 def week_strip(hours: Hours) -> SafeString:
-    """The hours of a station as a strip; what it shows is also its label."""
+    """The hours of a station as a strip; its label says the same in words."""
     places: dict[str, list[str]] = {}
     for kind, first, length in hours.stretches():
         name, top, height = _HOURS[kind]
@@ -123,7 +123,7 @@ def battery_spark(week: BatteryWeek) -> SafeString | str:
 
 @register.simple_tag
 def reach_bar(value: int, scale: int) -> SafeString:
-    """A linear bar on a scale that the column's head names; a value beyond it is a broken bar, and says so."""
+    """A linear bar on the scale that the column's head names; a value beyond the scale is a broken bar with a label."""
     if value > scale:
         return format_html(
             '<svg width="72" height="8" role="img" aria-label="{}"><path fill="currentColor" '

@@ -18,7 +18,7 @@ def copy_script() -> SafeString:
 
 @register.simple_tag
 def copy_block(name: str, text: str, verb: str | Promise) -> SafeString:
-    """A text to copy, with the id `name`. One click selects all of it; the button appears with scripts."""
+    """A text to copy, with the id `name`. One click selects all of it; with scripts, a button copies it."""
     return format_html(
         '<pre class="all" tabindex="0" id="{0}"><code>{1}</code></pre>'
         '<p class="acts"><button type="button" class="btn" data-copy="{0}" hidden>{2}</button></p>',

@@ -1,4 +1,4 @@
-"""Template tags of maps: the shape of a pin, its words, and the polarization of antennas."""
+"""Template filters for maps: the colour and shape of a pin, positions, and the polarization of antennas."""
 
 from django import template
 from django.templatetags.static import static
@@ -24,7 +24,7 @@ def pin_shape(state: str) -> str:
 
 @register.filter
 def add_px(value: float, more: float) -> str:
-    """A place in a drawing."""
+    """A position in a drawing, moved by `more`."""
     return f"{float(value) + float(more):.1f}"
 
 

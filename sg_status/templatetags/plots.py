@@ -29,7 +29,7 @@ _SIGNS: Final[dict[str, tuple[str, Promise]]] = {
 
 @register.inclusion_tag("sg_status/components/plot.html")
 def plot(figure: Figure) -> dict[str, Any]:
-    """A plot: drawn by the server, and by the script in its place where scripts run."""
+    """A plot, drawn by the server; where scripts run, the script draws it again in its place."""
     kinds: set[str] = {band.kind for band in figure.bands}
     kinds |= {"doubted"} if any(line.doubted for line in figure.lines) else set()
     kinds |= {"late"} if any(dot.is_late for line in figure.lines for dot in line.dots) else set()
@@ -48,14 +48,14 @@ def plot(figure: Figure) -> dict[str, Any]:
 
 @register.inclusion_tag("sg_status/components/line_sign.html")
 def line_sign(place: int) -> dict[str, Any]:
-    """The sign of a line in a legend: the place of the line in its figure, from 0."""
+    """The sign of a line in a legend; `place` is the index of the line in its figure."""
     colour, dash = colour_of(place)
     return {"look": f"l{colour}{dash}"}
 
 
 @register.simple_tag(takes_context=True)
 def keep_query(context: Context, *changed: str) -> SafeString:
-    """The query of the page as hidden fields of a form, without those that the form itself has or that it resets."""
+    """The page's query as hidden fields of a form, except the fields that the form itself has or resets."""
     lists = context["request"].GET.lists()
     kept = [(name, value) for name, values in lists if name not in changed for value in values[:20]]
     return format_html_join("", '<input type="hidden" name="{}" value="{}">', kept)

@@ -58,7 +58,7 @@ def json_text(value: object) -> str:
 
 @register.filter
 def degrees(value: float | None, digits: int) -> str:
-    """Degrees north or east with so many decimals, the language's decimal mark and a true minus sign."""
+    """Degrees north or east with `digits` decimals, the language's decimal mark and a true minus sign."""
     return words.NOTHING if value is None else decimal_words(value, digits).replace("-", "\u2212")
 
 
@@ -88,7 +88,7 @@ def local_day(value: datetime) -> str:
 
 @register.simple_tag
 def ago(value: datetime | None, timezone: str = "") -> SafeString | str:
-    """A time as the duration since: `3 h 12 min ago`; for a contact. Long ago it is a day."""
+    """How long ago a contact was: `3 h 12 min ago`; for one long ago, its date."""
     return words.NOTHING if value is None else _stamped(value, timezone, words.ago_words(value, clock.now()))
 
 
@@ -99,7 +99,7 @@ def day(value: datetime | None, timezone: str = "") -> SafeString | str:
 
 
 def _stamped(value: datetime, timezone: str, text: str) -> SafeString:
-    """The text with the time for programs in UTC; hover or tap shows UTC, the reader's time and the place's."""
+    """A text marked up with its time in UTC for programs; hover or tap shows UTC, the reader's time and the place's."""
     utc = value.astimezone(UTC)
     clocks = {"UTC": utc, viewer_zone_name(): viewer_time(utc)}
     if (place := zone_of(timezone)) is not None:
@@ -138,7 +138,7 @@ def state_icon(name: str) -> SafeString:
 
 @register.filter
 def state_class(name: str) -> str:
-    """The class that gives a state's colour to what is in it."""
+    """The class that gives an element the colour of a state."""
     return STATES[name][0]
 
 
@@ -164,5 +164,5 @@ def at(values: list[object], place: int) -> object:
 
 @register.filter
 def times(value: int, factor: int) -> int:
-    """A position in a drawing."""
+    """A product, for positions in a drawing."""
     return value * factor

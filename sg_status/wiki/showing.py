@@ -1,4 +1,4 @@
-"""A page's Markdown as HTML, with the addresses of its pictures and of the pages to which it links; and differences."""
+"""A page's Markdown as HTML, with links to its pictures and to other pages; and the differences of two texts."""
 
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -34,7 +34,7 @@ def pictures_hidden(*, organization: Organization, text: str) -> list[str]:
 
 
 def difference_html(earlier: str, later: str) -> SafeString | None:
-    """The lines by which two texts differ; empty if none does, None if they are too long to compare."""
+    """The lines in which two texts differ; empty if they are equal, None if they are too long to compare."""
     lines = lines_told(earlier, later)
     return None if lines is None else format_html_join("\n", "{}", ((_line(line),) for line in lines))
 

@@ -1,1 +1,1 @@
-"""The station's clock: how good it is, when it was set, and what replaces one that is far off."""
+"""The station's clock: how good it is, when it was set, and which time replaces one that is far off."""

@@ -1,4 +1,4 @@
-"""Replacing a clock that is far off by the server's time, in everything the agent itself writes.
+"""Replacing a clock that is far off with the server's time, in everything the agent itself writes.
 
     trusted ──a certificate seems out of date, or nothing keeps the clock──▶ asking
     asking ──the server's time is near─▶ trusted
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds by which a clock must be off before the server's time overrides it.
 FAR_OFF = 120.0
-#: Seconds between two queries while the clock is in doubt, and while nothing keeps it.
+#: Seconds to the next query: first and maximum while the server does not answer; after an answer, or with a kept clock.
 RETRY_FIRST, RETRY_MOST, AGAIN = 30.0, 3_600.0, 86_400.0
 
 
@@ -70,7 +70,7 @@ class ClockBound:
             return
         self._next_at = now + self._pause
         self._pause = min(self._pause * 2, RETRY_MOST)
-        # A dead link takes half a minute, and the sources must not wait for it.
+        # On a dead link this takes half a minute, and the sources must not wait for it.
         self._thread = threading.Thread(target=self.step, name="clock", daemon=True)
         self._thread.start()
 

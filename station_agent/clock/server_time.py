@@ -1,8 +1,8 @@
 """The server's time, from its site's `Date`: a reference for a station with neither NTP nor GPS.
 
-Certificates are checked as always against authority and name, but their dates against the time the server gives,
-because the station's own is in doubt. Lying about the time therefore takes the key of a certificate that was valid at
-the claimed time.
+A certificate's authority and name are checked as always, but its dates against the time that the server gives, because
+the station's own time is in doubt. So lying about the time requires the key of a certificate that was valid at the
+claimed time.
 """
 
 import http.client
@@ -51,7 +51,7 @@ def server_time_ask(server: str, ca_pem: str) -> ServerTime:
     date = answer.headers["Date"]
     if not date:
         raise ValueError("The site did not report the time.")
-    # A date has no fraction of a second: on average it was half a second later.
+    # The header has whole seconds; the true time is half a second later on average.
     at = parsedate_to_datetime(date).timestamp() + 0.5
     if certificate is not None:
         dates_check(certificate, at)

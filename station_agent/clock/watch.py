@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from station_agent.station import Station
 
-#: Seconds by which the two must diverge between two checks; slewing moves them by a thousandth of it.
+#: Seconds by which the two must diverge between two checks; slewing moves them apart by a thousandth of that.
 STEP_LEAST = 1.0
 
 

@@ -1,4 +1,4 @@
-"""`list_files`: look at the data folders now, and tell everything that is there once more."""
+"""`list_files`: look at the data folders now, and report all files in them again."""
 
 from message_queue.contracts.commands.base import NoParameters
 from station_agent.commands.base import CommandOutcome, Handler

@@ -1,4 +1,4 @@
-"""`pace`: the station goes slower, holds off, or spreads its connections for a while."""
+"""`pace`: the station slows down, pauses sending, or spreads its connections for a while."""
 
 from message_queue.contracts.commands.pace import Pace
 from station_agent.commands.base import CommandOutcome, Handler

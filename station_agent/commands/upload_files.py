@@ -1,4 +1,4 @@
-"""`upload_files`: queue the asked files. They are uploaded one after the other, and each end is told by itself."""
+"""`upload_files`: queue the requested files. They are uploaded one by one, and the end of each is reported."""
 
 from message_queue.contracts.commands.upload_files import UploadFiles
 from station_agent.commands.base import CommandOutcome, Handler

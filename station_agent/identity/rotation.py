@@ -25,7 +25,7 @@ from station_agent.station import Station
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two attempts, first and maximum, and after which to give up: as long as the server waits.
+#: Seconds between two attempts, first and maximum, and until it gives up, which is as long as the server waits.
 RETRY_FIRST, RETRY_MOST, GIVE_UP = 5.0, 900.0, 7 * 86_400.0
 _SECRET, _SINCE, _LOGIN = "rotation_secret", "rotation_since", "rotation_login"
 

@@ -1,1 +1,1 @@
-"""The agent's only network access: one connection that publishes, one that takes commands."""
+"""The agent's connections to the broker: one publishes messages, one takes commands."""

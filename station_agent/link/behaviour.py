@@ -1,8 +1,8 @@
-"""The behaviour of a link at the moment: whether it stays connected, and how patient it is."""
+"""The current behaviour of a link: whether it stays connected, and how patient it is."""
 
 
 class Behaviour:
-    """The default: always connected. Subclasses override what changes at run time; it is asked at each turn."""
+    """The default: always connected. Subclasses override what changes at run time; the link asks each time."""
 
     #: Seconds between heartbeats; None uses the link's own setting.
     heartbeat: int | None = None

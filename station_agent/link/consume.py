@@ -1,10 +1,10 @@
 """Taking commands from the station's own queue, each acknowledged when its result is in the outbox.
 
-All waiting messages are fetched at once, so that a command's withdrawal is here before the command runs.
+All waiting messages are fetched at once, so that a command's withdrawal arrives before the command runs.
 
-It uses a separate connection, so that a server that accepts no messages can still command; a station that only visits
-takes commands over a second channel of the publishing connection, because a connection costs more than everything it
-carries.
+It uses a separate connection, so that commands still arrive while the server accepts no messages. A station that only
+visits takes commands over a second channel of the publishing connection, because a connection costs more than
+everything it carries.
 """
 
 import asyncio

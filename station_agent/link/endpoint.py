@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 #: Seconds that a connection has for TCP, TLS and AMQP together; a bad cellular link needs most of them.
 STACK_SECONDS = 90.0
 SOCKET_SECONDS = 30.0
-#: Seconds without progress of sent bytes after which the kernel gives up on a connection.
+#: Milliseconds that sent bytes may stay unacknowledged before the kernel gives up on a connection.
 UNACKED_MILLISECONDS = 90_000
 #: Why there is no connection although nothing is wrong.
 AWAY = "It connects with its next report, as its profile says."
@@ -146,8 +146,8 @@ class Endpoint:
             # The reason first: anyone who sees that there is no connection may ask for it at once.
             self._view.reason = reason
             if self._view.connected_since is not None:
-                # Set while this one was connected: it says nothing about the server now, and a fleet must not come back
-                # at once.
+                # The waker was set while this link was connected: that says nothing about the server now, and a fleet
+                # must not come back all at once.
                 self._waker.clear()
             self._view.connected_since = None
             self._view.next_try_at = time.time() + pause
@@ -156,7 +156,7 @@ class Endpoint:
                 self._failures = 0
 
     def _pause(self) -> float:
-        """Wait with full jitter: a fleet that lost its server must not come back all at once."""
+        """Seconds to wait, at random: a fleet that lost its server must not come back all at once."""
         most = min(self._settings.retry_most, self._settings.retry_first * 2 ** min(self._failures, 20))
         return random.uniform(
             self._settings.retry_first / 2, max(most, self._settings.retry_first) * self._behaviour.patience
@@ -247,7 +247,7 @@ class Endpoint:
             await _first(closed, timeout=GOODBYE_SECONDS)
 
     def drop(self, error: Exception) -> None:
-        """Drop this connection at once: it looks healthy and does nothing."""
+        """Drop this connection at once, although it looks healthy: it no longer works."""
         if self._closed is not None:
             self._end(self._closed, error)
 
@@ -275,7 +275,7 @@ class Endpoint:
 
 
 async def _first(*awaitables: Any, timeout: float | None) -> None:  # noqa: ASYNC109 - it ends the waiting, not the work
-    """Wait until the first of them is done, or the timeout is over; the others continue or are cancelled."""
+    """Wait until one of them is done or the timeout is over. Futures then continue; the others are cancelled."""
     tasks = [item if isinstance(item, asyncio.Future) else asyncio.ensure_future(item) for item in awaitables]
     await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     for item, task in zip(awaitables, tasks, strict=True):

@@ -16,7 +16,7 @@ from typing import Any
 
 from station_agent.clock.server_time import NO_CHECK_TIME, dates_check
 
-#: Offsets of its fields in Linux's struct tcp_info.
+#: Offsets of the fields read from Linux's struct tcp_info.
 _OPTIONS, _RECEIVED, _SENT = 5, 120, 200
 _TIMESTAMPS = 1
 #: Header bytes of one segment: IP (4 or 6), TCP, and the timestamps if used.

@@ -9,7 +9,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-#: Gets the event that ends it.
+#: A job gets the event that ends it.
 Job = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 

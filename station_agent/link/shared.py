@@ -1,6 +1,6 @@
 """The connections of one station to its server: the first that gets through wakes the others from their pauses.
 
-Each pauses separately, for up to minutes. Without this link between them, commands came two minutes after data.
+Each pauses separately, for up to several minutes. Before they shared this, commands came two minutes after data.
 """
 
 import asyncio

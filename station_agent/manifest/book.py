@@ -8,8 +8,8 @@ from message_queue.contracts.manifest import ToldFile
 from station_agent.database import Database
 from station_agent.manifest.walk import FoundFile, FoundFolder, Signature
 
-#: `told`: 0 not yet, 1 in a message. `was_told`: 1 if the server knows some content of it, 2 if that has to be said
-#: again. `is_full`: the message said what the file contains, or never will.
+#: `told`: 1 once a message names the file as it is now. `was_told`: 1 if a message ever named it, 2 if one must also
+#: say that it changes. `is_full`: the message said what the file contains, or that will never be known.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS held_files (
     name TEXT PRIMARY KEY,
@@ -30,12 +30,12 @@ CREATE INDEX IF NOT EXISTS held_files_next ON held_files (told, name);
 """
 #: A file that was told and changes now is named in a listing, so that the server does not take it for gone.
 _READY = "told = 0 AND (is_gone = 1 OR sha256 != '' OR was_told = 2)"
-#: Behind every name: they are printable text.
+#: Sorts after every name, because names are printable text.
 NAMES_END = chr(0x10FFFF)
 
 
 class Sums(NamedTuple):
-    """Files at rest with their SHA-256, those that wait for it, and their bytes."""
+    """Number and bytes of files whose SHA-256 is known, and of those that wait for it."""
 
     held: int
     held_bytes: int
@@ -70,7 +70,7 @@ class ManifestBook:
                     "INSERT INTO held_files VALUES (?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0) ON CONFLICT (name) DO UPDATE SET "
                     "size = excluded.size, mtime = excluded.mtime, inode = excluded.inode, sha256 = '', told = 0, "
                     "is_full = 0, is_gone = 0, "
-                    # Of a file that a listing was about to name, it must name the change.
+                    # If a listing was about to name the file, it must say that it changes.
                     "was_told = CASE WHEN held_files.was_told > 0 AND held_files.told = 0 AND "
                     "(held_files.sha256 != '' OR held_files.is_gone = 1) THEN 2 ELSE held_files.was_told END",
                     [(file.name, folder.name, file.account, *file.signature) for file in news],
@@ -78,7 +78,7 @@ class ManifestBook:
                 _gone_note(sql, gone)
 
     def folders_end(self, seen: set[str], unreadable: set[str], prefixes: Collection[str]) -> None:
-        """After a walk: files in folders that no longer exist are gone, but for those below an unreadable one.
+        """After a walk, note files in folders that no longer exist as gone, except below an unreadable folder.
 
         `prefixes`: names of the data folders.
         """
@@ -89,7 +89,7 @@ class ManifestBook:
                 self.folder_note(FoundFolder(folder, []))
 
     def unhashed(self, most: int, *, before: str = NAMES_END) -> list[FoundFile]:
-        """Files whose SHA-256 is not known, the last name first: names begin with a day. `before`: after this name."""
+        """Files without a SHA-256, last name first: names begin with a day. `before`: only names before this one."""
         with self._database.reading() as sql:
             rows = sql.execute(
                 "SELECT name, account, size, mtime, inode FROM held_files WHERE sha256 = '' AND is_gone = 0 "
@@ -107,7 +107,7 @@ class ManifestBook:
             )
 
     def find(self, name: str) -> tuple[Signature, str] | None:
-        """Signature and SHA-256 of a file that is there; None for another."""
+        """Signature and SHA-256 of a file that is there; None for any other name."""
         with self._database.reading() as sql:
             row = sql.execute(
                 "SELECT size, mtime, inode, sha256 FROM held_files WHERE name = ? AND is_gone = 0", (name,)
@@ -125,7 +125,7 @@ class ManifestBook:
         return Sums(*row)
 
     def untold(self, most: int) -> list[tuple[str, ToldFile]]:
-        """Files that can be told, the last name first, with the path of their account."""
+        """Files that can be told now, last name first, each with the path of its account."""
         with self._database.reading() as sql:
             rows = sql.execute(
                 f"SELECT name, account, size, mtime, sha256, is_gone FROM held_files WHERE {_READY} "  # noqa: S608 - constant
@@ -135,7 +135,7 @@ class ManifestBook:
         return [(account, _held(*row)) for account, *row in ((row[1], row[0], *row[2:]) for row in rows)]
 
     def told(self, files: Iterable[tuple[ToldFile, bool]]) -> None:
-        """Note that these are in a message, with whether it said all about them. Call it in its transaction."""
+        """Note that a message names these files, and whether it says all about them. Call it in its transaction."""
         with self._database.transaction() as sql:
             for file, is_full in files:
                 if file.is_gone:
@@ -147,7 +147,7 @@ class ManifestBook:
                     )
 
     def all_untell(self) -> None:
-        """Tell everything again."""
+        """Mark everything to be told again."""
         with self._database.transaction() as sql:
             sql.execute(
                 "UPDATE held_files SET told = 0, is_full = 0, "
@@ -155,7 +155,7 @@ class ManifestBook:
             )
 
     def filled_untell(self) -> None:
-        """Tell those again whose contents were not known when they were told, and are now."""
+        """Mark files to be told again whose contents have become known since they were told."""
         with self._database.transaction() as sql:
             sql.execute(
                 "UPDATE held_files SET told = 0 WHERE told = 1 AND is_full = 0 AND account IN "
@@ -166,12 +166,12 @@ class ManifestBook:
 def _is_below(folder: str, upper: str, prefixes: Collection[str]) -> bool:
     if upper:
         return folder.startswith(f"{upper}/")
-    # The data folder without a name has all that is not in another one.
+    # The data folder without a name contains everything that is not in another one.
     return not any(folder == each or folder.startswith(f"{each}/") for each in prefixes if each)
 
 
 def _gone_note(sql: sqlite3.Connection, names: list[str]) -> None:
-    """Tell of those that were told, and forget the others."""
+    """Mark files as gone that the server knows, and forget the others."""
     for name in names:
         sql.execute("DELETE FROM held_files WHERE name = ? AND was_told = 0", (name,))
         sql.execute("UPDATE held_files SET is_gone = 1, told = 0, sha256 = '' WHERE name = ?", (name,))

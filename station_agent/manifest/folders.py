@@ -1,4 +1,4 @@
-"""The data folders whose files are listed, by what the names of their files begin with."""
+"""The data folders whose files are listed, by the prefix of their files' names."""
 
 import errno
 from collections.abc import Iterable
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from formats.paths import path_of_text
 
-#: Parts of paths that no listing has: an absolute path begins with an empty one.
+#: Parts of a path that no listing contains; an absolute path begins with an empty part.
 _OUTSIDE = {"", ".", ".."}
 
 
 def folders_read(main: str, also: Iterable[str]) -> dict[str, Path]:
-    """The recorder's folder, whose files have no beginning, and the others as `~name`, numbered if two share it."""
+    """The recorder's folder without a prefix, and the others under `~name`, numbered if two share a name."""
     folders = {"": Path(main)}
     for each in also:
         path = Path(each)
@@ -32,7 +32,7 @@ def file_path(folders: dict[str, Path], name: str) -> Path:
     prefix, _, below = path.partition("/")
     root, path = (folders[prefix], below) if prefix and prefix in folders else (folders[""], path)
     for inner in Path(path).parents:
-        # What lies below a link is in no listing: nobody can ask for it.
+        # Files below a link are in no listing, so nobody can ask for them.
         if (root / inner).is_symlink() and inner != Path():
             raise OSError(errno.EINVAL, "a folder of its path is a link")
     return root / path

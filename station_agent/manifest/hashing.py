@@ -10,7 +10,7 @@ from typing import IO
 from station_agent.manifest.walk import FoundFile, Signature
 from station_agent.uploads.regular import regular_open
 
-#: Bytes of one read, seconds of one slice, and how many times as long it rests after it.
+#: Bytes of one read, seconds of one slice, and how many times longer than the slice the rest after it is.
 _PIECE, SLICE_SECONDS, REST_FACTOR = 131_072, 0.1, 9.0
 
 
@@ -23,7 +23,7 @@ class Hashing:
         self._opened: IO[bytes] = regular_open(path)
 
     def advance(self) -> str | None:
-        """Read for a slice; return the SHA-256 at the end, empty if the file changed meanwhile, None before."""
+        """Read for one slice. Return None until the end, then the SHA-256, or empty text if the file changed."""
         until = time.monotonic() + SLICE_SECONDS
         while piece := self._opened.read(_PIECE):
             self._digest.update(piece)
@@ -34,7 +34,7 @@ class Hashing:
         return self._digest.hexdigest() if is_same else ""
 
     def close(self) -> None:
-        """Stop, and let the pages that were read go: the recorder and the database need the memory more."""
+        """Stop, and drop the pages that were read: the recorder and the database need the memory more."""
         if not self._opened.closed:
             with contextlib.suppress(OSError, AttributeError):
                 os.posix_fadvise(self._opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -1,10 +1,11 @@
-"""Files that the server asked for, on disk until their end was told.
+"""Orders for files that the server asked for, kept on disk until their end has been sent.
 
     asked ──stored | known | changed | gone | refused | expired──▶ ended ──in a message──▶ told ──sent──▶ forgotten
       └──the server is away, the agent stops, another network──▶ asked, and tried again
     told ──a full outbox dropped the message──▶ ended, and told again
 
-Asked again with the same content, an order gets the new time; with another content, it is another order.
+If the server asks for the same content again, the order gets the new deadline and networks. Asking for other content
+makes another order.
 """
 
 import json
@@ -38,7 +39,7 @@ CREATE TABLE IF NOT EXISTS upload_ends_told (
 
 
 class Order(NamedTuple):
-    """One file to upload, until when, and over which networks (none: any). `sent`: bytes of earlier attempts."""
+    """One file to upload, with its deadline and networks (empty: any). `sent`: bytes of earlier attempts."""
 
     number: int
     name: str
@@ -66,7 +67,7 @@ class UploadOrders:
             )
 
     def open_list(self) -> list[Order]:
-        """Orders that have not ended, in the order in which they were asked."""
+        """Orders that have not ended, oldest first."""
         with self._database.reading() as sql:
             rows = sql.execute(
                 "SELECT number, name, sha256, until, networks, sent FROM upload_orders WHERE ended = '' ORDER BY number"
@@ -74,7 +75,7 @@ class UploadOrders:
         return [Order(row[0], row[1], row[2], row[3], json.loads(row[4]), row[5]) for row in rows]
 
     def is_current(self, order: Order) -> bool:
-        """Whether it has neither ended nor got another time or other networks since it was read."""
+        """Whether it has not ended, and has the same deadline and networks as when it was read."""
         with self._database.reading() as sql:
             row = sql.execute(
                 "SELECT until, networks FROM upload_orders WHERE number = ? AND ended = ''", (order.number,)
@@ -87,7 +88,7 @@ class UploadOrders:
             sql.execute("UPDATE upload_orders SET sent = sent + ? WHERE number = ?", (octets, order.number))
 
     def end(self, order: Order, end: UploadEnd, reason: str = "") -> None:
-        """Note the end of an order, unless it was asked once more with another time meanwhile and did not succeed."""
+        """Note the end of an order, unless it expired but has been given a new deadline meanwhile."""
         with self._database.transaction() as sql:
             sql.execute(
                 "UPDATE upload_orders SET ended = ?, reason = ? WHERE number = ? AND (until = ? OR ? != 'expired')",
@@ -95,7 +96,7 @@ class UploadOrders:
             )
 
     def ended(self, most: int) -> list[AskedUpload]:
-        """Ended orders that were not told."""
+        """Orders whose end has not been told yet."""
         with self._database.reading() as sql:
             rows = sql.execute(
                 "SELECT name, sha256, ended, reason, sent FROM upload_orders WHERE ended != '' ORDER BY number LIMIT ?",
@@ -104,7 +105,7 @@ class UploadOrders:
         return [AskedUpload(path=row[0], sha256=row[1], end=row[2], reason=row[3], sent=row[4]) for row in rows]
 
     def told(self, uploads: list[AskedUpload], message: int) -> None:
-        """Record that these are told by the message of this number. Call it in the message's transaction."""
+        """Record that the message with this number tells these ends. Call it in the message's transaction."""
         with self._database.transaction() as sql:
             sql.executemany(
                 "INSERT INTO upload_ends_told SELECT ?, name, sha256, ended, reason, sent FROM upload_orders "
@@ -119,8 +120,8 @@ class UploadOrders:
     def told_settle(self, *, is_dropped: bool) -> None:
         """Forget the ends whose message is no longer waiting; `is_dropped`: keep them as ended, to be told again.
 
-        After a drop nobody knows which of these messages were sent. The server takes an end told twice once. A file
-        that was asked for again meanwhile stays asked.
+        After a drop nobody knows which of these messages were sent. An end that is told twice counts once. A file that
+        was asked for again meanwhile stays asked for.
         """
         gone = "message NOT IN (SELECT seq FROM outbox)"
         with self._database.transaction() as sql:

@@ -1,4 +1,4 @@
-"""Telling the server which files the station holds: what changed since the last message, or everything once more.
+"""Telling the server which files the station holds: what changed since the last message, or everything again.
 
     closed ──asked by the server, or messages were dropped──▶ open ──the last file is named──▶ closed
 
@@ -17,7 +17,7 @@ from station_agent.sensorgnome.accounts import Accounts
 from station_agent.sensorgnome.contents import FileContents
 from station_agent.station import Station
 
-#: Maximum files in one telling on a link that only visits: 250 a day are about 600 kB a month.
+#: Maximum files told at a time on a link that only visits: 250 a day are about 600 kB a month.
 VISIT_MOST = 250
 _LISTING, _OPEN, _DROPPED = "manifest_listing", "manifest_open", "manifest_dropped"
 
@@ -36,7 +36,7 @@ class Teller:
             self.listing_begin()
 
     def listing_begin(self) -> None:
-        """Begin to tell everything once more."""
+        """Begin a new listing of everything."""
         with self._outbox.database.transaction():
             self._outbox.state_set(_LISTING, str(self._number(_LISTING) + 1))
             self._outbox.state_set(_OPEN, "1")
@@ -53,13 +53,13 @@ class Teller:
                 self.listing_begin()
 
     def contents_look(self) -> None:
-        """Tell those files again whose contents became known since."""
+        """Mark files to be told again whose contents have become known since."""
         self._book.filled_untell()
 
     def tell(self, left: dict[str, int], *, most: int | None) -> int | None:
         """Put one message into the outbox: what changed, at most this many files, and ends of uploads.
 
-        Returns how many files it tells, or None if there was nothing to say. Without room for a file, only ends of
+        Returns how many files it tells, or None if there was nothing to say. With `most` 0, only ends of
         uploads are told. One message at a time: the loop that calls this also feeds the watchdog.
         """
         untold = self._book.untold(MAX_HELD if most is None else min(MAX_HELD, most))
@@ -96,7 +96,7 @@ class Teller:
         )
 
     def _filled(self, account: str, file: ToldFile) -> tuple[ToldFile, bool]:
-        """The file with what its account knows of its contents, and whether that is all there is to know."""
+        """The file with its contents as far as its account knows them, and whether nothing more will be known."""
         if not file.sha256:
             return file, True
         known = self._accounts.read(account)

@@ -1,7 +1,7 @@
-"""Uploading what the server asked for: one file after the other, in a thread of its own, resumed at the byte.
+"""Uploading what the server asked for: one file after the other, in a thread of its own, resumed where it broke off.
 
-Before it is sent, and before each piece after a cut, a file must still be the one that was asked for: otherwise nothing
-more of it is sent, and its end says so.
+Whenever sending begins or resumes, a file must still be the one that was asked for: otherwise nothing more of it is
+sent, and its end says so.
 """
 
 import contextlib
@@ -31,9 +31,9 @@ from station_agent.uploads.ways import UploadWay, UploadWays
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two attempts while the server is away, doubled each time, and after which one attempt gives up.
+#: Seconds between two attempts while the server is away, first and maximum, and after which one attempt gives up.
 RETRY_FIRST, RETRY_MOST, GIVE_UP = 60.0, 1_800.0, 600.0
-#: Bytes and seconds after which the network, and the order, are looked at again while a file is sent.
+#: While a file is sent, the network and the order are checked again after this many bytes or seconds.
 LOOK_BYTES, LOOK_S = 4_000_000, 5.0
 #: Seconds of rest between two slices of hashing.
 _REST = 0.2
@@ -49,7 +49,7 @@ class _TimeOver(Exception):
 
 
 class _AskedOtherwise(Exception):
-    """The server has asked for it with another time or over other networks meanwhile, or withdrawn it."""
+    """The server has changed the order's deadline or networks meanwhile, or withdrawn it."""
 
 
 class _Elsewhere(Exception):
@@ -70,11 +70,11 @@ class UploadWorker:
         self._ways, self._way = UploadWays(station), UploadWay.SITE
         self._thread: threading.Thread | None = None
         self._next_at, self._pause = 0.0, RETRY_FIRST
-        #: The files that wait and the reason, for a person at the station.
+        #: Why uploads wait, for a person at the station.
         self.note = ""
 
     def look(self) -> None:
-        """Start the thread if there are orders and none runs; give those an end whose time is over."""
+        """Start the thread if there are open orders and it is not running."""
         if self._thread is not None and self._thread.is_alive():
             return
         if time.monotonic() >= self._next_at and self._orders.open_list():
@@ -82,7 +82,7 @@ class UploadWorker:
             self._thread.start()
 
     def work(self) -> None:
-        """Upload what is asked for, until there is nothing, the server is away, or the agent stops."""
+        """Upload the requested files until none is left, the server is away, or the agent stops."""
         self._way = self._ways.choose()
         try:
             with contextlib.closing(self._sender()) as sender:
@@ -133,7 +133,7 @@ class UploadWorker:
     def _one(self, order: Order, sender: FileSender) -> str:
         """Upload one file, or note its end; return why it waits, if it does."""
         if not self._orders.is_current(order):
-            # The next run reads how it is asked for now.
+            # The next run reads the changed order.
             return ""
         if order.until < self._station.now():
             self._orders.end(order, "expired", "Its time was over before it was uploaded.")
@@ -159,7 +159,7 @@ class UploadWorker:
         return f"Uploads wait for {' or '.join(order.networks)}; the station uses {kind or 'another network'}."
 
     def _file(self, order: Order) -> LocalFile:
-        """The file as it is now. Raises `FileChanged` if it is not the one that is asked for, and OSError."""
+        """The file as it is now. Raises `FileChanged` if it is not the requested one, and OSError."""
         path = file_path(self._folders, order.name)
         if path.is_symlink():
             raise FileNotFoundError
@@ -214,7 +214,7 @@ class UploadWorker:
         except FileRefused as error:
             end = "refused", str(error)
         except (_AskedOtherwise, _Elsewhere) as error:
-            # It goes on as it is asked for now, or once the network is one of those.
+            # It continues under the changed order, or once the station uses one of the networks.
             self._orders.sent_add(order, sender.sent - before)
             return str(error)
         except AgentError:

@@ -1,4 +1,4 @@
-"""Walking the data folders, one folder at a time: what is there, and what is left out for which reason."""
+"""Walking the data folders, one folder at a time: the files there, and how many are left out for each reason."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ DEPTH_MOST, PATH_MOST = 16, 512
 
 
 class Signature(NamedTuple):
-    """By what a change of a file is noticed: bytes, modification time in nanoseconds, and inode."""
+    """A file has changed if one of these has: bytes, modification time in nanoseconds, or inode."""
 
     size: int
     mtime: int
@@ -45,7 +45,7 @@ class Walk:
     def __init__(self, roots: dict[str, Path]) -> None:
         self._roots = roots
         self.left: Counter[str] = Counter()
-        #: Latest start in the names of a source and boot: an earlier file of the same is followed.
+        #: Latest start in the names of each source and boot; an earlier file of the same counts as followed.
         self.latest: dict[tuple[str, str, str], int] = {}
 
     def __iter__(self) -> Iterator[FoundFolder]:
@@ -77,7 +77,7 @@ class Walk:
                         try:
                             found = self._file(prefix, root, Path(entry.path))
                         except OSError:
-                            # It is there, but nothing is known of it: then nothing in this folder counts as gone.
+                            # The file is there but cannot be examined, so nothing in this folder counts as gone.
                             self.left["unreadable"] += 1
                             found, is_readable = None, False
                         files += [found] if found else []
@@ -87,7 +87,7 @@ class Walk:
         return FoundFolder(place, files, is_readable)
 
     def _file(self, prefix: str, root: Path, path: Path) -> FoundFile | None:
-        """The file, or None if it is not listed. Raises OSError if it cannot be looked at."""
+        """The file, or None if it is not listed. Raises OSError if it cannot be examined."""
         reason, may_be_data = other_file_reason(path.name)
         parsed = file_name_parse(path.name)
         if parsed is None and reason and not may_be_data:
@@ -100,7 +100,7 @@ class Walk:
         try:
             status = path.stat(follow_symlinks=False)
         except FileNotFoundError:
-            # It went between the two looks: the next walk does not meet it.
+            # It disappeared since the folder was read; the next walk will not see it.
             return None
         if not stat.S_ISREG(status.st_mode):
             self.left["special"] += 1

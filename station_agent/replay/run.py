@@ -1,7 +1,7 @@
-"""Replay: sending a whole folder of data files straight to the server, past the outbox, with every raw pulse.
+"""Replay: sending a whole folder of data files straight to the server, bypassing the outbox, with every raw pulse.
 
 Each file's content is a separate stream (`formats.sensorgnome.content`), so the server drops what it already has. After
-the files come their accounts, in a stream named by them.
+the files come their accounts, in a stream named by their checksum.
 """
 
 import time
@@ -65,7 +65,7 @@ class ReplayFeed:
         return self.exhausted and not self._open
 
     def take(self, room: int) -> list[Outgoing]:
-        """Returned messages first, then new ones."""
+        """Messages given back first, then new ones."""
         taken = [self._open[key][1] for key in sorted(self._again)[:room]]
         self._again = sorted(self._again)[room:]
         while len(taken) < room and not self.exhausted:

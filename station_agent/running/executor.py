@@ -5,7 +5,7 @@
 3. Record it in the journal, then run it, then put the result into the outbox, and only then acknowledge.
 
 Messages that arrive together are examined together: a withdrawal overtakes the commands that wait here, and a command
-that cannot be undone waits a moment for a withdrawal right behind it. One that cannot be processed now is set aside.
+that cannot be undone waits a moment for a withdrawal right behind it. If processing fails, a message is set aside.
 """
 
 import logging
@@ -43,7 +43,7 @@ class _Delivery:
 
     body: bytes
     order: CommandMessage | Withdrawal | None
-    #: One for each copy received: the server may send a command again, and a broken connection's are delivered again.
+    #: One for each copy received: the server may send a command again, and the broker, after a lost connection.
     acknowledge: list[Callable[[], None]]
     #: Monotonic time before which neither this command nor later ones start.
     ripe_at: float = 0.0
@@ -162,7 +162,7 @@ class Executor:
         self._run(message, handlers()[message.name], parameters)
 
     def _withdraw(self, message: Withdrawal) -> None:
-        """Cancel a command: it does not run from now on. Anything it did before is reported separately."""
+        """Cancel a command, so that it no longer runs. Anything it did before is reported separately."""
         if message.station != self._station.config.serial:
             why = f"The withdrawal is for station {message.station}, this is {self._station.config.serial}."
             self._station.event("command_unreadable", {"why": why})

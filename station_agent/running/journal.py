@@ -93,7 +93,7 @@ class Journal:
         """Withdraw the command, even one that has not arrived yet; return the time, or None if it came too late."""
         now = time.time()
         with self._database.transaction() as sql:
-            # A command that was received and not started is as good as new.
+            # A command that was received but not started can still be withdrawn.
             sql.execute("DELETE FROM journal WHERE id = ? AND state = 'received'", (command,))
             added = sql.execute(
                 "INSERT OR IGNORE INTO journal (id, name, state, received_at, changed_at, boot_id, note) "

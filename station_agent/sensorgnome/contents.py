@@ -45,7 +45,7 @@ class FileContents:
         return Contents(row[0], row[1], row[2], json.loads(row[3])) if row else Contents()
 
     def add(self, path: str, lines: Iterable[Numbered], *, is_fresh: bool) -> None:
-        """Count these lines, apart from those that were counted when the end of the file was uncertain.
+        """Count these lines, except those already counted while the end of the file was uncertain.
 
         `is_fresh`: nothing of this file was read before. Call it in the transaction that stores the account.
         """

@@ -34,11 +34,11 @@ _MTIME_GRAIN = 10.0
 LOOK_AGAIN = 600.0
 #: Seconds by which a start in a name may be ahead of this clock and still be believed.
 AHEAD = 86_400.0
-#: Finished files that may continue and that are checked each time.
+#: Maximum finished files that are checked each time, because they may continue.
 _WATCHED_MOST = 64
 #: Maximum nesting of folders: V1 writes SGdata/<boot count>/<day>.
 _DEPTH_MOST = 6
-#: Why a file is not read that its station renames when it closes it: its lines would be sent under both names.
+#: Why a file that its station will rename on closing is not read: its lines would be sent under both names.
 RENAMED = "The station is still writing it. It is read once the station has closed it and given it a date."
 _CLOSED = "The station has closed it and given it a date."
 _UNREAD = "It was removed before the station closed it, so its last lines were not read."
@@ -106,7 +106,7 @@ class Seen:
 
 
 class Folder:
-    """Watches the folder and all folders in it. Only changes are scanned again, and everything now and then."""
+    """Watches the folder and all folders in it. Scans changed folders again, and all of them now and then."""
 
     def __init__(
         self,
@@ -125,8 +125,8 @@ class Folder:
         self._others = {other.key: other for other in others}
         #: Compressed files beside their plain form, by the monotonic time at which they were first seen.
         self._pairs: dict[Path, float] = {}
-        #: Files that the station is still writing: met in this look with their inodes, gone in it, and, of each since it
-        #: was new, its inode and the latest moment at which the station had closed one of its kind.
+        #: Files that the station is still writing: those seen in this look, with their inodes; those found gone in it;
+        #: and for each, its inode and the latest moment at which a file of its kind had been closed when it was new.
         self._open: dict[str, int] = {}
         self._gone: list[str] = []
         self._begun: dict[str, tuple[int, int]] = {}
@@ -201,7 +201,7 @@ class Folder:
         for key in self._gone:
             other, line = self._others.pop(key, None), _line_of(key)
             _inode, before = self._begun.pop(key, (0, None))
-            # Of one that was open when the agent stopped, only a file that is new now can be the closed one.
+            # If it was open when the agent last stopped, only a file that is new now can be its closed form.
             is_closed = before is not None and self._latest.get(line, 0) > before
             is_closed = is_closed or any(file.name.is_table and _line_of(file.key) == line for file in seen.fresh)
             state: FileState = "done" if is_closed else "gone"
@@ -214,7 +214,7 @@ class Folder:
         self._open.clear()
 
     def _other_end(self, seen: Seen, key: str, why: str) -> None:
-        """Forget a file that was not to be read and is gone."""
+        """Forget a file that was not being read and is gone."""
         if key in self._others and self._others[key].state == "open":
             # Its closed form may be in a folder that is looked at later.
             self._gone.append(key)
@@ -332,7 +332,7 @@ class Folder:
         self._watch_add(file)
 
     def _watch_add(self, file: DataFile) -> None:
-        """Check it each time.
+        """Check this file each time.
 
         If there are too many, unfollowed ones stay longest; the rest are checked with their folders.
         """
@@ -347,7 +347,7 @@ class Folder:
 
 
 def _line_of(key: str) -> tuple[str, str, str]:
-    """Source, serial and boot by the name."""
+    """Source, serial and boot from the name."""
     name = file_name_parse(key.rpartition("/")[2])
     return (name.source, name.serial, name.boot) if name else ("", "", "")
 

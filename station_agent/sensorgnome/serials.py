@@ -7,7 +7,7 @@ from station_agent.errors import WrongUse
 
 
 def serials_taken(own: str, also: Iterable[str] = (), *, any_station: bool = False) -> frozenset[str]:
-    """The serials whose files are taken, for `is_foreign`; none if all are, or if the own serial is not distinctive.
+    """The serials whose files are taken, for `is_foreign`; empty if all are, or if the own serial is not distinctive.
 
     Raises `WrongUse` for another serial by which files cannot be told apart.
     """

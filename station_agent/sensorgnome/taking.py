@@ -124,7 +124,7 @@ class Taker:
     def _is_known(self, file: DataFile, reader: LineReader) -> bool:
         """Whether this is a copy of a file already read under another name or in another folder.
 
-        A copy with more data than was read is read from there.
+        A copy with more data than was read is read from that point on.
         """
         twin = self._twin(file)
         if twin is None or (reader.checked and reader.checked.damage):
@@ -206,7 +206,7 @@ class Taker:
         return taken._replace(position=taken.position._replace(done=True), account=now)
 
     def _is_trusted(self, file: DataFile, lines: Lines) -> bool:
-        """Whether the writer of this file marks noise: it did so in this boot."""
+        """Whether the writer of this file marks noise, as seen in any of its files of this boot."""
         line = _line_of(file.key)
         if line not in self._marked and shows_marks(lines.numbered):
             self._marked.add(line)
@@ -226,7 +226,7 @@ class Taker:
                 continue
             account = active.account if active else self._accounts.read(key)
             if account is not None and account.damaged:
-                # This one may have what is missing there. The server knows the lines that both have.
+                # This copy may have what is missing there. The server recognises the lines that both have.
                 continue
             if found is None or position.offset > found.offset:
                 found = position
@@ -266,7 +266,7 @@ class Taker:
     def _share_newest(self, file: DataFile, lines: list[Line]) -> None:
         """Tell the rest of the agent what the newest lines say about the station.
 
-        The newest lines are those of a file that was seen to grow, otherwise those of the latest plausible start.
+        The newest lines are those of a file that was seen to grow, else of the file with the latest plausible start.
         """
         self._view.last_data_at = time.time()
         if file.has_grown and not self._folder.is_followed(file):

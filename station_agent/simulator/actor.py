@@ -273,7 +273,7 @@ class SimulatedStation:
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:
-    """Sleep, waking up early to stop."""
+    """Sleep, but wake up early when stopped."""
     try:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:

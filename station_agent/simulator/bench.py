@@ -1,4 +1,4 @@
-"""Benchmarks with simulated stations: each publishes small messages at a steady rate, every one timed."""
+"""Benchmarks with simulated stations: each publishes small messages at a steady rate, and each message is timed."""
 
 import asyncio
 import csv

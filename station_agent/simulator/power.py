@@ -4,7 +4,7 @@ import math
 
 from station_agent.simulator.season import DAY, HOUR, Season
 
-#: Share of the battery that the station takes in an hour, and that the panel gives in one under a clear zenith.
+#: Share of the battery that the station drains in an hour, and that the panel adds in an hour of clear zenith sun.
 _DRAIN, _CHARGE = 0.006, 0.075
 #: A battery that fails takes this long from full to empty.
 _FAILING = 4 * DAY
@@ -17,12 +17,12 @@ class Battery:
     def __init__(self, season: Season, *, at: float, fails_at: float | None = None) -> None:
         self._season = season
         self._fails_at = math.inf if fails_at is None else fails_at
-        # Ten days are enough to forget the beginning.
+        # After ten days the initial charge no longer matters.
         self._at, self._charge = at - 10 * DAY, 0.7
         self._advance(at)
 
     def volts(self, at: float) -> tuple[float, float]:
-        """The battery's and the panel's voltage. Moments are asked in their order."""
+        """The battery's and the panel's voltage. Call it with moments in their order."""
         self._advance(at)
         light = self._light(at)
         charge = min(self._charge, max((self._fails_at - at) / _FAILING, 0.0))

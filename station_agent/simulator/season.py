@@ -1,7 +1,7 @@
 """A spring along a shore: tagged birds that live at a station, and migrants that pass several in waves, by night.
 
-Everything follows from the seed and the time, so that the stations of a fleet tell one story, however often they are
-asked.
+Everything follows from the seed and the time, so that the stations of a fleet hear the same birds, however often they
+are asked.
 """
 
 import math
@@ -13,14 +13,14 @@ from typing import NamedTuple
 DAY, HOUR = 86_400.0, 3_600.0
 #: A wave of migrants moves along all stations within this many nights, and then the next one begins.
 WAVE_NIGHTS = 4
-#: Migrants on a calm night, and in addition on the best one.
+#: Migrants on a calm night, and how many more on the best night.
 _CALM, _BUSY = 5, 30
 #: A bird that rests is near a station for at most this long.
 _REST_MOST = 40 * HOUR
 _RESIDENTS = 3
 _PORTS = 3
 _KM_A_DEGREE = 111.2
-#: The sun of the middle of May, whatever the date: in November no panel of such a fleet charges its battery.
+#: The sun of mid-May, whatever the date: in November no panel of such a fleet would charge its battery.
 _DECLINATION = math.radians(18.8)
 
 

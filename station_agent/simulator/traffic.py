@@ -19,9 +19,9 @@ from station_agent.simulator.power import Battery
 from station_agent.simulator.season import DAY, HOUR, BirdStay, Season
 
 GPS_SECONDS, CLOCK_SECONDS = 300.0, 600.0
-#: In a season, tags beat this often and positions are this far apart: a week of them is then loaded in a minute.
+#: Seconds between a tag's beats, and between positions, in a season: a week of them then loads in a minute.
 _BEAT_SECONDS, _SEASON_GPS_SECONDS = 15.4, 1_800.0
-#: Lotek birds in a season, beside the tags that everybody shares.
+#: Share of the usual Lotek birds that a season has, beside the tags that all stations share.
 _SEASON_LOTEK = 0.1
 #: Lotek tags of a code set repeatedly send four pulses at gaps that identify them.
 PULSES_A_BURST = 4

@@ -1,7 +1,7 @@
-"""The source of manifests: looks at the data folders, hashes what is at rest, and tells what changed.
+"""The source of manifests: looks at the data folders, hashes files at rest, and tells the server what changed.
 
-A file that still grows is not hashed: it is at rest once its recorder began another one, or it did not change for long.
-What changed is told once an hour, on a link that only visits once a day.
+A file that still grows is not hashed. It is at rest once its recorder has begun another one, or once it has not changed
+for long. Changes are told once an hour, or once a day on a link that only visits.
 """
 
 import time
@@ -24,11 +24,11 @@ from station_agent.sources.base import Source, SourceKind, SourceSettings
 from station_agent.sources.sensorgnome import SensorgnomeSettings
 from station_agent.station import Station
 
-#: Seconds of one poll that are spent on looking, and at most between two polls: a visit is short.
+#: Seconds of one poll that are spent on looking, and maximum seconds between two polls, because a visit is short.
 LOOK_SECONDS, POLL_SECONDS = 0.1, 2.0
 #: Seconds between two looks at the folders: on a link that stays, and on one that visits.
 LOOK_EVERY, LOOK_EVERY_VISITING = 600.0, 7_200.0
-#: Seconds between two messages: the same.
+#: Seconds between two messages about changes: likewise.
 TELL_EVERY, TELL_EVERY_VISITING = 3_600.0, 86_400.0
 #: Seconds between two messages with nothing but ends of uploads.
 ENDS_EVERY = 10.0
@@ -38,9 +38,9 @@ _UNHASHED_MOST = 1_000
 
 
 class FilesSettings(SourceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`also`: further data folders; their files are named by the folder's own name first.
+    """`also`: further data folders; names of their files begin with `~` and the folder's name.
 
-    `begin_after`: seconds after the start before anything is looked at. `finished_after`: seconds without a change
+    `begin_after`: seconds to wait after the start before the first look. `finished_after`: seconds without a change
     after which a recorder's file is at rest without a successor.
     """
 
@@ -67,7 +67,7 @@ class FilesSource:
         self._seen: set[str] = set()
         self._unreadable: set[str] = set()
         self._hashing: Hashing | None = None
-        #: Files of this walk that are to be hashed, the next one last; whether there may be more, and after which name.
+        #: Files of this walk to be hashed, the next one last; whether there may be more, and before which name.
         self._queue: list[FoundFile] = []
         self._is_more = False
         self._before = book.NAMES_END
@@ -75,17 +75,18 @@ class FilesSource:
         now = time.monotonic()
         self._look_at = now + settings.begin_after
         self._tell_at = self._look_at
-        #: When the ends of uploads are told, on a link that stays.
+        #: Monotonic time from which ends of uploads may be told in a message of their own.
         self._ends_at = 0.0
         self._reports = station.reports
-        #: The server asked: it is told once this walk and its hashing are through.
+        #: The server asked for a listing: telling begins once this walk and its hashing are complete.
         self._is_asked = False
-        #: While telling, a message a poll: whether more may follow, and how many files it may tell, None for any number.
+        #: While telling, with one message per poll: whether more may follow, and how many files those may tell; None
+        #: means any number.
         self._is_telling = False
         self._tell_most: int | None = None
 
     def poll(self) -> float:
-        """Go on with looking, hashing or telling, for at most a fifth of a second."""
+        """Continue looking, hashing or telling, for at most a fifth of a second."""
         began = time.monotonic()
         self._worker.look()
         if self._worker.note:
@@ -104,7 +105,7 @@ class FilesSource:
         return (time.monotonic() - began) * REST_FACTOR
 
     def _look(self, until: float) -> None:
-        """Look at the next folders; at the end of a walk, begin with what is to be hashed."""
+        """Look at the next folders; at the end of a walk, begin hashing."""
         if self._steps is None:
             self._walk, self._seen, self._unreadable = Walk(self._folders), set(), set()
             self._steps = iter(self._walk)
@@ -122,7 +123,7 @@ class FilesSource:
         self._is_walked = True
 
     def _queue_fill(self) -> None:
-        """Queue the next files at rest. Each is looked at once in a walk, so those that wait block no others."""
+        """Queue the next files at rest. Each is considered once per walk, so those that wait block no others."""
         files = self._book.unhashed(_UNHASHED_MOST, before=self._before)
         self._queue = [file for file in reversed(files) if self._is_at_rest(file)]
         self._is_more = len(files) == _UNHASHED_MOST
@@ -130,7 +131,7 @@ class FilesSource:
 
     def _is_at_rest(self, file: FoundFile) -> bool:
         """Whether it will not grow any more, as far as anybody can know."""
-        # A clock that stepped back makes an age negative: such a file waits for its successor, or for the next look.
+        # If the clock was set back, an age may be negative: such a file waits until the clock has caught up.
         still = time.time() - file.signature.mtime / 1e9
         parsed = file_name_parse(file.name.rpartition("/")[2])
         if parsed is None:
@@ -169,7 +170,7 @@ class FilesSource:
         return True
 
     def _tell(self, now: float) -> None:
-        """Put what changed into the outbox, when it is due: one message."""
+        """Put one message with the changes into the outbox, when it is due."""
         if self._is_telling:
             self._tell_next()
             return

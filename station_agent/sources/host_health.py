@@ -18,7 +18,7 @@ from station_agent.station import Station, clock_is_set
 #: Radios and warnings that a report lists.
 LISTED_MOST = 32
 _RADIO = re.compile(r"(?P<type>[A-Za-z0-9/]+)\.port=(?P<port>\d{1,3})(?:\.|\Z)")
-#: Below this much free disk people should know: the recorder stops when it is full.
+#: Free bytes below which people are warned: the recorder stops when the disk is full.
 DISK_FREE_LOW = 200_000_000
 
 

@@ -2,7 +2,7 @@
 
 A file's position, its account and the messages that carry its lines are committed together, so a crash at any moment
 neither loses a line nor sends it under a second number. Unread data is safe in the station's own files: while the
-outbox is a quarter full, nothing more is read into it. A problem with one file affects only that file.
+outbox is over a quarter full, nothing more is read into it. A problem with one file affects only that file.
 """
 
 import logging
@@ -50,7 +50,7 @@ RETRY_FIRST, RETRY_MOST = 30.0, 3_600.0
 class SensorgnomeSettings(SourceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The lines to send from the files; None means the profile's. The others stay in the files, and `hello` says so.
 
-    `pulses`: `all`; `bursts`: those in a burst, and hourly counts; `counts`: only these. `positions`: `all`, or those
+    `pulses`: `all`; `bursts`: those in a burst, and hourly counts; `counts`: only counts. `positions`: `all`, or those
     that `changed`. `events_kept`: events that are not sent.
     """
 
@@ -140,7 +140,7 @@ class SensorgnomeSource:
 
     @property
     def _is_called(self) -> bool:
-        """Whether a report was made since everything was last read: a link that only visits takes along all data."""
+        """Whether a report was made since everything was last read: a link that only visits then sends all data."""
         return self._station.reports != self._reports
 
     @property

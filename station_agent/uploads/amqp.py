@@ -4,7 +4,7 @@
      ▲                       │ again, later, no answer, the connection broke             └─changed | refused──▶ end
      └───────────────────────┘
 
-The connection is one of its own, used by one thread. Answers come to a pseudo-queue of the same channel and end with it.
+It has its own connection, used by one thread. Answers come to a pseudo-queue of the same channel and end with it.
 """
 
 import threading
@@ -44,7 +44,7 @@ from station_agent.uploads.sending import (
     blocks_read,
 )
 
-#: Seconds without an answer after which it is asked again, and of one wait, after which the caller may stop.
+#: Seconds without an answer after which to ask again, and of one wait, after which the caller may stop.
 ANSWER_S, LOOK_S = 60.0, 1.0
 _BLOCKED_S = 120.0
 #: Counts bytes sent and received on the link.
@@ -97,7 +97,7 @@ class AmqpUploader:
             line.close()
 
     def _once(self, attempts: Attempts, file: LocalFile, progress: Progress) -> str:
-        """Ask how far the file is, and send the rest. Raises `ServerAway` if it is to be asked again."""
+        """Ask how much of the file the server has, and send the rest. Raises `ServerAway` if it must ask again."""
         line = self._line = self._line or _UploadLine(self._amqp, self._heartbeat, self._count, self._now())
         self._turn += 1
         asked = UploadAsked(
@@ -109,7 +109,7 @@ class AmqpUploader:
             try:
                 answer = self._send(line, attempts, file, answer, progress)
             except FileChanged:
-                # An upload that can never become whole; if this gets lost, it expires.
+                # End the upload, which can never be completed; if this message is lost, it expires.
                 line.say(PIECE_KEY, b"", piece_headers(turn=self._turn, upload=answer.upload, offset=0))
                 raise
         return _outcome(answer)
@@ -133,7 +133,7 @@ class AmqpUploader:
                 handed += len(body)
                 self.sent += len(body)
             if handed == there < file.size:
-                # Held back, which is nobody's failure.
+                # Held back on purpose: not a failure.
                 attempts.succeeded()
                 line.wait(LOOK_S)
             else:
@@ -191,12 +191,12 @@ class _UploadLine:
         chosen = None
         while self._heard and (chosen is None or chosen.state == "open"):
             heard = self._heard.popleft()
-            # What belongs to an earlier turn says nothing about this one.
+            # Answers to an earlier turn say nothing about this one.
             chosen = heard if heard.turn == turn else chosen
         return chosen
 
     def wait(self, seconds: float) -> None:
-        """Let the connection live: heartbeats, answers."""
+        """Serve the connection: heartbeats and answers."""
         self._connection.process_data_events(time_limit=seconds)
         self._count(*self._meter.fresh())
 
@@ -217,7 +217,7 @@ class _UploadLine:
 
 
 def _outcome(answer: UploadAnswer) -> str:
-    """`stored` or `known`; raises what any other answer means."""
+    """`stored` or `known`; any other answer raises the error for it."""
     if answer.state in ("stored", "known"):
         return answer.state
     if answer.state == "changed":

@@ -1,4 +1,4 @@
-"""Opening a file to read it, and nothing else: a pipe or a device in its place must never hold up a thread."""
+"""Opening only regular files, to read them: a pipe or a device in a file's place must never block a thread."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import IO
 
-#: Without waiting for somebody who writes to a pipe. Desks with other systems have no such word.
+#: Do not wait until somebody writes to a pipe. Other systems, which desks may run, lack that flag.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from station_agent.errors import AgentError, ServerAway
 from station_agent.uploads.regular import regular_open
 
-#: Seconds between two attempts, doubled each time.
+#: Seconds between two attempts, first and maximum, doubled each time.
 RETRY_FIRST, RETRY_MOST = 1.0, 60.0
 
 Progress = Callable[[int], None]
@@ -22,11 +22,11 @@ class FileRefused(AgentError):
 
 
 class FileChanged(FileRefused):
-    """The bytes that arrived are not those that were announced."""
+    """The file is no longer the one that was announced."""
 
 
 class UploadStopped(AgentError):
-    """`stop` was called. What arrived is kept by the server."""
+    """`stop` was called. The server keeps what has arrived."""
 
     def __init__(self) -> None:
         super().__init__("The upload was stopped.")
@@ -34,7 +34,7 @@ class UploadStopped(AgentError):
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file as it was when its SHA-256 was taken. With a `check`, each piece asks before it is sent."""
+    """A file as it was when its SHA-256 was taken. `check` is called whenever sending begins or resumes."""
 
     path: Path
     name: str
@@ -69,7 +69,7 @@ class Attempts:
         self.succeeded()
 
     def succeeded(self) -> None:
-        """Bytes arrived."""
+        """Note that bytes arrived."""
         self._wait, self._since = RETRY_FIRST, time.monotonic()
 
     def failed(self, error: ServerAway, *, wait: str = "") -> None:
@@ -93,7 +93,7 @@ def blocks_read(file: LocalFile, offset: int, octets: int, block: int) -> Iterat
         left = octets
         while left > 0:
             with _reading():
-                # A file that shrank meanwhile is filled up, so that the answer comes and says that it changed.
+                # A file that shrank meanwhile is filled up with zeros, so that the server answers that it changed.
                 piece = opened.read(min(block, left)) or bytes(min(block, left))
             yield piece
             left -= len(piece)
@@ -101,7 +101,7 @@ def blocks_read(file: LocalFile, offset: int, octets: int, block: int) -> Iterat
 
 @contextlib.contextmanager
 def _reading() -> Iterator[None]:
-    """Raise `FileRefused` for what the disk does not give: a bad sector is the trouble of its file, not of the link."""
+    """Raise `FileRefused` if the disk cannot read it: a bad sector is a problem of its file, not of the link."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A client of the server's uploads (tus 1.0): begins, goes on at the byte after a cut, and says what became of a file."""
+"""A client of the server's uploads (tus 1.0): begins them, resumes them at the right byte, and returns the outcome."""
 
 import base64
 import contextlib
@@ -28,9 +28,9 @@ from station_agent.uploads.sending import (
 )
 
 _PATH, _VERSION = "/api/v1/uploads", "1.0.0"
-#: Bytes of a request, and of one write to the network: each write has `_SECONDS`, also on the slowest link.
+#: Bytes of one request, and of one write to the network: each write may take `_SECONDS`, even on the slowest link.
 PIECE, _WRITE = 16_000_000, 65_536
-#: Seconds for which a connection is used again: servers and proxies close idle ones, many after five seconds.
+#: Seconds for which an idle connection is reused: servers and proxies close them, many after five seconds.
 _IDLE_S = 2.0
 _ANSWER_MOST = 65_536
 _SECONDS = 60.0
@@ -133,7 +133,7 @@ class Uploader:
             if answer.status != http.HTTPStatus.NO_CONTENT:
                 refusal, answer = answer.reason, self._ask(attempts, "HEAD", place, {})
                 if 0 <= answer.offset <= offset:
-                    # Such as a proxy with a limit: sent again at once, the same bytes would be refused for ever.
+                    # For instance a proxy with a limit: the same bytes, sent again at once, would be refused forever.
                     attempts.failed(ServerAway(refusal))
         if answer.status in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.GONE):
             return answer
@@ -144,7 +144,7 @@ class Uploader:
         return answer
 
     def _give_back(self, place: str) -> None:
-        """End an upload that can never become whole; if the server is away, it expires."""
+        """End an upload that can never be completed; if the server is away, it expires."""
         with contextlib.suppress(ServerAway):
             self._request("DELETE", place, {}, None)
 
@@ -233,12 +233,12 @@ class _KeptLine(threading.local):
 
 
 def _has_ended(line: http.client.HTTPConnection) -> bool:
-    """Whether the server closed the connection, or sent what nobody asked for."""
+    """Whether the server closed the connection, or sent unexpected data."""
     return line.sock is None or bool(select.select([line.sock], [], [], 0)[0])
 
 
 def _is_for_later(answer: _Answer) -> bool:
-    """Whether the server is busy. A full quota is 429 too, but says no time to come back."""
+    """Whether the server is busy. A full quota is also a 429, but without a time to retry."""
     return answer.status >= 500 or (
         answer.status == http.HTTPStatus.TOO_MANY_REQUESTS and "Retry-After" in answer.headers
     )

@@ -14,16 +14,16 @@ from formats.sensorgnome.names import name_show, other_file_reason
 from station_agent.uploads.sending import FileChanged, FileRefused, FileSender, LocalFile
 from station_agent.words import bytes_say
 
-#: How often a file that changes while it is sent is tried.
+#: Maximum attempts for a file that changes while it is sent.
 _TRIES = 3
 _PIECE = 1_048_576
-#: A folder of one day, as stations name them: its name belongs to the names of its files.
+#: A folder of one day, as stations name them: its name is a part of the names of its files.
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 
 #: Files that a desk computer sends at once.
 AT_ONCE = 3
 
-#: Name of the file, bytes of it that are there, and its size.
+#: Gets the name of a file, how many bytes are uploaded, and its size.
 Tell = Callable[[str, int, int], None]
 
 
@@ -38,7 +38,7 @@ class UploadResult:
 
 
 def upload_run(uploader: FileSender, root: Path, tell: Tell, *, at_once: int = 1) -> Iterator[UploadResult]:
-    """Upload a file, or all files below a folder, so many at once; the results are in the order of names.
+    """Upload a file, or all files below a folder, `at_once` at a time; the results are in the order of names.
 
     More than one at once hides the round trips of small files; `tell` is then called from several threads. Raises
     `ServerAway` if the server stays away.
@@ -111,7 +111,7 @@ def _upload_one(uploader: FileSender, path: Path, name: str, tell: Tell) -> Uplo
 
 
 def _look(path: Path, name: str) -> LocalFile:
-    """The file with its SHA-256. One that grows meanwhile is sent as long as it was read."""
+    """The file with its SHA-256. If it grows meanwhile, only the bytes read here are sent."""
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as opened:
         modified = os.fstat(opened.fileno()).st_mtime
@@ -122,7 +122,7 @@ def _look(path: Path, name: str) -> LocalFile:
 
 
 def _files(root: Path, unreadable: list[OSError]) -> Iterator[Path]:
-    """All that is no folder, in the order of names. Links to folders are named, not followed.
+    """Everything that is not a folder, in the order of names. Links to folders are listed, not followed.
 
     Folders that cannot be read are noted in `unreadable`.
     """
@@ -138,7 +138,7 @@ def _files(root: Path, unreadable: list[OSError]) -> Iterator[Path]:
 
 
 def _name(root: Path, path: Path) -> str:
-    """The path below the data folder, also if the folder or a file of one day was named."""
+    """The path below the data folder, even if `root` is the folder of one day or a file in it."""
     below = path.relative_to(root) if path != root else Path(path.name)
     day = (root if path != root else path.parent).resolve().name
     whole = Path(day, below) if _DAY.match(day) else below

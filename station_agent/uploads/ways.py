@@ -1,4 +1,4 @@
-"""Over which way a station's files go home: HTTPS to the site, or AMQP as its data does.
+"""The way that a station's files take to the server: HTTPS to the site, or AMQP as its data does.
 
     site ──no answer for AWAY_S, while the broker works──▶ broker
       ▲                                                      │ each LOOK_S, one attempt
@@ -15,14 +15,14 @@ from station_agent.errors import WrongUse
 from station_agent.identity.enrolment import server_check
 from station_agent.station import Station
 
-#: Seconds without an answer of the site after which files go over AMQP, and after which the site is tried again.
+#: Seconds without an answer from the site after which files go over AMQP, and after which the site is tried again.
 AWAY_S, LOOK_S = 3_600.0, 21_600.0
-#: Age in seconds of data that waits in the outbox, from which on files wait for it.
+#: Files wait while the oldest message in the outbox is at least this many seconds old.
 LAG_S = 10.0
 
 
 class UploadWay(StrEnum):
-    """A way home."""
+    """A way to the server."""
 
     SITE = "site"
     BROKER = "broker"
@@ -33,7 +33,7 @@ class UploadWays:
 
     def __init__(self, station: Station, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._station, self._clock = station, clock
-        #: Since when the site has not answered, by the given clock and by that of confirms; when it is tried again.
+        #: Since when the site has not answered, by the given clock and by the wall clock; and when to try it again.
         self._away_since: float | None = None
         self._away_at = 0.0
         self._look_at = 0.0
@@ -51,17 +51,17 @@ class UploadWays:
         return UploadWay.BROKER
 
     def site_away(self) -> None:
-        """The site did not answer."""
+        """Note that the site did not answer."""
         if self._away_since is None:
             self._away_since, self._away_at = self._clock(), time.time()
             self._look_at = self._away_since + AWAY_S + LOOK_S
 
     def site_works(self) -> None:
-        """The site answered."""
+        """Note that the site answered."""
         self._away_since = None
 
     def may_send(self) -> bool:
-        """Whether files may use the link now: not while data waits for it, or the server asks for another pace."""
+        """Whether files may use the link now: not while data waits for it, or while a pace slows the station."""
         if self._station.pacer.is_holding or self._station.pacer.slowdown > 1:
             return False
         oldest = self._station.outbox.backlog().oldest_at

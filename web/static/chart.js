@@ -4,9 +4,9 @@
 "use strict";
 (() => {
   const LEAST = 10, MOST = 7305 * 86400, SETTLED_MS = 250, NARROW = 574, SPOT = 4, NOW_ROOM = 34;
-  // An incident reaches above the plot, so that its bar leaves room for the number of the axis.
+  // An incident reaches above the plot, so that its bar does not cover the top number of the axis.
   const ABOVE = 18, BAR = 4;
-  // By the name of the plot: its parts and what the server sent.
+  // Charts by the name of the plot: their parts, and what the server sent.
   const charts = new Map();
   // The period that the reader chose, until the server's answer shows it; and the period without a choice.
   let chosen = null, whole = null, timer = 0;
@@ -26,7 +26,7 @@
   const lineColour = (line) => colour(["--accent", "--s2", "--s3", "--s4"][line.colour - 1]);
 
   const view = (payload) => chosen || [payload.start, payload.end];
-  // A line with the times of an earlier one has that line's place instead.
+  // A line with the same times as an earlier one has that line's index instead.
   const parse = (box) => {
     const payload = JSON.parse(box.querySelector(":scope > script").textContent);
     for (const line of payload.lines) if (!Array.isArray(line.x)) line.x = payload.lines[line.x].x;
@@ -59,7 +59,7 @@
     };
     const day = format({ day: "numeric", month: "short" }), number = new Intl.NumberFormat(language, { maximumSignificantDigits: 6 });
     const part = (each) => (each.type === "group" ? "\u202f" : each.type === "minusSign" ? "\u2212" : each.value);
-    // A zero that came from below would be shown as "−0".
+    // A negative zero would be shown as "−0".
     const plain = (value) => number.formatToParts(value || 0).map(part).join("");
     return {
       day, plain, date: format({ day: "numeric" }), month: format({ month: "short" }), year: format({ year: "numeric" }),
@@ -78,7 +78,7 @@
     const { say, payload } = chart;
     let before = "";
     return splits.map((at) => {
-      // There stands "now".
+      // No label where "now" is written.
       if (Math.abs(u.valToPos(at, "x") - u.valToPos(payload.now, "x")) < NOW_ROOM) return null;
       const period = step >= 86400 ? (step >= 2419200 ? say.year(at) : say.month(at)) : say.day(at);
       const isNew = period !== before;
@@ -104,7 +104,7 @@
     const times = line.x.map((x) => payload.start + x);
     return line.low ? [times, line.y, line.low, line.high] : [times, line.y];
   });
-  // The ends of the period are there even where no data is, so that the axis is.
+  // Include the ends of the period even without data there, so that the axis covers it.
   const dataOf = (payload, pane) => window.uPlot.join([[[payload.start, payload.end]], ...tablesOf(payload, pane)]);
 
   const seriesOf = (payload, pane) => {
@@ -163,7 +163,7 @@
     }
   };
 
-  // Before the lines: numbers, limits, deployments, the present, and marks of single values.
+  // In front of the lines: numbers, limits, deployments, the present, and marks of single values.
   const drawMarks = (chart, pane, isFirst, isLast) => (u) => {
     const { ctx, bbox } = u, ratio = devicePixelRatio, { payload, say } = chart;
     const right = bbox.left + bbox.width, bottom = bbox.top + bbox.height;
@@ -213,7 +213,7 @@
       ctx.lineTo(x - 5 * ratio, y + 4 * ratio); ctx.closePath(); ctx.fill(); ctx.stroke();
     });
   };
-  // Names at the ends of the lines, none over another.
+  // Names at the ends of the lines, without overlap.
   const drawNames = (u, chart, pane) => {
     if (chart.share === 1) return;
     const ratio = devicePixelRatio, gap = 13 * ratio, { bbox, ctx } = u, ends = [];
@@ -328,7 +328,7 @@
   const update = (box) => {
     if (!window.uPlot) return;
     const payload = parse(box), old = charts.get(box.dataset.plot);
-    // Of the whole period only the length is known: its end moves on.
+    // For the whole period only the length is compared: its end moves on.
     const isThere = chosen && (chosen === whole
       ? Math.abs(payload.end - payload.start - chosen[1] + chosen[0]) < 1
       : Math.abs(payload.start - chosen[0]) < 0.01 && Math.abs(payload.end - chosen[1]) < 0.01);
@@ -392,7 +392,7 @@
       event.preventDefault();
       keys[event.key]();
     });
-    // Without a click into it, or a modifier, the wheel goes on scrolling the page.
+    // Until somebody clicks into the plot or holds a modifier, the wheel scrolls the page.
     panes.addEventListener("wheel", (event) => {
       if (!event.ctrlKey && !event.metaKey && !event.shiftKey && document.activeElement !== panes) return;
       event.preventDefault();
@@ -458,7 +458,7 @@
     document.addEventListener("pointercancel", () => document.removeEventListener("pointermove", drag), { once: true });
   });
 
-  // The file of the drawing as a picture.
+  // Turn the file of the drawing into a PNG.
   document.addEventListener("click", async (event) => {
     const button = event.target.closest && event.target.closest("button[data-png]");
     if (!button) return;

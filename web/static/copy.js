@@ -9,7 +9,7 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
     try {
       await navigator.clipboard.writeText(text.textContent);
     } catch {
-      // Plain http has no clipboard: the older way copies what is selected.
+      // Plain http has no clipboard API: the older command copies the selection.
       chosen.selectAllChildren(text);
       const done = document.execCommand("copy");
       chosen.removeAllRanges();

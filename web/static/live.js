@@ -36,7 +36,7 @@
   document.addEventListener("htmx:afterSwap", () => {
     for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
     if (focused) alike(focused.selector)[focused.number]?.focus({ preventScroll: true });
-    // A part that is the whole page tells its title, too.
+    // A part that is the whole page brings its title, too.
     const title = part()?.dataset.title;
     if (title) document.title = (/^\(\d+\+?\) /.exec(document.title) ?? [""])[0] + title;
   });
@@ -70,7 +70,7 @@
     }
   };
 
-  // Nothing is replaced between the two halves of a click, which would then hit nothing.
+  // Replace nothing between press and release: the click would then hit nothing.
   let pressed = false;
   const press = (isDown) => { pressed = isDown; if (!isDown && wanted) setTimeout(ask); };
   document.addEventListener("pointerdown", () => press(true));
@@ -82,7 +82,7 @@
 
   const ask = () => {
     wanted = true;
-    // A text that somebody selects within the part must stay; one that they copied from elsewhere may.
+    // A selection within the part must survive, so wait; one elsewhere does not matter.
     const chosen = document.getSelection();
     const selection = String(chosen || "") && part().contains(chosen.anchorNode);
     const busy = part().contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), select, textarea");
@@ -91,16 +91,16 @@
     if (wait > 0) { timer = setTimeout(() => { timer = 0; ask(); }, wait); return; }
     wanted = false; askedAt = Date.now();
     window.htmx.trigger(part(), "roost:changed");
-    // A part that was replaced a moment ago does not listen yet: it would wait for an answer to nothing, for ever.
+    // A part that was replaced a moment ago does not listen yet, so no request began: ask again.
     if (!asking) ask();
   };
   document.addEventListener("htmx:beforeRequest", () => { asking = true; });
   document.addEventListener("htmx:afterRequest", () => { asking = false; if (wanted) ask(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
-  // Another script changed the address and wants the part for it. Cancelling says that somebody listens.
+  // Another script changed the address and wants the part for it. Cancelling the event says that this script does it.
   document.addEventListener("roost:ask", (event) => { event.preventDefault(); ask(); });
 
-  // Changes between rendering the page and connecting are in neither, so reload once at the start.
+  // Changes after rendering and before connecting would be missed, so reload once at the start.
   const found = () => { if (!connected) ask(); connected = true; lost = false; say(line.dataset.on, false); };
   const lose = () => {
     connected = false;

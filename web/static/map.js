@@ -45,14 +45,14 @@
     return made;
   };
 
-  // The ground, or an operator's tiles. Where these do not come, the ground does.
+  // The ground, or an operator's tiles. If tiles fail to load, the ground is shown.
   let ground = null;
   const groundShow = () => { ground = ground || window.roostGround(map, told); ground.pinned(labelled); };
   let labelled = [];
   const tilesShow = (layer) => layer.on("tileerror", groundShow).addTo(map);
-  // Some servers of tiles answer only if they learn which site asks; they learn no more than that.
+  // Some tile servers answer only if they learn which site asks; they learn no more than that.
   const known = { maxZoom: 18, referrerPolicy: "origin" };
-  // Leaflet takes HTML.
+  // Leaflet takes the credit as HTML, so escape it.
   const named = (words) => ({ ...known, attribution: element("i", "", words).innerHTML });
   if (told.tiles.url) tilesShow(L.tileLayer(told.tiles.url, named(told.attribution)));
   else if (told.tiles.file && window.pmtiles) {
@@ -60,7 +60,7 @@
     // Kind 1 is vector tiles, which this map does not draw.
     Promise.all([file.getHeader(), file.getMetadata()]).then(([head, said]) => {
       if (head.tileType === 1) throw new Error("vector tiles");
-      // Whose tiles these are stands in the file, as HTML; only its words are shown.
+      // The file has its credit as HTML; only the text of it is shown.
       const words = new DOMParser().parseFromString(said?.attribution || "", "text/html").body.textContent;
       tilesShow(pmtiles.leafletRasterLayer(file, { ...named(told.attribution || words), maxNativeZoom: head.maxZoom }));
     }).catch(groundShow);
@@ -84,7 +84,7 @@
     }
     const icon = L.divIcon({ html: mark, className: "spot", iconSize: [44, 44] });
     const marker = L.marker(at, { icon, title: pin.words, alt: pin.words, riseOnHover: true }).addTo(pins);
-    // Leaflet gives the name to images only.
+    // Leaflet gives `alt` to images only.
     marker.getElement()?.setAttribute("aria-label", pin.words);
     const popup = element("div", "popped");
     for (const one of pin.pins || [pin]) {
@@ -122,7 +122,7 @@
     fetch(address, { signal: asked.signal, headers: { Accept: "application/json" } })
       .then((answer) => (answer.ok ? answer.json() : Promise.reject(new Error(answer.status))))
       .then((answer) => pinsShow(answer.pins.map((pin) => {
-        // The pins of the copy of the earth that is in view.
+        // Move each pin to the copy of the earth that is in view.
         const turn = 360 * Math.round((map.getCenter().lng - pin.lon) / 360);
         return { ...pin, lon: pin.lon + turn };
       })))
@@ -140,7 +140,7 @@
       history.replaceState(history.state, "", here);
     });
     document.addEventListener("htmx:afterSwap", pinsAsk);
-    // What changed while somebody read.
+    // Get what changed while somebody read a popup.
     map.on("popupclose", pinsAsk);
     map.fire("moveend");
   } else pinsShow(told.points || []);
@@ -172,7 +172,7 @@
     const icon = L.divIcon({ html: mark, className: "spot", iconSize: [44, 44] });
     marker = L.marker(at, { icon, draggable: true, autoPan: true, title: told.words.drag, alt: told.words.drag }).addTo(map);
     marker.on("dragend", () => take(marker.getLatLng()));
-    // The mark stands for the pin of this place; other places stay.
+    // The mark replaces the pin of this place; on a map of many places the pins stay.
     if (!told.pins) pins.remove();
   };
   const take = (at) => {

@@ -21,13 +21,13 @@
       const answer = await fetch(`${box.querySelector("form").action}?${new URLSearchParams({ q: words })}`, {
         headers: { "HX-Request": "true" }, signal: asking.signal,
       });
-      // Logged out meanwhile: the page itself knows the way to the login.
+      // The session ended meanwhile: the reloaded page leads to the login.
       if (answer.headers.get("HX-Refresh")) return void location.reload();
       const text = await answer.text();
       const read = new DOMParser().parseFromString(text, "text/html");
       if (field.value.trim() === words) found.replaceChildren(...read.body.children);
     } catch (error) {
-      // Without a connection the list stays as it was; Enter opens the page, which says so.
+      // Without a connection the list is emptied; Enter then opens the search page, and the browser says what is wrong.
       if (error.name !== "AbortError") found.replaceChildren();
     }
   };

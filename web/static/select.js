@@ -10,7 +10,7 @@
     const here = boxes();
     const shown = new Set(here.map((box) => box.value));
     for (const box of here) box.checked = ticked.has(box.value);
-    // What is ticked and no longer on this page is sent with the form as well.
+    // Stations that are ticked but no longer on this page are sent with the form, too.
     const elsewhere = document.getElementById("elsewhere");
     elsewhere?.replaceChildren(...[...ticked].filter((serial) => !shown.has(serial)).map((serial) => {
       const input = document.createElement("input");
@@ -34,7 +34,7 @@
     else return;
     show();
   });
-  // With the shift key, everything between two boxes becomes like the second.
+  // With the shift key, all boxes between two clicks become like the second.
   document.addEventListener("click", (event) => {
     const box = event.target;
     if (box.type !== "checkbox" || box.name !== "station") return;
@@ -47,6 +47,6 @@
     last = box.value;
   });
   document.addEventListener("htmx:afterSwap", show);
-  // A browser that goes back ticks the boxes again, without telling.
+  // When somebody goes back, the browser ticks the boxes again without an event.
   window.addEventListener("pageshow", read);
 })();

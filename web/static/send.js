@@ -1,7 +1,7 @@
 /* A worker that sends one file at a time with tus (docs/reference/api.md): hash it, ask how much is there, send the rest.
 
    It gets {id, file, path, station, address, token, words} and posts {id, doing, done} while it works, {id, waits, reason}
-   while the line or the server is away, and at the end {id, fate, reason, ends}; `ends` if no other file would pass. */
+   while the line or the server is away, and at the end {id, fate, reason, ends}; `ends`: no other file would pass. */
 "use strict";
 importScripts("sha256.js");
 
@@ -17,7 +17,7 @@ class Refused extends Error {
 const base64 = (bytes) => btoa(String.fromCharCode(...bytes));
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/* One request; status 0 if nothing came back. */
+/* One request; status 0 if there was no answer. */
 const request = (job, method, address, headers = {}, body = null, sent = () => {}) => new Promise((done) => {
   const line = new XMLHttpRequest();
   let stall = 0;
@@ -30,7 +30,7 @@ const request = (job, method, address, headers = {}, body = null, sent = () => {
   line.onloadend = () => {
     clearTimeout(stall);
     let said = {};
-    try { said = JSON.parse(line.responseText); } catch { /* No answer, or one without words. */ }
+    try { said = JSON.parse(line.responseText); } catch { /* No answer, or one that is not JSON. */ }
     const offset = Number(line.getResponseHeader("Upload-Offset") ?? NaN);
     done({ status: line.status, said, offset, place: line.getResponseHeader("Location"), later: line.getResponseHeader("Retry-After") });
   };
@@ -38,11 +38,11 @@ const request = (job, method, address, headers = {}, body = null, sent = () => {
   line.send(body);
 });
 
-// A quota that is full is 429 too, but says no time to come back.
+// A full quota answers 429 too, but without Retry-After.
 const isForLater = ({ status, later }) => status === 0 || status >= 500 || (status === 429 && later !== null);
 const reasonOf = (job, { status, said }) => said.detail || job.words.status.replace("{status}", status);
 
-/* Wait before the next attempt, not longer than until the line is back. */
+/* Wait before the next attempt, at most until the line is back. */
 const pause = (job, answer, wait) => new Promise((done) => {
   postMessage({ id: job.id, waits: true, reason: answer.status ? reasonOf(job, answer) : "" });
   const go = () => { clearTimeout(timer); removeEventListener("online", go); done(); };
@@ -50,7 +50,7 @@ const pause = (job, answer, wait) => new Promise((done) => {
   if (!answer.status) addEventListener("online", go);
 });
 
-/* An answer to a request that may be repeated. */
+/* The answer to a request that is repeated until the server can handle it. */
 const ask = async (job, method, address, headers) => {
   for (let wait = WAIT_FIRST_MS; ; wait = Math.min(2 * wait, WAIT_MOST_MS)) {
     const answer = await request(job, method, address, headers);
@@ -108,7 +108,7 @@ const sendRest = async (job, place, offset) => {
     if (answer.status !== 204) {
       const refused = answer;
       answer = await ask(job, "HEAD", place);
-      // Also if it is no word of our server, such as a proxy's limit: the same bytes at once would go on for ever.
+      // Also after a refusal by something else, such as a proxy's limit: the same bytes at once would repeat for ever.
       if (isForLater(refused) || answer.offset <= offset) await pause(job, refused, wait);
     }
     if (answer.status === 404 || answer.status === 410) return false;
@@ -138,7 +138,7 @@ onmessage = async ({ data: job }) => {
   try {
     postMessage({ id: job.id, fate: await send(job), reason: "", ends: false });
   } catch (error) {
-    // Thrown on, it would be heard nowhere, and this file and all behind it would wait for ever.
+    // If it were thrown again, nobody would catch it, and this file and all after it would wait for ever.
     if (!(error instanceof Refused)) console.error(error);
     const [reason, ends] = error instanceof Refused ? [error.message, error.ends] : [job.words.broken, false];
     postMessage({ id: job.id, fate: "refused", reason, ends });

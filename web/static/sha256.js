@@ -1,4 +1,4 @@
-/* SHA-256 piece by piece (FIPS 180-4): browsers hash only what is in memory whole, and only over https. */
+/* SHA-256 piece by piece (FIPS 180-4): browsers only hash data that is in memory as a whole, and only over https. */
 "use strict";
 const Sha256 = (() => {
   // The constants are the fractions of the square and cube roots of the first primes.
@@ -15,7 +15,7 @@ const Sha256 = (() => {
     #held = 0;
     #octets = 0;
 
-    /* Take these bytes. */
+    /* Add these bytes. */
     update(bytes) {
       let at = 0;
       this.#octets += bytes.length;
@@ -33,7 +33,7 @@ const Sha256 = (() => {
       return this;
     }
 
-    /* The digest of everything; call it once, at the end. */
+    /* The digest of all bytes; call it once, at the end. */
     digest() {
       const end = this.#held < 56 ? 64 : 128;
       this.#rest.fill(0, this.#held, end);

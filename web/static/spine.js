@@ -1,7 +1,7 @@
-/* On a touch screen the first tap on a mark of the spine tells what it is; a second one opens its page. */
+/* On a touch screen, the first tap on a part of the spine says what it is; a second one opens its page. */
 "use strict";
 (() => {
-  // The part that was told last: a refresh of the page shows it again, with words that may have changed with the time.
+  // The part explained last: a refresh of the page explains it again, in words that may have changed with time.
   let last = null;
   const wordsOf = (part) => part.querySelector("title")?.textContent || part.getAttribute("aria-label");
   const lastIn = (spine) => {

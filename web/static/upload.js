@@ -6,7 +6,7 @@
   if (!part || !window.Worker) return;
   const words = JSON.parse(document.getElementById("upload-words").textContent);
   const LANES = 3, ROWS_MOST = 500, REFUSALS_MOST = 20;
-  // A folder of one day, as stations name them: its name belongs to the names of its files.
+  // A folder of one day, as stations name them: it stays part of its files' names.
   const DAY = /^\d{4}-\d\d-\d\d$/;
   const noData = words.noData.map(([source, reason]) => [new RegExp(`^(?:${source})`, "u"), reason]);
   const bytesWords = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
@@ -16,14 +16,14 @@
   const waiting = [], running = new Map();
   let number = 0, octets = 0, octetsOver = 0, refusedInARow = 0, hidden = 0, sayTimer = 0;
 
-  // What was dropped, as paths with their files; what cannot be read has its reason.
+  // The dropped files with their paths; one that cannot be read has a reason instead.
   const promised = (call) => new Promise((done, fail) => call(done, fail));
   const walk = async (entry, found) => {
     const path = entry.fullPath.slice(1);
     try {
       if (entry.isFile) return void found.push({ path, file: await promised((...ways) => entry.file(...ways)) });
       const reader = entry.createReader();
-      // A browser tells of a hundred at a time.
+      // A browser lists a hundred entries per call.
       for (let some; (some = await promised((...ways) => reader.readEntries(...ways))).length;) {
         for (const one of some) await walk(one, found);
       }
@@ -63,7 +63,7 @@
   const rowOf = (one) => {
     if (one.row || one.isHidden) return one.row;
     if (rows.children.length >= ROWS_MOST) {
-      // The oldest that needs nobody makes room; if there is none, this file is only counted.
+      // The oldest row that needs no attention makes room; without one, this file is only counted.
       const old = rows.querySelector('[data-fate="stored"], [data-fate="known"]');
       hidden++;
       one.isHidden = !old;
@@ -120,7 +120,7 @@
     lane.waits = Boolean(told.waits);
     lane.reason = told.reason;
     if (told.doing) {
-      // A file counts as read or sent; hashing alone brings nothing home.
+      // Only sent bytes count as progress in total: hashing alone uploads nothing.
       if (told.doing === "send") lane.done = told.done;
       const share = lane.one.file.size ? Math.floor((100 * told.done) / lane.one.file.size) : 100;
       state(lane.one, `${words.doing[told.doing]} ${share} %`);
@@ -168,10 +168,10 @@
     running.clear();
     endAll("kept back", words.stopped);
   });
-  // Beside the part, a dropped file would replace the page and end what is running.
+  // A file dropped beside the part would replace the page and end the uploads.
   for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault());
   part.addEventListener("drop", async (event) => {
-    // The list is empty as soon as this function waits for anything.
+    // Read the list now: it is empty as soon as this function awaits anything.
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     const found = entries.length ? [] : [...event.dataTransfer.files].map((file) => ({ path: file.name, file }));
     for (const entry of entries) await walk(entry, found);

@@ -1,4 +1,4 @@
-"""The beginning of a stored file, unpacked if it is a gzip: as much as a page shows, however large the file is."""
+"""Reading the beginning of a stored file, unpacked if it is a gzip: as much as a page shows, however large the file."""
 
 import hashlib
 import zlib
@@ -10,7 +10,7 @@ from fleet.files.store.contents import content_open
 from fleet.files.store.models import StoredContent
 from fleet.files.store.parts import PIECE
 
-#: Bytes that are looked at, unpacked; and bytes up to which the SHA-1 of a file is told.
+#: Maximum unpacked bytes that are read, and maximum size of a file whose SHA-1 is computed.
 LOOK_MOST, SHA1_MOST = 2 * 2**20, 50 * 2**20
 
 
@@ -37,7 +37,7 @@ _KINDS = {
 
 
 class Beginning(NamedTuple):
-    """Bytes from the start of a file; whether they are all; whether the file is damaged behind them."""
+    """Bytes from the start of a file, whether they are the whole file, and whether the file is damaged after them."""
 
     octets: bytes
     is_whole: bool
@@ -45,7 +45,7 @@ class Beginning(NamedTuple):
 
 
 def kind_of(path: str) -> FileKind:
-    """How a file of this name is shown; a gzip as what is in it."""
+    """How a file of this name is shown; a gzip is shown like the file in it."""
     name = PurePosixPath(path.lower().removesuffix(".gz"))
     return _KINDS.get(name.suffix, FileKind.NONE)
 
@@ -63,7 +63,7 @@ def sha1_read(content: StoredContent) -> str:
     """The SHA-1 of a content, empty for a large one. Raises `FileNotFoundError` and `StoreAway`."""
     if content.octets > SHA1_MOST:
         return ""
-    # Motus and older programs name files by it; nothing is trusted because of it.
+    # Motus and older programs identify files by their SHA-1; no security depends on it.
     digest = hashlib.sha1(usedforsecurity=False)
     with content_open(content) as opened:
         while piece := opened.read(PIECE):
@@ -72,18 +72,18 @@ def sha1_read(content: StoredContent) -> str:
 
 
 def text_of(octets: bytes) -> str:
-    """The text of bytes that may be in an older encoding, or none at all; unprintable characters are shown as `�`."""
+    """These bytes as text, even if their encoding is old or they are no text; unprintable characters become `�`."""
     try:
         text = octets.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # The end may be cut within a character.
+        # The last character may be cut off.
         is_cut = error.start >= len(octets) - 3 and error.reason == "unexpected end of data"
         text = octets[: error.start].decode("utf-8-sig") if is_cut else octets.decode("latin-1")
     return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text.replace("\r\n", "\n"))
 
 
 def _unpacked(opened: object) -> Beginning:
-    """The beginning of a gzip, of which nothing more is unpacked than is shown."""
+    """The beginning of a gzip; nothing beyond what is shown gets unpacked."""
     octets, engine, is_damaged = b"", zlib.decompressobj(wbits=31), False
     try:
         while len(octets) <= LOOK_MOST and (piece := opened.read(65_536)):  # type: ignore[attr-defined]

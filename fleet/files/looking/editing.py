@@ -1,6 +1,6 @@
-"""Changing a stored text on a page: the file gets another revision, and the text before stays.
+"""Changing a stored text on a page: the file gets another revision, and the previous text stays.
 
-Only texts that survive it unharmed: UTF-8, short, and no receiver's own recording.
+Only short UTF-8 texts can be changed, which a form returns unharmed, and no receiver's own recordings.
 """
 
 import re
@@ -25,7 +25,7 @@ from formats.sensorgnome.names import file_name_parse
 #: Maximum bytes of a text that is changed here.
 EDIT_MOST = 60_000
 _MARK = b"\xef\xbb\xbf"
-#: Characters that a form does not bring back.
+#: Characters that a form does not return unchanged.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -35,14 +35,14 @@ class RevisionSuperseded(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class EditableText:
-    """A text with plain line breaks; how the file breaks lines; and the mark that it may begin with."""
+    """A text with plain line breaks, its file's line break, and the byte order mark if the file begins with one."""
 
     text: str
     line_break: str
     mark: bytes
 
     def octets(self, text: str) -> bytes:
-        """Another text as a file of the same kind."""
+        """Encode another text in the same way, with this file's line breaks and mark."""
         plain = text.replace("\r\n", "\n").replace("\r", "\n")
         return self.mark + plain.replace("\n", self.line_break).encode()
 
@@ -98,7 +98,7 @@ def text_read(revision: FileRevision) -> EditableText:
 
 
 def text_write(*, actor: Viewer, sender: UploadSender, station: Station, revision: FileRevision, text: str) -> FileFate:
-    """Store a changed text as the next revision of its file; what became of it. It is kept back if nothing is different.
+    """Store a changed text as the next revision of its file; an unchanged text is not stored. Returns the outcome.
 
     Raises `RevisionSuperseded` if the file has a newer revision than this one, `InvalidInput` and `Forbidden`.
     """

@@ -1,4 +1,4 @@
-"""Markdown as HTML that can do nothing: no tags of its own, no pictures from elsewhere, links only to pages and mail."""
+"""Markdown as harmless HTML: no HTML tags in the text, no pictures from other sites, links only to pages and mail."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-#: Links that are links: to the web, to a mail address, or to a place on this site. All others stay text.
+#: Addresses that become links: on the web, of mail, or on this site. All others stay text.
 _LINK = re.compile(r"https?:|mailto:|[^:/?#]*(?:[/?#]|\Z)", re.IGNORECASE)
 _ELSEWHERE = re.compile(r"[a-z]+:|//", re.IGNORECASE)
 #: A link to another page of the organization: pages/field-work.
@@ -37,7 +37,7 @@ class _Reader(MarkdownIt):
 
 
 class MarkdownText:
-    """A text that is read once, asked what it names, and then shown."""
+    """A text that is parsed once, then asked for the pictures and pages that it names, and rendered."""
 
     def __init__(self, text: str) -> None:
         self._tokens = _reader(has_pictures=True).parse(text)
@@ -52,7 +52,7 @@ class MarkdownText:
         return {match[1] for href in hrefs if (match := _PAGE.match(href))}
 
     def html(self, *, pictures: Mapping[str, PictureLinks], pages: Mapping[str, str], below: int) -> SafeString:
-        """The HTML, once. `pages`: addresses by name. `below`: the level of the heading that it stands under."""
+        """Render the HTML, once only. `pages`: addresses by name. `below`: level of the heading above the text."""
         for token in self._tokens:
             if token.type in ("heading_open", "heading_close"):
                 token.tag = f"h{min(int(token.tag[1:]) + below, _HEADING_LAST)}"
@@ -66,7 +66,7 @@ class MarkdownText:
 
 
 def markdown_html(text: str) -> SafeString:
-    """The HTML of a text that stands for itself, such as a stored file. It has no pictures."""
+    """The HTML of a text on its own, such as a stored file, without pictures."""
     return _html(_reader(has_pictures=False).parse(text))
 
 
@@ -77,7 +77,7 @@ def _html(tokens: list[Token]) -> SafeString:
 
 
 def _framed(tokens: list[Token]) -> Iterator[Token]:
-    """The tokens with a frame around each table, which scrolls sideways on a phone, and without styles of their own."""
+    """The tokens without inline styles, each table in a frame that scrolls sideways on a phone."""
     for token in tokens:
         if "text-align:right" in str(token.attrs.pop("style", "")):
             token.attrSet("class", "number")
@@ -89,8 +89,8 @@ def _framed(tokens: list[Token]) -> Iterator[Token]:
 
 
 def _shown(tokens: list[Token], pictures: Mapping[str, PictureLinks], pages: Mapping[str, str]) -> Iterator[Token]:
-    """The tokens with pictures as HTML, and with links that lead where they may."""
-    # For each open link: whether it is one. Markdown has no links in links.
+    """The tokens with pictures as HTML and links resolved."""
+    # Whether the link that is open now stays a link. Markdown has no links within links.
     is_link = False
     for token in tokens:
         if token.type == "link_open":
@@ -106,7 +106,7 @@ def _shown(tokens: list[Token], pictures: Mapping[str, PictureLinks], pages: Map
 
 
 def _link_set(token: Token, pages: Mapping[str, str]) -> bool:
-    """Give a link its address on this site, or take it away from one to a page that is not there."""
+    """Give a link to a page its address on this site, or remove the link if there is no such page."""
     href = str(token.attrGet("href") or "")
     if match := _PAGE.match(href):
         address = pages.get(match[1])

@@ -1,4 +1,4 @@
-"""Pictures of stored files, re-encoded like photos: made when somebody looks, once for each content, and kept."""
+"""Pictures of stored files, re-encoded like photos, once per content when somebody first looks, and kept."""
 
 import re
 from contextlib import suppress
@@ -20,12 +20,12 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 
 
 def preview_file(content: StoredContent, size: Size) -> Path:
-    """The path of the picture's JPEG. Raises `InvalidInput` if it is none, `TooMany`, and what `content_open` raises."""
+    """The path of the picture's JPEG. Raises `InvalidInput` if it is no picture, `TooMany`, and like `content_open`."""
     whole, small, refused = (_path(content.sha256, end) for end in (".jpg", "-small.jpg", ".refused"))
     wanted = whole if size == "whole" else small
     if wanted.exists():
         return wanted
-    # What cannot be read costs a process only once.
+    # An unreadable file costs a process only once.
     if not refused.exists():
         whole.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(prefix="new-", dir=whole.parent) as folder, content_open(content) as opened:
@@ -35,7 +35,7 @@ def preview_file(content: StoredContent, size: Size) -> Path:
             except InvalidInput:
                 refused.touch()
             else:
-                # Somebody else may look at the same moment: nobody gets half a picture.
+                # Replaced in one step: somebody who looks at this moment must not get half a picture.
                 made_small.replace(small)
                 made.replace(whole)
                 return wanted

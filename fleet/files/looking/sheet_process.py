@@ -1,6 +1,7 @@
 """Turn a sheet of a spreadsheet into rows, one JSON list a line. Runs as a separate process with limited memory.
 
-Reads the file from standard input, prints the rows, and says on the error output that they are all, or why it refused.
+Reads the file from standard input and prints the rows, then prints to standard error whether there are more, or why it
+refused.
 It imports none of our code: it has no settings, no secrets and no database.
 """
 
@@ -16,9 +17,9 @@ from typing import Any
 #: Bytes of memory and seconds of CPU time, and bytes that are written: a file that needs more is refused and cannot
 #: harm anything else.
 MEMORY_MOST, SECONDS_MOST, WRITTEN_MOST = 700_000_000, 20, 150_000_000
-#: Digits of a figure that spreadsheets show: the others are rounding errors of their arithmetic.
+#: Spreadsheets show 15 digits of a figure: the rest are rounding errors of their arithmetic.
 _DIGITS = ".15g"
-#: Figures up to which each whole number is exact.
+#: Up to here every whole number is exact.
 _WHOLE_MOST = 1e15
 
 
@@ -55,7 +56,7 @@ def main(sheet: int, rows_most: int, columns_most: int, cell_most: int, cells_mo
 
 
 def plain(cell: Any, most: int) -> str | int | float:
-    """A cell as a figure, or as a text of so many characters: times as in ISO 8601, durations as hours, minutes and seconds."""
+    """A cell as a figure or as text cut to `most` characters: times in ISO 8601, durations as hh:mm:ss."""
     if isinstance(cell, bool):
         return "TRUE" if cell else "FALSE"
     if isinstance(cell, float):

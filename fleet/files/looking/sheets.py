@@ -20,13 +20,13 @@ from fleet.files.looking.tables import CELL_MOST, COLUMNS_MOST, ROWS_MOST, LookT
 from fleet.files.store.contents import content_open
 from fleet.files.store.models import FileRevision, StoredContent
 
-#: Maximum bytes of a spreadsheet that is looked into, and cells of a sheet, empty ones before filled ones too.
+#: Maximum bytes of a spreadsheet that is read, and maximum cells of a sheet, including empty ones before filled ones.
 OCTETS_MOST, CELLS_MOST = 20_000_000, 5_000_000
-#: Rows, columns and characters of a cell, of a table on a page: one more than it shows, so that it knows of the others.
+#: Rows, columns, and characters per cell that a page asks for; the extra column and character reveal what was cut.
 _SHOWN = (ROWS_MOST, COLUMNS_MOST + 1, CELL_MOST + 1)
 #: The same of a whole sheet: more than the formats know.
 _ALL = (2_000_000, 100_000, 100_000)
-#: Seconds that one waits for the one before it, and that one may take.
+#: Seconds that a spreadsheet waits for the one before it, and seconds that reading one may take.
 _WAIT_S, _TAKE_S = 10.0, 30.0
 _PROCESS = Path(__file__).with_name("sheet_process.py")
 
@@ -52,8 +52,8 @@ def sheet_read(content: StoredContent, *, sheet: int = 0) -> tuple[LookTable, li
 def sheet_rows(content: StoredContent, *, sheet: int) -> Iterator[list[Cell]]:
     """All rows of a sheet: figures as figures, times as text. Nothing is cut: a sheet that is too large is refused.
 
-    The sheet is read as a whole before this returns, so that whoever streams the rows streams all of them. Raises the
-    same as `sheet_read`.
+    The whole sheet is read before this returns, so that a stream of the rows cannot fail halfway. Raises the same as
+    `sheet_read`.
     """
     made = TemporaryFile()  # noqa: SIM115 - closed with the last row
     try:
@@ -67,7 +67,7 @@ def sheet_rows(content: StoredContent, *, sheet: int) -> Iterator[list[Cell]]:
 def sheet_csv(revision: FileRevision, *, sheet: int) -> tuple[str, list[Cell], Iterator[list[Cell]]]:
     """A sheet of a stored spreadsheet for a CSV file: the file's name, the first row, and the others.
 
-    Raises `InvalidInput` if the file is no spreadsheet, and the same as `sheet_read`; `NotFound` if its bytes are missing.
+    Raises the same as `sheet_read`, `InvalidInput` if the file is no spreadsheet, `NotFound` if its bytes are missing.
     """
     path = revision.file.path
     if kind_of(path) is not FileKind.SHEET:
@@ -76,9 +76,9 @@ def sheet_csv(revision: FileRevision, *, sheet: int) -> tuple[str, list[Cell], I
         rows = sheet_rows(revision.content, sheet=sheet)
     except FileNotFoundError as error:
         raise NotFound(_("The bytes of this file are missing on the server: upload it again.")) from error
-    # In letters that every header can have.
+    # Only letters that every HTTP header can carry.
     stem = _NOT_IN_NAMES.sub("_", path.rpartition("/")[2])[:100]
-    # Whatever stands in the first row is somebody's text too.
+    # The first row is text from the file too, so it is guarded like the others.
     head = [cell_guarded(cell) for cell in next(rows, [])]
     return f"{stem}-{sheet + 1}.csv", head, rows
 
@@ -95,7 +95,7 @@ def _rows(made: IO[bytes]) -> Iterator[list[str]]:
 
 
 def _sheet_make(content: StoredContent, made: IO[bytes], sheet: int, most: tuple[int, int, int]) -> dict[str, Any]:
-    """Write the rows into a file, and rewind it; the process's answer."""
+    """Write the rows into a file and rewind it; return the process's answer."""
     if content.octets > OCTETS_MOST:
         raise InvalidInput(
             _("Spreadsheets of more than %(most)d MB are not shown.") % {"most": OCTETS_MOST // 1_000_000}, field="file"

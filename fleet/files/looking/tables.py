@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from fleet.files.looking.beginning import Beginning, text_of
 from formats.sensorgnome.names import file_name_parse
 
-#: Rows that are read, and columns and characters of a cell that are shown.
+#: Maximum rows that are read, and maximum columns and characters per cell that are shown.
 ROWS_MOST, COLUMNS_MOST, CELL_MOST = 10_000, 40, 200
-#: Characters of the beginning in which the separator is looked for.
+#: The separator is guessed from this many characters.
 _SNIFFED = 10_000
 #: The columns of a Sensorgnome's lines, whose meaning depends on the first.
 _SENSORGNOME = ("line", "time", "value 1", "value 2", "value 3", "value 4", "value 5")
@@ -28,7 +28,7 @@ class LookTable:
     is_cut: bool
 
     def numbers(self, column: int) -> list[float | None] | None:
-        """The figures of a column, None where a cell is empty; None if one of its cells is no figure."""
+        """The figures of a column, None for empty cells; None if the column also has text, or no figures."""
         found: list[float | None] = []
         for row in self.rows:
             text = row[column].strip()
@@ -55,10 +55,10 @@ class ColumnStatistics:
 
 
 def table_read(beginning: Beginning, name: str) -> LookTable | None:
-    """The table of a file; None if it is none."""
+    """The table in a file; None if the file is no table."""
     text = text_of(beginning.octets)
     if not beginning.is_whole:
-        # The last line is not all here.
+        # The last line is cut.
         text = text.rpartition("\n")[0]
     parsed = file_name_parse(name)
     if parsed is not None and name.lower().removesuffix(".gz").endswith(".txt"):
@@ -71,7 +71,7 @@ def table_read(beginning: Beginning, name: str) -> LookTable | None:
 
 
 def table_of(columns: Sequence[str], rows: Iterator[list[str]], *, has_more: bool) -> LookTable:
-    """A table of the first rows, each with a cell for each column; a row that is longer adds columns."""
+    """A table of the first rows, filled up to the same length; longer rows add columns."""
     found: list[list[str]] = []
     for row in rows:
         if len(found) == ROWS_MOST:
@@ -123,7 +123,7 @@ def _rows_until_bad(text: str, dialect: type[csv.Dialect] | csv.Dialect) -> Iter
         try:
             row = next(rows, None)
         except csv.Error:
-            # A cell longer than the module reads: the page shows it as the text that it is.
+            # The cell is longer than the csv module accepts: mark its row, and go on with the next one.
             yield ["\ufffd"]
             continue
         if row is None:

@@ -1,4 +1,4 @@
-"""Troubles of the place where contents are kept, each as a sentence for senders and administrators."""
+"""Errors of the object store where contents are kept, each as a sentence for senders and administrators."""
 
 from http import HTTPStatus
 
@@ -15,7 +15,7 @@ class StoreAway(Unavailable):
 
 
 def away_of_code(status: int, code: str) -> StoreAway:
-    """The sentence for an answer that is an error. `code` is S3's own word for it."""
+    """The error for an answer with this status. `code` is S3's own word for it."""
     named = f"{status} {code}"[:60].strip()
     if status == HTTPStatus.INSUFFICIENT_STORAGE or any(word in code.lower() for word in _FULL):
         return StoreAway(_("The object store of this server is full (%(named)s).") % {"named": named})
@@ -26,23 +26,23 @@ def away_of_code(status: int, code: str) -> StoreAway:
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         return StoreAway(_("The object store of this server is busy (%(named)s).") % {"named": named})
     if not code:
-        # The library also makes this of a page that came with 200: a store names its errors.
+        # A real store names its errors. The library also ends here for an HTML page that came with status 200.
         return away_strange()
     return StoreAway(_("The object store of this server answered with an error (%(named)s).") % {"named": named})
 
 
 def away_silent() -> StoreAway:
-    """No connection, no answer in time, or an answer that broke off."""
+    """The error for a failed connection, no answer in time, or an answer that broke off."""
     return StoreAway(_("The object store of this server does not answer."))
 
 
 def away_slow() -> StoreAway:
-    """It works, and too slowly for somebody who waits."""
+    """The error for a store that works, but too slowly for a sender who waits."""
     return StoreAway(_("The object store of this server is slow: the file is being stored later."))
 
 
 def away_strange() -> StoreAway:
-    """An answer that is none of S3, such as an HTML page."""
+    """The error for an answer that does not come from S3, such as an HTML page."""
     return StoreAway(
         _(
             "The object store of this server answers as no such store does: is something else, or a proxy, at its address?"
@@ -51,17 +51,17 @@ def away_strange() -> StoreAway:
 
 
 def away_wrong() -> StoreAway:
-    """It returned other bytes than it was given: their SHA-256 differs."""
+    """The error for a store that returned different bytes than it was given: their SHA-256 differs."""
     return StoreAway(_("The object store of this server returned other bytes than it was given."))
 
 
 def away_rotten() -> StoreAway:
-    """A content was there, so that it was not sent again, and was found damaged in the same moment."""
+    """The error for a content that was not sent because the store had it, and that was then found damaged."""
     return StoreAway(
         _("The copy of this file in the object store was just found damaged: the file is being stored again.")
     )
 
 
 def away_unset() -> StoreAway:
-    """A content is there, and the settings no longer say where that is."""
+    """The error for a content in an object store that the settings no longer name."""
     return StoreAway(_("This file is in an object store, but the settings of this server name none."))

@@ -20,13 +20,13 @@ from fleet.files.store.parts import PIECE, part_path
 
 #: The folder of contents in the storage; below it, one folder for each two first digits.
 FOLDER = "store"
-#: Seconds for storing a content in the object store while its sender waits, and while nobody does: these and more
-#: for each byte, at the slowest rate that counts as working.
+#: Seconds to store a content in the object store while its sender waits; seconds while nobody waits, and the bytes for
+#: which each further second is allowed, the slowest rate that counts as working.
 SECONDS_WAITED, SECONDS_LEAST, BYTES_PER_S = 30.0, 120.0, 4_000_000
 
 
 class _Part(File):  # type: ignore[type-arg]
-    """A part as a file of Django's: a storage on the same disk moves it instead of copying."""
+    """A part as a Django file that a storage on the same disk moves instead of copying."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path.open("rb"), path.name)
@@ -62,7 +62,7 @@ def content_lock(sha256: str) -> None:
 
 
 def content_send(*, upload_id: str, sha256: str, octets: int, is_waited_for: bool) -> bool:
-    """Copy a checked part to the object store, if that is where contents go and it is not there yet; say whether.
+    """Copy a checked part to the object store, if contents go there and it is not there yet; return whether it did.
 
     Call it before the transaction of `content_save`: it may take long. Raises `StoreAway`.
     """
@@ -80,8 +80,8 @@ def content_send(*, upload_id: str, sha256: str, octets: int, is_waited_for: boo
 def content_save(*, upload_id: str, sha256: str, octets: int, is_sent: bool) -> StoredContent:
     """Give a checked part its row, and on the disk its place, unless its content is there and sound.
 
-    `is_sent`: what `content_send` said. Call it in a transaction. Raises `StoreAway` if the object store lost what
-    `content_send` gave it, or what it relied on was found damaged since: then it has to be sent.
+    `is_sent`: the answer of `content_send`. Call it in a transaction. Raises `StoreAway` if the object store lost the
+    content that it was sent, or if the copy that made sending unnecessary was found damaged since: then send it.
     """
     content_lock(sha256)
     moment, content = clock.now(), StoredContent.objects.filter(sha256=sha256).first()
@@ -117,13 +117,13 @@ def content_remove(content: StoredContent) -> int:
 
 
 def content_open(content: StoredContent) -> BinaryIO:
-    """The content, opened for reading from any place. Raises `FileNotFoundError` and `StoreAway`."""
+    """Open a content for reading; it can be read from any position. Raises `FileNotFoundError` and `StoreAway`."""
     opened: BinaryIO = contents_storage(content.place).open(content_name(content.sha256), "rb")
     return opened
 
 
 class ContentPlace:
-    """A content as something that is opened like a path, when it is needed."""
+    """A content that can be opened like a path, later."""
 
     def __init__(self, content: StoredContent) -> None:
         self._content = content
@@ -137,7 +137,7 @@ class ContentPlace:
 
 
 def content_is_there(content: StoredContent) -> bool:
-    """Whether the storage has it, with its length; the scrub reads its bytes. Raises `StoreAway`."""
+    """Whether the storage has it with the right length; only the scrub reads its bytes. Raises `StoreAway`."""
     try:
         return content_length(content) == content.octets
     except FileNotFoundError:
@@ -146,20 +146,20 @@ def content_is_there(content: StoredContent) -> bool:
 
 def _is_at_its_place(content: StoredContent) -> bool:
     if content.place == StoredContent.Place.OBJECTS and contents_place() == StoredContent.Place.DISK:
-        # The bucket was unset meanwhile, so that nobody has looked there: what came now is kept on the disk.
+        # The settings no longer name the bucket, so `content_send` did not look there: keep this copy on the disk.
         return False
-    # `content_send` has just looked in the object store, and a row there is removed only together with its bytes.
+    # `content_send` has just checked the object store, and bytes are removed there only together with their row.
     return content.place == StoredContent.Place.OBJECTS or content_is_there(content)
 
 
 def content_length(content: StoredContent) -> int:
-    """How many bytes the storage has of it now. Raises `FileNotFoundError` and `StoreAway`."""
+    """The length of the stored bytes. Raises `FileNotFoundError` and `StoreAway`."""
     length: int = contents_storage(content.place).size(content_name(content.sha256))
     return length
 
 
 def content_digest(content: StoredContent, *, most: int | None = None) -> str:
-    """The SHA-256 of what the storage holds, or of its first bytes; empty if it is missing or cannot be read.
+    """The SHA-256 of the stored bytes, or of the first `most`; empty if they are missing or cannot be read.
 
     Raises `StoreAway`: then nothing is known about it.
     """
@@ -179,12 +179,12 @@ def _pieces(content: StoredContent, most: int | None) -> Iterator[bytes]:
             left -= len(piece)
             yield piece
         if most is None and opened.read(1):
-            # Longer than it was.
+            # There are more bytes than were stored: make the SHA-256 differ.
             yield b"more"
 
 
 def _sync_folder(sha256: str) -> None:
-    """Put the new name on the disk too, as a power cut could otherwise lose it."""
+    """Flush the folder of a new content to the disk, so that a power cut cannot lose its name."""
     place = Path(contents_storage(StoredContent.Place.DISK).path(content_name(sha256)))
     folder = os.open(place.parent, os.O_RDONLY)
     try:

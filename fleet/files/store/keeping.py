@@ -1,4 +1,4 @@
-"""Files of stations and their revisions: what happens when a content is met under a name, and what it counts."""
+"""Files of stations and their revisions: recording a content that arrives under a name, and counting it."""
 
 from enum import StrEnum
 
@@ -14,7 +14,7 @@ REVISIONS_MOST, FILES_MOST = 1_000, 5_000_000
 
 
 class Meeting(StrEnum):
-    """How content compares with the stored file of its name: already stored, the same file grown, or different."""
+    """How a content compares with the stored file of its name: the same, the file after it grew, or different."""
 
     KNOWN = "known"
     GREW = "grew"
@@ -28,15 +28,15 @@ def revision_newest(station_id: int, path: str) -> FileRevision | None:
 
 
 def revision_meet_again(revision: FileRevision, *, sent_by: str) -> None:
-    """Note that a content was met again."""
+    """Note that the content of a revision arrived again."""
     FileRevision.objects.filter(pk=revision.pk).update(last_met_at=clock.now(), sent_by=sent_by)
 
 
 def content_met(*, upload: Upload, content: StoredContent, begins_with: str) -> Meeting:
     """Record a content under the upload's name. Call it in a transaction that holds the content's lock.
 
-    `begins_with`: the SHA-256 of its beginning, as long as the newest revision was. What a person changed is never a
-    file that grew: the text before stays. Raises `TooMany`.
+    `begins_with`: the SHA-256 of its beginning, up to the length of the newest revision. A text that a person changed
+    always becomes a new revision, so that the previous text stays. Raises `TooMany`.
     """
     files, moment = StoredFile.objects.select_for_update(), clock.now()
     file, is_new_file = files.get_or_create(station_id=upload.station_id, path=upload.path)

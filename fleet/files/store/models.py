@@ -42,7 +42,7 @@ class StoredContent(models.Model):
     checked_at = models.DateTimeField()
 
     class Meta:
-        """The scrub takes those first that were not checked for the longest time; indexes for rotten ones and strays."""
+        """Indexed for the scrub, which begins with the oldest check, and for lists of rotten contents and strays."""
 
         indexes = [
             models.Index(fields=["checked_at", "id"], name="content_by_check"),
@@ -62,7 +62,7 @@ class StoredFile(models.Model):
     path = models.CharField(max_length=512)
 
     class Meta:
-        """A path is one file of its station; parts of paths are found by their groups of three characters."""
+        """A path is one file of its station. A trigram index finds parts of paths."""
 
         constraints = [models.UniqueConstraint(fields=["station", "path"], name="stored_file_once")]
         indexes = [GinIndex(OpClass(Upper("path"), name="gin_trgm_ops"), name="stored_file_by_part")]
@@ -103,8 +103,8 @@ class Upload(models.Model):
           ├──all bytes, the SHA-256 does not fit──▶ refused
           └──expires_at, or ended by its sender──▶ deleted
 
-    Closed ones stay until they expire, so that a sender whose answer got lost can ask; refused ones for a month, so that
-    people of the station see them. A file for which there is no room is refused as it begins, and has a row too.
+    Closed uploads stay until they expire, so that a sender who missed the answer can ask; refused ones stay a month, so
+    that people of the station see them. A file for which there is no room is refused when it begins, and has a row too.
     """
 
     class State(models.TextChoices):
@@ -125,17 +125,17 @@ class Upload(models.Model):
     sender = models.CharField(max_length=80)
     sender_name = models.CharField(max_length=150)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
-    #: Why it was refused, or what a whole one waits for.
+    #: Why it was refused, or why a complete upload is not stored yet.
     reason = models.CharField(max_length=300, blank=True, default="")
     #: Whether a person changed the text on a page: its file gets another revision, even if the text only grew.
     is_edited = models.BooleanField(default=False, db_default=False)
-    #: Since when all its bytes have been here and the store has not taken them.
+    #: When it was complete but the store did not take it; since then it waits.
     waiting_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 
     class Meta:
-        """Open ones are counted by sender; jobs look for expired and for waiting ones, the page for those of a station."""
+        """Open uploads are counted by sender; jobs look for expired and waiting ones, pages for those of a station."""
 
         indexes = [
             models.Index(fields=["sender"], name="upload_open_of_sender", condition=Q(state="open")),
@@ -149,9 +149,9 @@ class Upload(models.Model):
 
 
 class StoreAccount(models.Model):
-    """How many files an organization has, how much they take, and its own quota if the server's does not suit it.
+    """Number and size of an organization's stored files, and its own quota if it differs from the server's.
 
-    A content counts once for each organization whose stations had it. Uploads add to it; the daily scrub counts again.
+    A content counts once for each organization whose stations had it. Uploads add to the counts; the sweep recounts.
     """
 
     organization = models.OneToOneField(

@@ -1,4 +1,4 @@
-"""The object store: contents in a bucket of S3, sent with their SHA-256 and read back before they count."""
+"""The object store: contents in an S3 bucket, sent with their SHA-256 and read back before they count as stored."""
 
 import hashlib
 import io
@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from fleet.files.store.away import StoreAway, away_of_code, away_silent, away_slow, away_strange, away_wrong
 
-#: Larger contents are sent in parts of this size, each of which is tried again alone. S3 takes 10,000 parts.
+#: Larger contents are sent in parts of this size, and a failed part is retried alone. S3 accepts at most 10,000 parts.
 PART = 64_000_000
 _PIECE = 1_048_576
 _CONNECT_S, _ATTEMPTS = 3.0, 2
@@ -33,7 +33,7 @@ R = TypeVar("R")
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Raise `StoreAway` for what the libraries raise; `FileNotFoundError` and `StoreAway` pass."""
+    """Turn errors of the libraries into `StoreAway`; let `FileNotFoundError` and `StoreAway` pass."""
     try:
         yield
     except (StoreAway, FileNotFoundError):
@@ -47,7 +47,7 @@ def _told() -> Iterator[None]:
     except ResponseParserError as error:
         raise away_strange() from error
     except (BotoCoreError, HTTPError) as error:
-        # The library wraps what is raised while it reads the body that it sends.
+        # The library wraps errors that are raised while it reads the body to send.
         inner = getattr(error, "kwargs", {}).get("error")
         raise (inner if isinstance(inner, StoreAway) else away_silent()) from error
 
@@ -62,10 +62,10 @@ def _telling(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class ObjectStorage(S3Storage):
-    """A bucket as one of Django's storages. Whatever is wrong with it is raised as `StoreAway`.
+    """A bucket as one of Django's storages. All its errors are raised as `StoreAway`.
 
-    What differs from the library's: one client for all threads, as the site has several; files
-    are read in place instead of being fetched whole when they are opened; and what was saved is read back.
+    It differs from the library's storage in three points: all threads share one client; files are read in place instead
+    of being fetched whole when they are opened; and each saved file is read back.
     """
 
     def __init__(self, *, timeout_s: float, addressing_style: str, **options: Any) -> None:
@@ -75,7 +75,7 @@ class ObjectStorage(S3Storage):
             retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
             s3={"addressing_style": addressing_style},
             signature_version="s3v4",
-            # Other stores than Amazon's know only some checksums: none but the SHA-256 that is given here.
+            # Stores other than Amazon's know only some checksums, so send only the SHA-256 that is given explicitly.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             max_pool_connections=32,
@@ -105,7 +105,7 @@ class ObjectStorage(S3Storage):
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
                 raise
-        # An answer to HEAD has no body that says whether the object, the bucket or the page of a proxy is missing.
+        # An answer to HEAD has no body, so it does not say whether the object, the bucket or a proxy's page is missing.
         try:
             answer = self._client.get_object(Bucket=self.bucket_name, Key=key)
         except ClientError as error:
@@ -121,7 +121,7 @@ class ObjectStorage(S3Storage):
 
     @_telling
     def put(self, name: str, path: Path, *, sha256: str, until: float) -> None:
-        """Store a file and read it back. `until`, by the monotonic clock, ends it. Raises `StoreAway`."""
+        """Store a file and read it back. `until`: when to give up, by the monotonic clock. Raises `StoreAway`."""
         key, octets = self._normalize_name(name), path.stat().st_size
         with path.open("rb") as file:
             if octets > PART:
@@ -145,7 +145,7 @@ class ObjectStorage(S3Storage):
             raise away_wrong()
 
     def parts_abort(self, *, before: datetime) -> int:
-        """Forget what was sent of contents that were never completed; return how many."""
+        """Discard multipart uploads that began before this moment and were never completed; return how many."""
         count = 0
         # The bucket may hold other programs' uploads.
         for folder in ("store", "cold"):
@@ -196,7 +196,7 @@ class ObjectStorage(S3Storage):
 
 
 class ObjectReader(io.RawIOBase):
-    """An object, read from wherever one seeks to, without more of it in memory than a piece."""
+    """An object that is read from any position, with at most one piece of it in memory."""
 
     def __init__(self, client: Any, bucket: str, key: str, octets: int) -> None:
         self._client, self._bucket, self._key, self._octets = client, bucket, key, octets
@@ -208,11 +208,11 @@ class ObjectReader(io.RawIOBase):
         return True
 
     def seekable(self) -> bool:
-        """Always: another place is another request."""
+        """Always: seeking begins another request."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to another place, as a file does."""
+        """Go to another position, as in a file."""
         place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._octets}[whence]
         if place != self._place:
             self._drop()
@@ -225,7 +225,7 @@ class ObjectReader(io.RawIOBase):
 
     @_telling
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer as far as bytes are at hand; 0 at the end. Raises `StoreAway`."""
+        """Read available bytes into the buffer; return how many, 0 at the end. Raises `StoreAway`."""
         if self._place >= self._octets:
             return 0
         if self._body is None:
@@ -245,7 +245,7 @@ class ObjectReader(io.RawIOBase):
     def _ask(self) -> Any:
         asked = f"bytes={self._place}-{self._octets - 1}"
         answer = self._client.get_object(Bucket=self._bucket, Key=self._key, Range=asked)
-        # A page in place of the object knows nothing of ranges.
+        # An HTML page instead of the object has no range.
         if answer.get("ContentRange") != f"bytes {self._place}-{self._octets - 1}/{self._octets}":
             answer["Body"].close()
             raise away_strange()
@@ -258,7 +258,7 @@ class ObjectReader(io.RawIOBase):
 
 
 class _Part:
-    """A part of a file as the body of a request, until it is too late."""
+    """A part of a file as the body of a request; reading fails once the time is over."""
 
     def __init__(self, file: BinaryIO, begin: int, octets: int, until: float) -> None:
         self._file, self._begin, self.octets, self._until = file, begin, octets, until
@@ -292,7 +292,7 @@ class _Part:
 
 
 def _check_answer(answer: dict[str, Any], told: str) -> None:
-    """Stores that know checksums answer with theirs; what others hold is seen when it is read back."""
+    """Raise `StoreAway` if the answer has a different checksum. Some stores send none: reading back checks these."""
     if answer.get("ChecksumSHA256", told) != told:
         raise away_wrong()
 

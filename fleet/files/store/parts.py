@@ -25,8 +25,8 @@ class PartBusy(Conflict):
 class PartWriter:
     """Appends to a part, for one request at a time: the lock ends with the process, however that ends.
 
-    The lock is one of the file and holds across all processes that share the disk. Another process that wants the part
-    leaves a wish beside it; whoever writes looks for it while no bytes come.
+    The lock is on the file, so it holds for all processes that share the disk. Another process that wants the part
+    leaves a wish beside it; the writer looks for one while no bytes arrive.
     """
 
     def __init__(self, upload_id: str, *, offset: int, most: int, checksum: tuple[str, bytes] | None = None) -> None:
@@ -36,7 +36,7 @@ class PartWriter:
         self._offset, self._most = offset, most
         self._digest = hashlib.new(checksum[0]) if checksum else None
         self._wanted = checksum[1] if checksum else b""
-        #: Whether more bytes came than the upload has, and whether they were not what their checksum says.
+        #: Whether more bytes arrived than the upload has, and whether they did not match their checksum.
         self.is_too_long = self.is_wrong = False
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -50,7 +50,7 @@ class PartWriter:
                 _("The server has %(size)d bytes of this upload: go on from there, not from %(offset)d.")
                 % {"size": size, "offset": offset}
             )
-        # Whoever wished for the part has it now.
+        # The part is no longer locked, so the wish for it is fulfilled.
         self._wish = _wish_path(upload_id)
         self._wish.unlink(missing_ok=True)
         os.lseek(self._file, offset, os.SEEK_SET)
@@ -61,7 +61,7 @@ class PartWriter:
         return self._wish.exists()
 
     def write(self, piece: bytes) -> None:
-        """Append bytes, at most as many as the upload has."""
+        """Append bytes; if they exceed the size of the upload, write none and set `is_too_long`."""
         if self.size + len(piece) > self._most:
             self.is_too_long = True
             return
@@ -74,9 +74,9 @@ class PartWriter:
             self._digest.update(piece)
 
     def finish(self, *, is_cut: bool = False) -> None:
-        """Put the bytes on the disk and let others write. If their checksum is wrong, take them back.
+        """Flush the bytes to the disk and release the part. If their checksum is wrong, remove them again.
 
-        What came before a cut has no checksum of its own; the SHA-256 of the whole file will tell.
+        Bytes of a request that was cut off cannot be checked here; the SHA-256 of the whole file checks them later.
         """
         try:
             if self._digest is not None and not is_cut:
@@ -118,7 +118,7 @@ def part_is_written(upload_id: str) -> bool:
 
 
 def part_wish(upload_id: str) -> None:
-    """Ask whoever writes to the part to end, once it has written what arrived."""
+    """Ask the writer of the part to stop once it has written the bytes that arrived."""
     _wish_path(upload_id).touch(mode=0o600)
 
 
@@ -129,13 +129,13 @@ def part_remove(upload_id: str) -> None:
 
 
 def parts_list(*, before: datetime) -> list[str]:
-    """Uploads of the parts that were last written before this moment."""
+    """Ids of uploads whose parts were last written before this moment."""
     found = (Path(settings.MEDIA_ROOT) / "uploads").glob("??/*")
     return [path.name for path in found if path.stat().st_mtime < before.timestamp()]
 
 
 def parts_room() -> int:
-    """Free bytes where parts are."""
+    """Free bytes on the disk of the parts."""
     root = Path(settings.MEDIA_ROOT)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     return shutil.disk_usage(root).free

@@ -1,4 +1,4 @@
-"""Uploads in pieces over AMQP, through the services that uploads over HTTPS use; every outcome is an answer."""
+"""Uploads in pieces over AMQP, by the same services as over HTTPS; errors too are returned as answers."""
 
 from collections.abc import Callable, Sequence
 
@@ -23,7 +23,7 @@ from fleet.files.store.uploads import (
 from fleet.stations.models import Station
 from message_queue.pieces import FilePiece, State, UploadAnswer, UploadAsked
 
-#: Agents understand one language, that of the API without a header.
+#: Agents get the language that the API uses without a header.
 _LANGUAGE = "en"
 _REASON_MOST = 500
 _STATES: dict[str, State] = {
@@ -35,7 +35,7 @@ _STATES: dict[str, State] = {
 
 
 def upload_ask(*, serial: str, login: str, asked: UploadAsked) -> UploadAnswer:
-    """Begin an upload or go on with it. `serial` is of the exchange that only this station can write to."""
+    """Begin or resume an upload. `serial` comes from the exchange, to which only this station can write."""
 
     def begin() -> UploadAnswer:
         if asked.size > FILE_MOST:
@@ -57,9 +57,10 @@ def upload_ask(*, serial: str, login: str, asked: UploadAsked) -> UploadAnswer:
 
 
 def pieces_take(*, serial: str, login: str, pieces: Sequence[FilePiece]) -> UploadAnswer:
-    """Append pieces of one upload, in their order; with the last one the file is checked and stored.
+    """Append pieces of one upload, in their order; after the last one, check and store the file.
 
-    Bytes that are here already are passed over, so that pieces may come again. Behind a gap nothing is written. An empty piece ends the upload.
+    Bytes that are here already are skipped, so that pieces may arrive twice. Nothing after a gap is written. An empty
+    piece ends the upload.
     """
     turn, upload_id = pieces[-1].turn, pieces[0].upload
 
@@ -86,7 +87,7 @@ def pieces_take(*, serial: str, login: str, pieces: Sequence[FilePiece]) -> Uplo
 
 
 def _write(upload: Upload, here: int, pieces: Sequence[FilePiece]) -> int:
-    """Write what follows without a gap; return how many bytes are here then."""
+    """Write the pieces up to the first gap; return how many bytes are here afterwards."""
     writer = upload_writer(upload=upload, offset=here)
     try:
         for piece in pieces:
@@ -113,7 +114,7 @@ def _sender(serial: str, login: str) -> UploadSender:
 def _answered(
     act: Callable[[], UploadAnswer], *, turn: int, on_busy: Callable[[], None] = lambda: None
 ) -> UploadAnswer:
-    """The outcome as an answer. Whatever passes by itself is `later`: the sender still has the file."""
+    """Call `act`, with errors as answers. Errors that may pass are `later`: the sender still has the file."""
     with translation.override(_LANGUAGE):
         try:
             return act()
@@ -122,7 +123,7 @@ def _answered(
                 on_busy()
             return _refusal("later", error, turn)
         except (NotFound, Conflict) as error:
-            # It has expired, or another request wrote to it meanwhile.
+            # The upload has expired, or another request wrote to it meanwhile.
             return _refusal("again", error, turn)
         except DomainError as error:
             return _refusal("refused", error, turn)

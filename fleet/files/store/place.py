@@ -1,6 +1,6 @@
-"""A mark in the folder of files, which the site writes: by it a worker on another machine sees whether it has that disk.
+"""The site's mark in the folder of files, by which a worker on another machine sees whether it has the same disk.
 
-On any other disk, a worker would store files where no page finds them, and tell their stations that they are safe.
+With another disk, a worker would store files where no page finds them, and tell their stations that they are safe.
 """
 
 import logging
@@ -16,7 +16,7 @@ _NAME = "site"
 
 
 def place_mark() -> None:
-    """Mark the folder as the site's. If the disk is full, a mark from before stays."""
+    """Mark the folder as the site's, unless it is marked already. A full disk is only logged."""
     path = _mark_path()
     if _is_marked(path):
         return
@@ -43,5 +43,5 @@ def _is_marked(path: Path) -> bool:
 
 
 def _mark() -> str:
-    """The same for all processes of one installation."""
+    """The text of the mark, the same in all processes of one installation."""
     return salted_hmac("roost.files.place", "site").hexdigest()

@@ -1,4 +1,4 @@
-"""How much of its quota of stored bytes an organization uses, counting what is on its way."""
+"""Use of an organization's quota of stored bytes, including uploads under way."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ NEAR = 0.8
 
 @dataclass(frozen=True, slots=True)
 class StoreUse:
-    """Bytes and files. `coming`: the whole length of uploads that are not over."""
+    """Files, their bytes, and the quota. `coming`: total length of open uploads."""
 
     files: int
     octets: int
@@ -22,17 +22,17 @@ class StoreUse:
 
     @property
     def is_full(self) -> bool:
-        """Whether no further byte is taken."""
+        """Whether the quota is used up."""
         return self.octets + self.coming >= self.quota
 
     @property
     def is_near(self) -> bool:
-        """Whether little is left."""
+        """Whether the quota is nearly used up."""
         return self.octets + self.coming >= NEAR * self.quota
 
 
 def store_use(*, organization_id: int) -> StoreUse:
-    """The bytes that the organization uses now, and its quota: its own, or else the server's."""
+    """Files and bytes of the organization now, and its quota: its own, or else the server's."""
     account = StoreAccount.objects.filter(organization_id=organization_id).first()
     coming = Upload.objects.filter(station__organization_id=organization_id, state=Upload.State.OPEN)
     own = account.quota_octets if account else None

@@ -1,4 +1,4 @@
-"""Upkeep of the store: re-read a share of all contents to find rot, remove what no file has, set strays aside."""
+"""Upkeep of the store: re-reading contents to find rot, removing contents without a file, setting strays aside."""
 
 import logging
 from datetime import datetime, timedelta
@@ -20,10 +20,10 @@ from fleet.files.store.models import StoredContent, Upload
 from fleet.files.store.parts import part_remove, parts_list
 from fleet.files.store.strays import HASH, stray_keep, strays_expire
 
-#: Every content is read again within this time, in hourly shares of at least so many bytes.
+#: Every content is read again after this time, in hourly shares of at least this many bytes.
 ROUND, SHARE_LEAST = timedelta(days=30), 256_000_000
 _RUNS = int(ROUND / timedelta(hours=1))
-#: How long bytes without a row are left alone: their row may still be coming.
+#: Younger bytes without a row are left alone, because their row may still be coming.
 STRAY_AFTER = timedelta(days=1)
 _ROWS_MOST = 10_000
 _RECOUNT = """
@@ -50,7 +50,7 @@ _log = logging.getLogger(__name__)
 def contents_scrub(*, moment: datetime) -> int:
     """Read a share of the contents and compare them with their SHA-256; return how many were read.
 
-    Raises `StoreAway`: the contents that could not be read are the first of the next call.
+    Raises `StoreAway`; the next call begins with the content that could not be read.
     """
     read = 0
     with session_lock("roost.files.scrub") as is_ours:
@@ -70,15 +70,15 @@ def contents_scrub(*, moment: datetime) -> int:
 
 
 def contents_rotten() -> list[StoredContent]:
-    """Contents whose bytes are not what was stored."""
+    """Contents whose bytes are missing or no longer match their SHA-256."""
     return list(StoredContent.objects.filter(state=StoredContent.State.ROTTEN).order_by("id")[:_ROWS_MOST])
 
 
 def store_sweep(*, moment: datetime) -> int:
-    """Remove contents that no file has any more; count what organizations use. Return how many were removed.
+    """Remove contents, strays and parts that nothing needs any more, and recount what organizations use.
 
-    Bytes without a row are set aside as strays, and removed much later. What is in an object store that is away waits
-    for the next call.
+    Returns how many were removed. Bytes without a row are set aside as strays, and removed much later. Contents in an
+    object store that is away wait for the next call.
     """
     removed = strays_expire(moment=moment)
     away: set[str] = set()
@@ -106,7 +106,7 @@ def _check(content: StoredContent, moment: datetime) -> None:
     found = content_digest(content)
     is_sound = found == content.sha256
     state = StoredContent.State.KEPT if is_sound else StoredContent.State.ROTTEN
-    # Stored again since its bytes were read, it is another one: what was read says nothing about it.
+    # If it was stored again while we read it, our reading says nothing about the new copy.
     as_read = {"state": content.state, "checked_at": content.checked_at, "place": content.place}
     is_same = StoredContent.objects.filter(pk=content.pk, **as_read).update(state=state, checked_at=moment)
     if is_same and not is_sound:
@@ -142,7 +142,7 @@ def _folders(storage: Any) -> list[str]:
 
 
 def _sweep_parts(moment: datetime) -> int:
-    """Remove parts whose upload is gone, as that of a deleted station."""
+    """Remove old parts without an upload, as of a deleted station; return how many."""
     old = parts_list(before=moment - STRAY_AFTER)
     gone = set(old) - set(Upload.objects.filter(pk__in=old).values_list("pk", flat=True))
     for upload_id in gone:

@@ -1,4 +1,4 @@
-"""Queries for stored files and for uploads that are not over."""
+"""Queries for stored files, and for open and refused uploads."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -14,7 +14,7 @@ from fleet.stations.models import Station
 _HASH = re.compile(r"[0-9a-fA-F]{8,64}\Z")
 #: Fewest characters of a search: the index knows groups of three.
 SEARCH_LEAST = 3
-#: Files of an organization up to which sorting them is quicker than going back through those of the whole server.
+#: Up to this many files, sorting all of them is quicker than walking back through those of the whole server.
 _SMALL_MOST = 20_000
 
 
@@ -27,7 +27,7 @@ def search_check(search: str) -> str:
 
 
 def revision_list(*, station: Station, search: str = "") -> QuerySet[FileRevision]:
-    """Everything stored of a station, the last path first: paths begin with a day."""
+    """All revisions of a station's files, the last path first: paths begin with a day."""
     rows = FileRevision.objects.filter(file__station=station).select_related("file__station", "content")
     if search:
         rows = rows.filter(file__path__icontains=search.replace("\x00", ""))
@@ -43,7 +43,7 @@ def revisions_all(*, serial: str) -> Iterator[FileRevision]:
 def organization_revisions(
     *, organization: Organization, serial: str = "", search: str = "", before: int | None = None
 ) -> QuerySet[FileRevision]:
-    """Everything stored of an organization's stations, the last stored first.
+    """Revisions of the files of an organization's stations, the last stored first.
 
     `search`: a part of the path, or at least eight digits of the SHA-256. `before`: older than this revision's id.
     """
@@ -57,16 +57,16 @@ def organization_revisions(
         rows = rows.filter(pk__lt=before)
     rows = rows.select_related("file__station", "content")
     if _is_small(organization, serial):
-        # All of its files are read and sorted: the newest of the whole server may not have one of them for long.
+        # Read and sort all its files: a walk back through the whole server's newest might be long before it meets one.
         return rows.order_by((F("pk") + 0).desc())
     return rows.order_by("-pk")
 
 
 def _named(rows: QuerySet[FileRevision], search: str) -> QuerySet[FileRevision]:
-    """Those with this part of a path or beginning of a SHA-256, each found by its own index."""
+    """Revisions with this text in their path or at the beginning of their SHA-256, each found by its own index."""
     path = Q(file__path__icontains=search)
     contents = StoredContent.objects.filter(sha256__startswith=search.lower())
-    # Eight digits are more often a day than a hash: so ask first.
+    # Eight digits are more often a date than a hash, so look for such a hash first.
     if not _HASH.match(search) or not contents.exists():
         return rows.filter(path)
     named = FileRevision.objects.filter(path).values("pk")
@@ -77,13 +77,13 @@ def _is_small(organization: Organization, serial: str) -> bool:
     if serial:
         files = StoredFile.objects.filter(station__organization=organization, station__serial__iexact=serial)
         return files[: _SMALL_MOST + 1].count() <= _SMALL_MOST
-    # Nothing is counted before the first upload.
+    # Before the first upload there is no count.
     counted = StoreAccount.objects.filter(organization=organization).values_list("files", flat=True).first()
     return (counted or 0) <= _SMALL_MOST
 
 
 def revisions_chosen(*, owner: Station | Organization, revision_ids: Collection[int]) -> list[FileRevision]:
-    """These revisions of a station's or an organization's files, in their order. Raises `NotFound`."""
+    """These revisions of a station's or an organization's files, by station, path and number. Raises `NotFound`."""
     rows = FileRevision.objects.filter(pk__in=revision_ids)
     if isinstance(owner, Station):
         rows = rows.filter(file__station=owner)

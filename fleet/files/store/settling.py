@@ -1,4 +1,4 @@
-"""Uploads whose last byte came: checked by their SHA-256, stored or refused, and finished later if the store is away."""
+"""Complete uploads: checked by their SHA-256, then stored or refused, or finished later if the store is away."""
 
 import logging
 import time
@@ -19,11 +19,11 @@ from fleet.files.store.keeping import Meeting, content_met, revision_meet_again,
 from fleet.files.store.models import FileRevision, StoredContent, Upload
 from fleet.files.store.parts import PartWriter, part_digests, part_remove, part_size
 
-#: How long an upload may rest before it is deleted, how long a closed one can be asked about, and a refused one seen.
+#: How long an open upload without progress is kept, how long a closed one, and how long a refused one.
 OPEN_LIFE, CLOSED_LIFE, REFUSED_LIFE = timedelta(days=7), timedelta(days=1), timedelta(days=30)
-#: How soon a sender may have the store tried again; each try moves `expires_at`.
+#: A sender may have the store tried again this long after the last try, which `expires_at` records.
 _TRIED_PAUSE = timedelta(seconds=5)
-#: No further upload is finished after this many seconds of a run, nor after this many that failed in a row.
+#: A run ends after this many seconds, or after this many failures in a row.
 RUN_S, _FAILED_MOST = 120.0, 5
 _ROWS_MOST = 10_000
 
@@ -31,10 +31,10 @@ _log = logging.getLogger(__name__)
 
 
 def upload_settle(upload: Upload, *, is_waited_for: bool = True) -> Upload:
-    """After bytes came: keep the upload for longer; if they were the last ones, check and store the file.
+    """Extend the life of an upload that got bytes; if it is complete, check and store the file.
 
-    Raises `StoreAway` if the object store does not take it: a job stores it later. Raises `Unavailable` while another
-    process does.
+    Raises `StoreAway` if the object store does not take the file: a job stores it later. Raises `Unavailable` while
+    another process is storing it.
     """
     if upload.state != Upload.State.OPEN:
         return upload
@@ -59,7 +59,7 @@ def upload_settle(upload: Upload, *, is_waited_for: bool = True) -> Upload:
 
 
 def uploads_finish() -> int:
-    """Store what waits for the object store, those first that were not tried for the longest time; return how many."""
+    """Store uploads that wait for the object store, the longest untried first; return how many."""
     finished = failed = 0
     with session_lock("roost.files.finish") as is_ours:
         if not is_ours:
@@ -74,7 +74,7 @@ def uploads_finish() -> int:
                     upload_settle(upload, is_waited_for=False)
             except (DomainError, OSError) as error:
                 _log.warning("The upload %s of %s waits on: %s", upload.pk, upload.station, error)
-                # Those behind it come first in the next run.
+                # This moves it behind all others in the next run.
                 _wait(upload, str(error))
                 failed += 1
             else:
@@ -91,7 +91,7 @@ def _settle(upload: Upload, *, is_waited_for: bool) -> None:
     if not upload.octets:
         PartWriter(upload.id, offset=0, most=0).finish()
     if part_size(upload.id) < upload.octets:
-        # It was whole: kept open, it would be tried in each run for ever.
+        # It was complete before: left open, every run would try it again.
         upload.reason = _(
             "The bytes of this upload were removed from the server's disk before they were stored: send it again."
         )
@@ -110,7 +110,7 @@ def _settle(upload: Upload, *, is_waited_for: bool) -> None:
         _close(upload, Upload.State.KNOWN)
     else:
         if contents_place() != StoredContent.Place.DISK:
-            # If this process dies now, the job finds the upload without its sender.
+            # So that the job finds the upload, even without its sender, if this process dies now.
             _wait(upload, upload.reason)
         is_sent = content_send(
             upload_id=upload.id, sha256=upload.sha256, octets=upload.octets, is_waited_for=is_waited_for
@@ -118,7 +118,7 @@ def _settle(upload: Upload, *, is_waited_for: bool) -> None:
         try:
             _store(upload, begin, is_sent=is_sent)
         except TooMany as error:
-            # It never fits: kept open, it would be tried before all others in each run.
+            # It will never fit: left open, every run would try it again before all others.
             upload.reason, upload.state = str(error)[:300], Upload.State.OPEN
             _close(upload, Upload.State.REFUSED)
     if upload.state != Upload.State.OPEN:
@@ -134,7 +134,7 @@ def _is_shorter_state(upload: Upload, newest: FileRevision) -> bool:
 
 @transaction.atomic
 def _store(upload: Upload, begin: str, *, is_sent: bool) -> None:
-    """Give the file its row. Of several requests that see the last byte, one does it."""
+    """Store the content and the revision. Of several requests that see the last byte, only one does this."""
     upload.reason = ""
     if not _close(upload, Upload.State.STORED):
         return
@@ -153,7 +153,7 @@ def _refuse(upload: Upload, found: str) -> None:
 
 
 def _wait(upload: Upload, reason: str) -> None:
-    """Note that the upload is whole and waits. It does not expire."""
+    """Mark the upload as complete and waiting, so that it does not expire."""
     upload.reason, upload.expires_at = reason[:300], clock.now() + OPEN_LIFE
     Upload.objects.filter(pk=upload.pk, state=Upload.State.OPEN).update(
         reason=upload.reason, expires_at=upload.expires_at, waiting_since=Coalesce(F("waiting_since"), clock.now())

@@ -32,10 +32,10 @@ _log = logging.getLogger(__name__)
 
 @transaction.atomic
 def stray_keep(*, storage: Any, place: str, sha256: str, before: datetime) -> bool:
-    """Give bytes from before this moment a row of their own, unless somebody just did. Raises `StoreAway`.
+    """Give bytes that are older than this moment a row as a stray, unless they have one. Raises `StoreAway`.
 
-    Their senders may have been told that they are stored; which file they were is no longer known. A second copy of a
-    content that is sound at its own place is removed.
+    Their senders may have been told that they are stored, but it is no longer known which file they were. If the same
+    content is sound in another storage, this second copy is removed.
     """
     content_lock(sha256)
     name = content_name(sha256)
@@ -54,7 +54,7 @@ def stray_keep(*, storage: Any, place: str, sha256: str, before: datetime) -> bo
 
 
 def stray_list() -> QuerySet[StoredContent]:
-    """All strays, the first found first; `stored_at` is when each was found."""
+    """All strays in the order in which they were found; `stored_at` is that moment."""
     return StoredContent.objects.filter(state=State.STRAY).order_by("id")
 
 
@@ -78,7 +78,7 @@ def stray_give(*, digits: str, station: Station, path: str) -> Meeting:
     if content_digest(stray) != stray.sha256:
         raise Conflict(_("The bytes of this stray are no longer what was stored: it cannot be given to a station."))
     moment = clock.now()
-    # As if the station had sent it just now.
+    # As if the station had just uploaded it.
     sent = Upload(station=station, path=path, octets=stray.octets, sha256=stray.sha256, sender_name=_GIVEN_BY)
     with transaction.atomic():
         content_lock(stray.sha256)
@@ -89,7 +89,7 @@ def stray_give(*, digits: str, station: Station, path: str) -> Meeting:
 
 
 def stray_remove(*, digits: str) -> int:
-    """Remove a stray permanently; return how many bytes that were. Raises `NotFound`, `Conflict` and `StoreAway`."""
+    """Remove a stray permanently; return its size. Raises `NotFound`, `Conflict` and `StoreAway`."""
     stray = stray_get(digits=digits)
     if not _remove(stray):
         raise Conflict(_("This content has just become a file of a station: it is no stray any more."))
@@ -97,7 +97,7 @@ def stray_remove(*, digits: str) -> int:
 
 
 def strays_expire(*, moment: datetime) -> int:
-    """Remove strays that were found long ago; return how many. Those in a store that is away wait."""
+    """Remove strays found longer than `KEPT_FOR` ago; return how many. A store that is away is tried next time."""
     removed = 0
     for stray in stray_list().filter(stored_at__lte=moment - KEPT_FOR)[:_ROWS_MOST]:
         try:
@@ -109,7 +109,7 @@ def strays_expire(*, moment: datetime) -> int:
 
 @transaction.atomic
 def _remove(stray: StoredContent) -> bool:
-    """Remove it, unless a file has it by now."""
+    """Remove a stray; False if it has become the content of a file."""
     content_remove(stray)
     if StoredContent.objects.filter(pk=stray.pk).exists():
         return False

@@ -1,4 +1,4 @@
-"""Uploads: begun within the sender's limits, resumed at the byte, closed by the SHA-256 of the whole file."""
+"""Uploads: begun within the sender's limits, resumed at any byte, closed by the SHA-256 of the whole file."""
 
 import re
 import secrets
@@ -26,21 +26,22 @@ from fleet.organizations.access import Role, Viewer
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
 
-#: Maximum bytes of a file, open uploads of a sender, and bytes that they may have together.
+#: Maximum bytes of a file, and maximum number and total bytes of a sender's open uploads.
 FILE_MOST, OPEN_MOST, OPEN_OCTETS_MOST = 8_000_000_000, 64, 20_000_000_000
-#: Free bytes that uploads leave on the disk.
+#: Uploads leave this many bytes free on the disk.
 ROOM_LEAST = 500_000_000
-#: Longest beginning of a known content that is read to see whether a file grew; a longer one becomes a revision.
+#: A known content is compared with at most this many bytes of its file, to see whether the file grew; if the file has
+#: more, the content becomes another revision.
 _BEGIN_MOST = 100_000_000
 _PATH_MOST = 512
-#: Refused files of a station of which rows are kept; the newest stay.
+#: Maximum rows of refused files that are kept per station; the newest stay.
 REFUSED_MOST = 1_000
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class UploadSender:
-    """The sender of an upload: the login of a station, or a viewer. `key` names whose limits count."""
+    """The sender of an upload: a station's login, or a viewer. `key` names the owner of the limits."""
 
     key: str
     name: str
@@ -57,21 +58,21 @@ class FileAsked:
     octets: int
     sha256: str
     modified_at: datetime | None
-    #: Whether the sender goes on with an upload of the same file that it began before.
+    #: Whether an open upload of the same file is resumed.
     resumes: bool
     #: Whether a person changed the text on a page.
     is_edited: bool = False
 
 
 def sender_check(sender: UploadSender) -> None:
-    """Raise `Forbidden` for people and keys who may upload nowhere."""
+    """Raise `Forbidden` for people and keys that may not upload for any station."""
     viewer = sender.viewer
     if viewer is not None and not any(role != Role.VIEWER for role in viewer.station_roles.values()):
         viewer.require_somewhere(Role.OPERATOR, to=_("upload files"))
 
 
 def upload_begin(*, sender: UploadSender, asked: FileAsked) -> Upload:
-    """Begin an upload, or answer at once that the content is here. Raises what the domain refuses, and `StoreAway`."""
+    """Begin or resume an upload; it is closed at once if its content is here. Raises domain errors and `StoreAway`."""
     station = _station_of(sender, asked.serial)
     path = path_check(asked.path)
     if not _SHA256.match(asked.sha256):
@@ -120,13 +121,13 @@ def upload_find(*, sender: UploadSender, upload_id: str) -> Upload:
 
 
 def upload_look(upload: Upload) -> Upload:
-    """Close the upload if all its bytes are here and nobody did, as when the site ended between the two."""
+    """Settle an upload that is complete but still open, as when the site stopped right after the last byte."""
     is_whole = upload.state == Upload.State.OPEN and part_size(upload.id) == upload.octets
     return upload_settle(upload) if is_whole else upload
 
 
 def upload_offset(upload: Upload) -> int:
-    """How many of its bytes are here."""
+    """Number of bytes of the upload that are here."""
     is_here = upload.state in (Upload.State.STORED, Upload.State.KNOWN)
     return upload.octets if is_here else part_size(upload.id)
 
@@ -143,13 +144,13 @@ def upload_writer(*, upload: Upload, offset: int, checksum: tuple[str, bytes] | 
 
 
 def upload_terminate(upload: Upload) -> None:
-    """Delete an upload and what has arrived of it; a stored file stays, and so does the word about a refused one."""
+    """Delete an upload and the bytes that arrived. A stored file stays, and so does the row of a refused upload."""
     Upload.objects.filter(pk=upload.pk).exclude(state=Upload.State.REFUSED).delete()
     part_remove(upload.id)
 
 
 def uploads_expire(*, moment: datetime) -> int:
-    """Delete uploads that rested too long, but none that waits for the store; return how many."""
+    """Delete expired uploads, except those that wait for the store; return how many."""
     rested = Upload.objects.filter(expires_at__lte=moment, waiting_since=None)
     expired = list(rested.order_by("expires_at").values_list("pk", flat=True)[:10_000])
     for upload_id in expired:
@@ -193,7 +194,7 @@ def _station_of(sender: UploadSender, serial: str) -> Station:
 def _content_known(upload: Upload) -> tuple[StoredContent | None, str]:
     """The content, if a station of the same organization had it and it is sound; and the SHA-256 of its beginning.
 
-    Outside of a transaction, as the object store may be slow. Raises `StoreAway`.
+    Call it outside of a transaction, because the object store may be slow. Raises `StoreAway`.
     """
     content = StoredContent.objects.filter(
         sha256=upload.sha256, octets=upload.octets, state=StoredContent.State.KEPT
@@ -265,11 +266,11 @@ def _quota_check(upload: Upload) -> None:
 
 
 def _keep_refused(upload: Upload, reason: str) -> None:
-    """Keep the word about a refused file, once for each content and name, and the newest of its station."""
+    """Keep a row for a refused file, one for each content and name; only the newest of a station stay."""
     refused = Upload.objects.filter(station=upload.station, state=Upload.State.REFUSED)
     upload.reason, upload.state = reason[:300], Upload.State.REFUSED
     upload.expires_at = upload.created_at + REFUSED_LIFE
-    # Parts are named by uploads: this one has none, and its sender is not given its id.
+    # A refused upload has no part, and its sender never gets its id, so the row of an earlier refusal can be reused.
     same = {"reason": upload.reason, "created_at": upload.created_at, "expires_at": upload.expires_at}
     if refused.filter(path=upload.path, sha256=upload.sha256).update(**same):
         return
@@ -279,6 +280,6 @@ def _keep_refused(upload: Upload, reason: str) -> None:
 
 
 def _lock(name: str) -> None:
-    """Wait for others who count the same, until the end of the transaction."""
+    """Make others who count the same uploads wait until the end of the transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])

@@ -1,4 +1,4 @@
-"""Files that come whole, as in a form of a page: stored by the same rules as uploads in pieces."""
+"""Files that arrive whole, as from a form on a page: stored by the same rules as uploads in pieces."""
 
 import hashlib
 from dataclasses import dataclass
@@ -35,13 +35,13 @@ class Fate(StrEnum):
 
 
 class Readable(Protocol):
-    """An open file, or one of a form."""
+    """An open file, or a file from a form."""
 
     def read(self, size: int, /) -> bytes:
-        """The next bytes, at most so many."""
+        """The next bytes, at most `size`."""
 
     def seek(self, offset: int, /) -> object:
-        """Read from there next."""
+        """Move to this offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,9 @@ class FileFate:
 
 
 def file_take(*, sender: UploadSender, serial: str, path: str, opened: Readable, is_edited: bool = False) -> FileFate:
-    """Store one file, unless it is known. `is_edited`: a person changed its text on a page.
+    """Store one file, unless it is known; return its fate. `is_edited`: a person changed its text on a page.
 
-    Raises `Forbidden` and `NotFound`; whatever else refuses it is its fate.
+    Raises `Forbidden` and `NotFound`; all other refusals are returned.
     """
     reason, may_be_data = other_file_reason(path.rpartition("/")[2])
     if reason and not may_be_data and not is_edited:
@@ -77,7 +77,7 @@ def file_take(*, sender: UploadSender, serial: str, path: str, opened: Readable,
             try:
                 upload = _fill(upload, opened)
             except StoreAway as error:
-                # The server has all of it, and a job stores it as soon as the object store is back.
+                # The server has the whole file, and a job stores it as soon as the object store is back.
                 words = _("%(reason)s The server keeps this file, and stores it as soon as that is over.")
                 return FileFate(path, Fate.WAITING, words % {"reason": error})
     except (Forbidden, NotFound):
@@ -99,7 +99,7 @@ def _measure(opened: Readable) -> tuple[int, str]:
 
 
 def _fill(upload: Upload, opened: Readable) -> Upload:
-    """Write what the upload lacks: it may have been begun in pieces. Raises `Unavailable` if the disk does not take it."""
+    """Write the bytes that the upload lacks: it may have begun in pieces. Raises `Unavailable` if the disk fails."""
     offset = upload_offset(upload)
     writer = upload_writer(upload=upload, offset=offset)
     opened.seek(offset)

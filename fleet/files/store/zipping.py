@@ -1,4 +1,4 @@
-"""Asking for a zip of stored files: who may have how many, and the entry in the audit log."""
+"""Asking for a zip of stored files: permission, limits per person, and the entry in the audit log."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -14,17 +14,17 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 
-#: Zips that a person may have made at once, and megabytes that may be asked for in an hour.
+#: Maximum zips of one person at once, and maximum megabytes per hour.
 AT_ONCE_MOST, HOUR_MB_MOST = 2, 20_000
-#: Seconds after which a zip that nobody reads any more no longer counts, and between two signs that somebody does.
+#: Seconds after its last sign of life that a zip still counts, and seconds between two such signs while it is read.
 _SLOT_S, _SIGN_S = 300, 60.0
 _HOUR_S = 3_600
 
 
 def zip_begin(*, actor: Viewer, owner: Station | Organization, found: Sequence[FileRevision]) -> Iterator[bytes]:
-    """The bytes of a zip of these files, made while they are read; those beyond its limits are named in it.
+    """The bytes of a zip of these files, made while it is read; a list in it names the files beyond its limits.
 
-    Raises `Forbidden`, `InvalidInput` for none, and `TooMany`.
+    Raises `Forbidden`, `InvalidInput` without any files, and `TooMany`.
     """
     if isinstance(owner, Station):
         actor.require(Role.VIEWER, station=owner, to=_("download files of %(serial)s"))
@@ -70,7 +70,7 @@ def _octets_count(actor: Viewer, plan: ZipPlan) -> None:
 
 
 def _held(slot: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces; the slot is free at their end, and otherwise some minutes after the last one was read."""
+    """The pieces; frees the slot at their end. If nobody reads on, the slot expires some minutes later."""
     sign = time.monotonic()
     try:
         for piece in pieces:

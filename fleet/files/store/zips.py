@@ -15,13 +15,14 @@ from fleet.files.store.contents import content_digest, content_open
 from fleet.files.store.models import FileRevision, StoredContent
 from fleet.files.store.parts import PIECE
 
-#: Limits of one zip. Files beyond them are named in it.
+#: Maximum files and bytes of one zip. A list in it names the files beyond these limits.
 FILES_MOST, OCTETS_MOST = 500, 2 * 2**30
-#: Texts in the zip about itself: files that are not in it and why, and files that have another name in it.
+#: Lists that are added to a zip: files that are not in it, with the reason, and files that have another name in it.
 MISSING, NAMES = "MISSING.txt", "NAMES.txt"
-#: Endings of files that are compressed already: to do it again costs time and gains nothing.
+#: Endings of files that are already compressed: compressing them again would cost time and gain nothing.
 _COMPRESSED = frozenset((".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".jpg", ".jpeg", ".png", ".webp", ".mp3", ".mp4"))
-#: Characters that no visitor's file system may get: control characters, and what Windows refuses or takes for a folder or drive.
+#: Characters that are replaced in names: control characters, and those that Windows refuses or reads as a folder or
+#: drive.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
 
 
@@ -36,7 +37,7 @@ class ZipPlan:
 
 
 def zip_plan(revisions: Iterable[FileRevision], *, has_stations: bool) -> ZipPlan:
-    """Name the files and apply the limits. `has_stations`: the files of each station are in a folder with its serial."""
+    """Name the files and apply the limits. `has_stations`: each station has a folder, named by its serial."""
     plan, used = ZipPlan(), {MISSING.casefold(), NAMES.casefold()}
     for revision in revisions:
         path = f"{revision.file.station.serial}/{revision.file.path}" if has_stations else revision.file.path
@@ -56,14 +57,14 @@ def zip_plan(revisions: Iterable[FileRevision], *, has_stations: bool) -> ZipPla
 
 
 def zip_pieces(plan: ZipPlan) -> Iterator[bytes]:
-    """The bytes of the zip. Each content is compared with its SHA-256 first; one that is not sound is not in it.
+    """The bytes of the zip. Each content is first compared with its SHA-256 and left out if it differs.
 
-    Raises `Unavailable` in the middle if a content changes between the two: then nobody gets the end of the zip.
+    Raises `Unavailable` in the middle if a content changes after that check: then the zip ends unfinished.
     """
     made, left, away = ZipStream(), list(plan.left), ""
     for name, revision in plan.entries:
         content = revision.content
-        # One answer is enough: each further one would cost the time that the store has to answer.
+        # Ask a store that is away only once: each further attempt would wait for its timeout.
         reason = away if away and content.place == StoredContent.Place.OBJECTS else ""
         if not reason:
             try:
@@ -83,7 +84,7 @@ def zip_pieces(plan: ZipPlan) -> Iterator[bytes]:
 
 
 def _not_sound(content: StoredContent) -> str:
-    """Why a content cannot be in a zip, empty if it can. Raises `StoreAway`."""
+    """The reason why a content is not sound; empty if it is. Raises `StoreAway`."""
     if content.state == StoredContent.State.ROTTEN or content_digest(content) != content.sha256:
         return _("Its bytes are damaged or missing on the server: upload it again.")
     return ""
@@ -118,7 +119,7 @@ def _name_safe(path: str) -> str:
 
 
 def _name_apart(name: str, number: int, used: set[str]) -> str:
-    """A name that no other file of the zip has, also where case does not count."""
+    """A name that no other file of the zip has, not even with different case."""
     path, more = PurePosixPath(name), 2
     found = name
     if found.casefold() in used and number > 1:

@@ -1,9 +1,9 @@
-"""Stored files cut into pieces: copied from the store to a folder of their own, which is gone once they are read.
+"""Stored files cut into pieces: each is copied from the store to a folder of its own, which is deleted after reading.
 
-A piece is some stored files, or some files of one stored archive. The same files always give the same pieces, and after
-each of them a back-fill can go on. The bytes are compared with their SHA-256 on the way. However much is stored, a piece
-takes little disk and memory: `PIECE_BYTES`, or four times that of plain files, or one file; an archive lies beside it
-while it is read.
+A piece is some stored files, or some files of one stored archive. The same files always give the same pieces, and a
+back-fill can continue after any of them. Copying compares the bytes with their SHA-256. However much is stored, a piece
+needs little disk and memory: `PIECE_BYTES`, or four times as much of plain files, or one file. An archive is copied
+next to it while it is read.
 """
 
 import tempfile
@@ -23,13 +23,13 @@ from formats.sensorgnome.card import FILE_MOST, CardReader, FileReport, account_
 from formats.sensorgnome.found import FolderFile
 from formats.sensorgnome.names import file_name_parse, name_show, packed_end_cut
 
-#: The most stored files, files of an archive, and stored bytes in a piece that has more than one.
+#: Maximum stored files, files of an archive, and stored bytes in a piece; a single file may be larger.
 PIECE_FILES, PIECE_MEMBERS, PIECE_BYTES = 64, 256, 2_000_000
-#: Bytes of text that count as one: packed files hold several times what plain ones do.
+#: This many bytes of a plain file count as one: a packed byte holds several times as much.
 _PLAIN = 4
 #: Unpacked bytes after which a piece of an archive ends.
 UNPACKED_MOST = 10 * PIECE_BYTES
-#: How a zip archive begins, and an empty one.
+#: First bytes of a zip archive, and of an empty one.
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _LARGE = "It is too large for a data file."
 _NAMED = "It is a zip archive with the name of a data file: upload it with a name that ends with .zip."
@@ -38,7 +38,7 @@ _EMPTY, _NESTED = "The archive has no files.", "It is an archive in an archive: 
 
 @dataclass(frozen=True, slots=True)
 class PieceFile:
-    """A file of a piece: the stored revision, and its place if that is an archive."""
+    """A file of a piece: the stored revision, and if that is an archive, the number of the file in it."""
 
     revision: FileRevision
     member: int = 0
@@ -46,22 +46,22 @@ class PieceFile:
 
 @dataclass
 class CardPiece:
-    """Files to read together. `at` is where a back-fill stands after it, `done` the stored files that are read then."""
+    """Files to read together. `at`: where the back-fill stands afterwards. `done`: stored files that end here."""
 
     at: BackfillPlace
     files: list[FolderFile] = field(default_factory=list)
-    #: The kind of each file, in the order of `files`; and files that are not read, with the reason.
+    #: The revision and member of each of `files`, in the same order; and files that are not read, with the reason.
     what: list[PieceFile] = field(default_factory=list)
     refused: list[tuple[FileReport, PieceFile]] = field(default_factory=list)
     done: list[FileRevision] = field(default_factory=list)
-    #: Those of them whose stored bytes are not what was uploaded, or cannot be had now.
+    #: Unread files that may be readable later: their stored bytes are damaged, or not available now.
     left: set[PieceFile] = field(default_factory=set)
     box: CardBox | None = None
 
     def reader(
         self, serials: frozenset[str], met: dict[str, str], chosen: Callable[[PieceFile], bool] = lambda _: True
     ) -> tuple[CardReader, list[PieceFile]]:
-        """A reading of those of its files that are chosen, and what its reports will be about, in their order."""
+        """A reader of the chosen files, and the file that each of its reports will be about, in order."""
         pairs = [(file, what) for file, what in zip(self.files, self.what, strict=True) if chosen(what)]
         refused = [(report, what) for report, what in self.refused if chosen(what)]
         files, reports = [file for file, _ in pairs], [report for report, _ in refused]
@@ -72,7 +72,7 @@ class CardPiece:
         return reader, [what for _, what in [*pairs, *refused]]
 
     def refuse(self, name: str, reason: str, what: PieceFile, octets: int, *, is_left: bool = False) -> None:
-        """Note that a file is not read. `is_left`: another time it may be, with the same content."""
+        """Note that a file is not read. `is_left`: the same content may be readable another time."""
         report = FileReport(name_show(name), account=account_refused(OpenAccount(size=octets), reason))
         self.refused.append((report, what))
         if is_left:
@@ -85,7 +85,7 @@ def pieces(revisions: Iterable[FileRevision], at: BackfillPlace) -> Generator[Ca
     for revision in revisions:
         kind = _kind(revision)
         ends = len(loose) >= PIECE_FILES or sum(map(_weight, loose)) >= PIECE_BYTES
-        # One name is one file in a folder.
+        # A folder cannot hold two revisions of one file.
         if loose and (kind is not _loose or ends or loose[-1].file_id == revision.file_id):
             yield from _loose(loose, BackfillPlace())
             loose = []
@@ -99,7 +99,7 @@ def pieces(revisions: Iterable[FileRevision], at: BackfillPlace) -> Generator[Ca
 
 
 def _weight(revision: FileRevision) -> int:
-    """The weight of a stored file in the size of a piece. At the end of each, sending waits for the last lines."""
+    """How much a stored file adds to the size of a piece. Small pieces are slow: each waits for its last lines."""
     is_packed = packed_end_cut(revision.file.path) != revision.file.path
     return revision.content.octets if is_packed else revision.content.octets // _PLAIN
 
@@ -107,7 +107,7 @@ def _weight(revision: FileRevision) -> int:
 def _kind(revision: FileRevision) -> "Callable[[list[FileRevision], BackfillPlace], Iterator[CardPiece]]":
     """How a stored file is read, by its first bytes and its name."""
     if file_name_parse(revision.file.path.rpartition("/")[2]) is not None:
-        # Most files; another request to the store would double their cost.
+        # These are most files; another request to the store would double their cost.
         return _loose
     try:
         with content_open(revision.content) as opened:
@@ -120,7 +120,7 @@ def _kind(revision: FileRevision) -> "Callable[[list[FileRevision], BackfillPlac
 
 
 def _loose(revisions: list[FileRevision], _at: BackfillPlace) -> Iterator[CardPiece]:
-    """Stored files as one folder."""
+    """Copy stored files to one folder, as one piece."""
     last = revisions[-1]
     piece = CardPiece(BackfillPlace(last.file.path, last.number), done=revisions)
     with tempfile.TemporaryDirectory(dir=workroom()) as folder:
@@ -158,11 +158,11 @@ def _zip(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
 def _zip_pieces(
     revisions: list[FileRevision], path: Path, place: BackfillPlace, first: int
 ) -> Generator[CardPiece, None, str]:
-    """The pieces of an archive that lies on the disk, from this member on; return why it is none, or nothing."""
+    """The pieces of an archive on the disk, from this member on; return why it is no archive, or an empty text."""
     (revision,) = revisions
     try:
         with CardBox(path) as box:
-            # In the order of their names' times; their place among all never changes.
+            # Always in the same order, by the times in their names, so that a number always means the same file.
             is_last = False
             while not is_last:
                 some = _members_some(box.files, first)
@@ -233,7 +233,7 @@ def _tar(revisions: list[FileRevision], at: BackfillPlace) -> Iterator[CardPiece
 
 
 def _lay(revision: FileRevision, path: Path) -> str:
-    """Copy a stored data file to a new file; return why it was not, or nothing."""
+    """Copy a stored data file to a new file; return why that failed, or an empty text."""
     if revision.content.octets > FILE_MOST:
         return _LARGE
     room_check(revision.file.path, revision.content.octets)

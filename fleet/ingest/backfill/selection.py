@@ -1,4 +1,4 @@
-"""The stored files that a back-fill reads, in an order in which it can go on anywhere."""
+"""The stored files that a back-fill reads, in an order that lets it resume at any of them."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,7 +12,7 @@ _PORTION = 500
 
 
 class BackfillPlace(NamedTuple):
-    """The progress of a back-fill: the last revision that was begun, and how many files of it are read; 0: all."""
+    """Progress of a back-fill: the last revision begun, and the number of its files that are read, 0 if all are."""
 
     path: str = ""
     number: int = 0
@@ -49,7 +49,7 @@ def revisions_selected(backfill: Backfill) -> QuerySet[FileRevision]:
 
 
 def revisions_left(backfill: Backfill) -> Iterator[FileRevision]:
-    """The stored files from where the back-fill stands; an archive in the middle of which it stands comes first."""
+    """The stored files that are left to read; an archive that is partly read comes first."""
     at = place_of(backfill)
     while True:
         after = Q(number__gt=at.number) if not at.member else Q(number__gte=at.number)

@@ -1,4 +1,4 @@
-"""Queries for back-fills: those of a station, one of them with its questions, and its files."""
+"""Queries for back-fills: the list of a station, one back-fill with its questions, and its files."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from fleet.ingest.cards.survey import StationOnCard, serials_of
 from fleet.ingest.models import Backfill, BackfillFile
 from fleet.stations.models import Station
 
-#: Surveys have microseconds.
+#: Surveys count in microseconds.
 _SECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class KindOfLines:
-    """Lines of one letter in the station's own files. `lines = before + new + missing`; `after` None: not sent yet."""
+    """Lines of one letter in the station's own files: `lines = before + new + missing`. `after` is None until sent."""
 
     letter: str
     lines: int
@@ -30,7 +30,7 @@ class KindOfLines:
 
     @property
     def new(self) -> int:
-        """Lines that were not here at the survey; after sending, those of them that are here now."""
+        """Lines that were not here at the survey; after sending, only those that have arrived."""
         return (self.lines if self.after is None else self.after) - self.before
 
     @property
@@ -41,7 +41,7 @@ class KindOfLines:
 
 @dataclass(frozen=True, slots=True)
 class BackfillReport:
-    """The findings and results of a back-fill. `others`: files of other stations, which are not its own."""
+    """Findings and results of a back-fill. `own`: the station's own files. `others`: files of other stations."""
 
     totals: Totals
     kinds: list[KindOfLines]
@@ -77,7 +77,7 @@ def backfill_find(*, station: Station, backfill_id: int) -> Backfill:
 
 
 def backfill_files(*, backfill: Backfill, all_files: bool = False) -> QuerySet[BackfillFile]:
-    """The files of a back-fill: those about which there is something to say, or all."""
+    """The files of a back-fill: all, or only those with a reason, refused lines, or another state than done."""
     rows = BackfillFile.objects.filter(backfill=backfill)
     return rows if all_files else rows.filter(~Q(state="done") | ~Q(reason="") | Q(lines_refused__gt=0))
 
@@ -103,7 +103,7 @@ def backfill_report(backfill: Backfill) -> BackfillReport:
 
 
 def backfill_questions(backfill: Backfill) -> list[CardQuestion]:
-    """Questions to answer before it is sent, apart from what has been answered."""
+    """Questions that are still to be answered before it is sent."""
     found = [on_card(serial, one) for serial, one in totals_read(backfill.totals).serials.items()]
     answers = CardAnswers(backfill.also_of, backfill.leaves_others, backfill.any_clock)
     return card_questions(station=backfill.station, found=found, answers=answers)

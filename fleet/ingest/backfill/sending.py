@@ -1,4 +1,4 @@
-"""Sending a piece that was surveyed, through the door of all data, and counting afterwards which of its lines are here."""
+"""Sending a surveyed piece the way all data comes, through the broker, and counting its lines that are here then."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class PieceSender:
         self._here: dict[int, Counter[str]] = {}
 
     def send(self, piece: CardPiece, met: dict[str, str], totals: Totals) -> list[BackfillFile]:
-        """Send what is not here yet, and add it to the sums; return the rows that changed, not yet saved."""
+        """Send the lines that are not here yet, and update the sums; return the changed rows, not yet saved."""
         rows, changed = self._surveyed(piece)
         reader, what_of = piece.reader(self._own, met, lambda what: _key(what) in rows)
         self._here = {}
@@ -40,12 +40,12 @@ class PieceSender:
             report = by_file[key]
             if report.account.state != "done":
                 row.is_left = report.account.state == "refused" and (row.state == "done" or row.is_left)
-                # Foreign by the answers, or no longer to be read.
+                # The answers made it another station's file, or it can no longer be read.
                 row.state, row.reason = report.account.state, report.account.reason[:250]
-            # Of a file that was not sent, what was here stays here.
+            # If the file was not sent, the lines that were here are still here.
             row.after = dict(self._here.get(id(report), row.before if report.account.state != "done" else Counter()))
             if report.stream and not row.stream:
-                # A copy in the survey, of a file that was not sent: its lines are in no sum but the other one's.
+                # The survey took it for a copy of a file that was not sent, so its lines count only with that file.
                 row.reason = report.account.reason[:250]
             else:
                 counters_add(totals.after, row.after.items())
@@ -58,7 +58,7 @@ class PieceSender:
         return [*rows.values(), *changed]
 
     def _surveyed(self, piece: CardPiece) -> tuple[dict[tuple[int, int], BackfillFile], list[BackfillFile]]:
-        """The rows of the survey by what they are: those that are still the same, and those that changed since."""
+        """The survey's rows for this piece: files with the same content, by their key, and files that changed since."""
         every = [*piece.what, *(what for _, what in piece.refused)]
         content = {what.revision.pk: what.revision.content_id for what in every}
         members = {_key(what) for what in every}

@@ -26,7 +26,7 @@ from fleet.stations.models import Station
 from message_queue.errors import SerialNotAllowed
 from message_queue.routing import serial_check
 
-#: Chosen stored files, serials that are also the station's, and finished back-fills of a station that are kept.
+#: Maximum stored files to choose, maximum further serials of the station, and number of ended back-fills to keep.
 CHOSEN_MOST, ALSO_MOST, KEPT = 1_000, 20, 10
 State = Backfill.State
 _OPEN = (State.SURVEYING, State.SURVEYED, State.SENDING)
@@ -42,7 +42,7 @@ def backfill_ask(
     is_unread: bool = False,
     also_of: Sequence[str] = (),
 ) -> Backfill:
-    """Ask for a survey of stored files; a job makes it. Raises `Forbidden`, `NotFound`, `InvalidInput` and `Conflict`."""
+    """Ask a job to survey stored files. Raises `Forbidden`, `NotFound`, `InvalidInput` and `Conflict`."""
     backfill_ask_check(actor=actor, station=station)
     also_of = _also_check(station, also_of)
     chosen = sorted(set(revision_ids))
@@ -82,7 +82,7 @@ def backfill_ask(
 
 
 def backfill_ask_check(*, actor: Viewer, station: Station) -> None:
-    """Raise `Forbidden` unless the actor may do it, and `Conflict` for a station that can get no data."""
+    """Raise `Forbidden` unless the actor may ask, and `Conflict` if the station can no longer receive data."""
     actor.require(Role.OPERATOR, station=station, to=_("read the stored files of %(serial)s"))
     try:
         serial_check(station.serial)
@@ -95,9 +95,9 @@ def backfill_ask_check(*, actor: Viewer, station: Station) -> None:
 
 @transaction.atomic
 def backfill_answer(*, actor: Viewer, backfill: Backfill, answers: CardAnswers) -> Backfill:
-    """Answer the questions and send. Survey again first if other serials are named, or times were corrected since.
+    """Answer the questions and send; survey again first if the serials changed, or times were corrected since.
 
-    Raises `Conflict` with what is still open, if it is not surveyed, and if the station can get no data.
+    Raises `Conflict` with the open questions, if it is not surveyed, and if the station can no longer receive data.
     """
     backfill_ask_check(actor=actor, station=backfill.station)
     backfill = Backfill.objects.select_for_update(of=("self",)).select_related("station").get(pk=backfill.pk)
@@ -105,7 +105,7 @@ def backfill_answer(*, actor: Viewer, backfill: Backfill, answers: CardAnswers) 
         raise Conflict(_("This reading has no open questions."))
     also_of = _also_check(backfill.station, answers.also_of)
     backfill.leaves_others, backfill.any_clock = answers.leaves_others, answers.any_clock
-    # Lines that are here at a corrected time would come again with the one in the file.
+    # Lines that are here with a corrected time would otherwise be stored again with the time in the file.
     surveyed, corrected = totals_read(backfill.totals).offsets, offsets_now(backfill.station)
     is_again = set(also_of) != set(backfill.also_of) or (surveyed is not None and surveyed != corrected)
     backfill.also_of = also_of
@@ -137,7 +137,7 @@ def backfill_answer(*, actor: Viewer, backfill: Backfill, answers: CardAnswers) 
 
 @transaction.atomic
 def backfill_stop(*, actor: Viewer, backfill: Backfill) -> None:
-    """Stop one that is open; what it has sent stays."""
+    """Stop an open back-fill; the lines that it has sent stay."""
     actor.require(Role.OPERATOR, station=backfill.station, to=_("stop reading the stored files of %(serial)s"))
     stopped = Backfill.objects.filter(pk=backfill.pk, state__in=_OPEN)
     if not stopped.update(state=State.STOPPED, done_at=clock.now()):
@@ -146,7 +146,7 @@ def backfill_stop(*, actor: Viewer, backfill: Backfill) -> None:
 
 
 def _also_check(station: Station, also_of: Sequence[str]) -> list[str]:
-    """The serials that are also the station's, each once. Raises `InvalidInput`."""
+    """Further serials of the station, each once. Raises `InvalidInput`."""
     serials = list(dict.fromkeys(serial.strip() for serial in also_of if serial.strip()))
     if len(serials) > ALSO_MOST:
         raise InvalidInput(_("Name at most %(most)d serials.") % {"most": ALSO_MOST}, field="also_of")
@@ -169,6 +169,6 @@ def _save_only_open(backfill: Backfill) -> None:
 
 
 def _old_remove(station: Station) -> None:
-    """Forget the finished ones, apart from the newest."""
+    """Delete the ended back-fills of a station, except the newest."""
     ended = Backfill.objects.filter(station=station).exclude(state__in=_OPEN).order_by("-id")
     Backfill.objects.filter(pk__in=list(ended.values_list("pk", flat=True)[KEPT:])).delete()

@@ -1,4 +1,4 @@
-"""Surveying a piece: its files and their lines are counted, compared with the database, and nothing else is written."""
+"""Surveying a piece: counting its files and lines, and comparing them with the database; no lines are stored."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from formats.sensorgnome.content import OTHER
 
 
 def judge_of(backfill: Backfill) -> LineJudge:
-    """A judge that compares lines with the station's own only: others are not this organization's to see."""
+    """A judge that knows only the station's own lines, because other stations may belong to other organizations."""
     return LineJudge(backfill.station, serials_of(backfill.station, backfill.also_of) | {""}, others=False)
 
 
@@ -30,7 +30,7 @@ def piece_survey(
     reader, what_of = piece.reader(frozenset(), met)
     counts = counts_of(reader, judge)
     for each in counts.values():
-        # Events that tell of refused lines, which are counted as such.
+        # Events about refused lines; these lines are already counted as refused.
         each.lines.pop(OTHER, None)
         each.known.pop(OTHER, None)
     told = list(zip(reader.reports, what_of, strict=True))

@@ -1,7 +1,7 @@
-"""Tar archives, plain or gzipped, unpacked some files at a time from a stream. Foreign input: nothing in it is believed.
+"""Tar archives, plain or gzipped, unpacked some files at a time from a stream. They are foreign input, never trusted.
 
-Names that lead out of the folder, links, devices and files that are too large are refused one by one. An archive that
-unpacks to far more than it has, or has a header without end, is refused from there on.
+Names that lead out of the folder, links, devices and too large files are refused one by one. An archive that unpacks to
+far more than its own size, or has an endless header, is refused from there on.
 """
 
 import errno
@@ -21,16 +21,16 @@ from formats.sensorgnome.names import name_show
 _ENDS = (".tar.gz", ".tgz", ".tar")
 _GZIP = b"\x1f\x8b"
 _STEP = 1_048_576
-#: Errors of writing only: one of reading may be that file's alone.
+#: Errors of a full disk. Other errors may concern a single file only.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-#: Bytes of headers before one file: `tarfile` reads an extended header into memory at once.
+#: Maximum bytes of headers before a file, because `tarfile` reads a whole extended header into memory.
 _HEADER_MOST = 4_000_000
-#: Folders of a path, and its characters: Python removes folders by recursion, and a deep tree could not be removed at all.
+#: Maximum folders and characters of a path: Python removes folders by recursion, which fails on a very deep tree.
 _DEPTH_MOST, _PATH_MOST = 64, 1_000
 
 
 class TarMember(NamedTuple):
-    """Its place in the archive, from 0; where it was unpacked to, or why it was not. Without a name: all the rest."""
+    """A file's number in the archive, from 0; its path, or why it was not unpacked. Without a name: all the rest."""
 
     number: int
     name: str
@@ -40,7 +40,7 @@ class TarMember(NamedTuple):
 
 
 class _Guard:
-    """The unpacked stream; counts bytes, and refuses to read more than `left` before somebody raises it."""
+    """The unpacked stream. Counts bytes, and refuses to read more than `left`, which the caller keeps raising."""
 
     def __init__(self, opened: Any, octets: int) -> None:
         self._opened, self._octets = opened, octets
@@ -48,7 +48,7 @@ class _Guard:
         self.left = 0
 
     def read(self, size: int) -> bytes:
-        """Some bytes. Raises `InvalidInput` if the archive unpacks without end."""
+        """The next bytes. Raises `InvalidInput` if the archive unpacks to far too much."""
         some: bytes = self._opened.read(size)
         self.unpacked += len(some)
         self.left -= len(some)
@@ -59,19 +59,19 @@ class _Guard:
 
 
 def disk_check(error: Exception) -> None:
-    """Raise the error of a full disk again: it says nothing about a file, and may be over in a minute."""
+    """Raise the error again if the disk is full: that is no fault of the file, and may be over in a minute."""
     if isinstance(error, OSError) and error.errno in _FULL:
         raise error
 
 
 def tar_is(path: str, head: bytes) -> bool:
-    """Whether a file of this name that begins so is read as a tar archive."""
+    """Whether a file with this name and these first bytes is read as a tar archive."""
     name = path.lower()
     return name.endswith(_ENDS) and (head[:2] == _GZIP or name.endswith(".tar"))
 
 
 class TarFiles:
-    """An archive of so many bytes, read once from its beginning; its first `skip` files are passed over."""
+    """An archive of `octets` bytes, read once from its beginning; its first `skip` files are skipped."""
 
     def __init__(self, opened: Any, *, octets: int, skip: int) -> None:
         self.number = 0
@@ -83,7 +83,7 @@ class TarFiles:
         self._archive: tarfile.TarFile | None = None
 
     def some(self, root: Path, files: int, octets: int) -> Iterator[TarMember]:
-        """Unpack the next files below `root`, until there are so many of them or so many bytes."""
+        """Unpack the next files below `root`, up to this many files or bytes."""
         found, unpacked = 0, 0
         while found < files and unpacked < octets and not self.is_over:
             try:
@@ -109,7 +109,7 @@ class TarFiles:
                 yield TarMember(number, name, path, member.size, reason)
 
     def _next(self) -> tarfile.TarInfo | None:
-        """The next member that is no folder."""
+        """The next member that is not a folder; None at the end."""
         while True:
             self._guard.left = _HEADER_MOST
             if self._archive is None:
@@ -117,18 +117,18 @@ class TarFiles:
                     fileobj=self._guard, mode="r|", encoding="utf-8", errors="surrogateescape"
                 )
             member = self._archive.next()
-            # The archive would remember each of them.
+            # Otherwise `tarfile` would keep every member in memory.
             vars(self._archive)["members"].clear()
             if member is None or not member.isdir():
                 return member
 
     def _pass(self, member: tarfile.TarInfo) -> None:
-        """Read over a member in steps, as `tarfile` would count it among the headers."""
+        """Skip a member in steps; if `tarfile` skipped it, its bytes would count as headers."""
         for _some in self._content(member):
             pass
 
     def _unpack(self, member: tarfile.TarInfo, path: Path) -> str:
-        """Write a member to its file; return why not, or nothing."""
+        """Write a member to its file; return why that failed, or an empty text."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             laid = path.open("xb")
@@ -155,7 +155,7 @@ class TarFiles:
 
 
 def _reason(member: tarfile.TarInfo, number: int) -> str:
-    """Why a member is not read, or nothing."""
+    """The reason why a member is not read, or an empty text."""
     parts = member.name.replace("\\", "/").split("/")
     if ".." in parts or not parts[0] or parts[0].endswith(":"):
         return "Its path leads out of the archive."

@@ -12,9 +12,9 @@ from fleet.ingest.cards.survey import LineCounts, StationOnCard
 from formats.sensorgnome.account import Tally
 from formats.sensorgnome.card import FileReport
 
-#: No card has the files of more stations.
+#: Maximum stations; no card has files of more.
 SERIALS_MOST = 50
-#: Reasons of refused lines that are named; the rest is summed up.
+#: Maximum reasons of refused lines; further ones are summed as `other`.
 _REASONS_MOST = 50
 
 
@@ -33,11 +33,11 @@ class SerialTotals(msgspec.Struct):
 
 
 class Totals(msgspec.Struct):
-    """All files. `lines_read = taken + known + kept_back + refused`, and likewise bytes.
+    """Sums over all files. `lines_read = taken + known + kept_back + refused`, and likewise for bytes.
 
-    Of the lines of the station's own files, `before` were here at the survey and `after` once all was sent; `held`: messages
-    that are held back, by reason. `missing`: numbers that the ledger missed in streams of which it had some, and of these
-    `closed` since.
+    Of the lines of the station's own files, `before` were here at the survey, and `after` once all was sent. `held`:
+    messages that are held back, by reason. `missing`: numbers that the ledger lacked at the survey, in streams of which
+    it had some; `closed` of these have arrived since.
     """
 
     files: int = 0
@@ -52,9 +52,9 @@ class Totals(msgspec.Struct):
     closed: int = 0
     #: Files that changed between survey and sending.
     changed: int = 0
-    #: Corrections of times when the survey began, in microseconds.
+    #: The corrections of times that were in effect when the survey began, in microseconds.
     offsets: list[int] | None = None
-    #: Times were corrected while it was sent, so it is surveyed, and asked, once more.
+    #: Times were corrected during sending, so the survey and its questions are repeated.
     is_again: bool = False
 
     def report_add(self, report: FileReport, counts: LineCounts) -> None:
@@ -89,7 +89,7 @@ class Totals(msgspec.Struct):
 
 
 def on_card(serial: str, found: SerialTotals) -> StationOnCard:
-    """The sums as a survey has them."""
+    """The sums of a serial in the form of a card's survey."""
     return StationOnCard(
         serial=serial,
         files=found.files,

@@ -7,10 +7,10 @@
       ├──broker or ingest are away──▶ it stays as it is, due in a minute, with the reason
       └──it cannot be read──────────▶ failed, with the reason
 
-Turns are short because the process is one of two for all jobs. Whoever holds the lock is the only one who works, and the
-lock ends with its holder's connection. Each step back to the row asks for its state and attempt, so a worker that comes
-back late, or one whose back-fill was stopped, leaves no trace. A piece that was sent and not committed is read again: the
-ledger knows its numbers.
+Turns are short because each occupies one of the two processes for all jobs. Only the holder of the lock works, and the
+lock ends with its connection. Each update of the row checks its state and the start of its turn, so a worker that comes
+back late, or whose back-fill was stopped, changes nothing. If a piece was sent but not committed, it is read again, and
+the ledger recognizes its numbers.
 """
 
 import gc
@@ -45,12 +45,12 @@ _log = logging.getLogger("roost.backfill")
 
 #: The job that works on back-fills.
 WORK_JOB: Final = "ingest.work_backfills"
-#: Seconds of a turn, from its first piece on, and without progress in it.
+#: Seconds that a turn lasts from its first piece on, and seconds without progress after which it ends.
 TURN_S: Final = 20.0
 PATIENCE_S: Final = 15.0
-#: If getting to the first piece takes longer than this, a turn lasts as long once more, but no longer than the most.
+#: If reaching the first piece takes longer than `LONG_S`, the turn lasts as long again, at most `TURN_MOST_S`.
 LONG_S, TURN_MOST_S = 20.0, 200.0
-#: Turns without progress after which it is given up; a broker or ingest that is away for hours does not count.
+#: A back-fill fails after this many turns without progress; turns while the broker or ingest is away do not count.
 ATTEMPTS_MOST: Final = 5
 _AGAIN_AFTER: Final = timedelta(minutes=1)
 #: Garbage collection thresholds of a turn. Lines are many objects, and reference counting frees them.
@@ -59,7 +59,7 @@ State = Backfill.State
 
 
 class _Superseded(Exception):
-    """Somebody stopped it."""
+    """The back-fill was stopped, or another worker has taken it over."""
 
 
 def backfills_work() -> bool:
@@ -84,7 +84,7 @@ def _due() -> QuerySet[Backfill]:
 
 
 def _next() -> Backfill | None:
-    """The back-fill that is due and whose organization had its turn longest ago, with one attempt more."""
+    """Take the due back-fill whose organization had its turn longest ago, and count the attempt."""
     turns = (
         Backfill.objects.filter(station__organization=OuterRef("station__organization"))
         .values("station__organization")
@@ -130,7 +130,7 @@ def _turn(backfill: Backfill) -> None:
         reason = _("The server could not read or write: %(reason)s.") % {"reason": error.strerror or error}
         _ours(backfill).update(due_at=clock.now() + _AGAIN_AFTER, reason=reason[:500])
     except SerialNotAllowed:
-        # It has become its successor's since the answer.
+        # The serial has passed to a successor since the answer.
         reason = _("%(serial)s has no place on the broker any more: read its files as its successor's.")
         reason %= {"serial": backfill.station.serial}
         _ours(backfill).update(state=State.FAILED, done_at=clock.now(), reason=reason[:500])
@@ -140,7 +140,7 @@ def _turn(backfill: Backfill) -> None:
 
 @contextmanager
 def _garbage_seldom() -> Iterator[None]:
-    """Let lines be read without a search for garbage among them: it took a fifth of the time of reading."""
+    """Collect garbage less often while lines are read, because that took a fifth of the time."""
     usual = gc.get_threshold()
     gc.set_threshold(*_GARBAGE_EVERY)
     try:
@@ -178,14 +178,14 @@ def _work(backfill: Backfill) -> None:
 
 
 def _ends(began: float) -> float:
-    """When a turn ends whose first piece is there now: into some archives it is a long way."""
+    """When the turn ends, if its first piece is ready now: reaching a place far inside an archive takes long."""
     moment = time.monotonic()
     took = moment - began
     return moment + (min(took, TURN_MOST_S) if took > LONG_S else TURN_S)
 
 
 def _is_outdated(backfill: Backfill, totals: Totals) -> bool:
-    """Whether times were corrected since the survey. Then all is surveyed again, and asked again, before more is sent."""
+    """Whether times were corrected since the survey; if so, return the back-fill to surveying before more is sent."""
     if offsets_now(backfill.station) == totals.offsets:
         return False
     with transaction.atomic():
@@ -206,7 +206,7 @@ def _is_outdated(backfill: Backfill, totals: Totals) -> bool:
 
 
 def _archives_begun() -> set[str]:
-    """SHA-256 of the archives in the middle of which back-fills stand."""
+    """SHA-256 of the archives that back-fills have read in part."""
     begun = Backfill.objects.filter(
         state__in=[State.SURVEYING, State.SENDING], station__deleted_at=None, at_member__gt=0
     )
@@ -221,7 +221,7 @@ def _archives_begun() -> set[str]:
 
 
 def _workroom_sweep() -> None:
-    """Remove what killed workers left, and archives that nobody reads any more."""
+    """Remove leftovers of killed workers, and archives that no back-fill reads any more."""
     try:
         workroom_clear(_archives_begun())
     except OSError:
@@ -229,17 +229,17 @@ def _workroom_sweep() -> None:
 
 
 def _met(backfill: Backfill) -> dict[str, str]:
-    """Files that were read in this state, by the stream of their content."""
+    """Names of the files that were already read in this state, by the stream of their content."""
     rows = BackfillFile.objects.filter(backfill=backfill).exclude(stream="")
     if backfill.state == State.SENDING:
-        # Nothing was sent of those that are foreign, refused or changed: a file that is the same must be.
+        # Foreign, refused and changed files were not sent, so another file with the same content must be.
         rows = rows.filter(after__isnull=False, state="done").exclude(reason=CHANGED)
     return dict(rows.values_list("stream", "name"))
 
 
 @transaction.atomic
 def _commit(backfill: Backfill, piece: CardPiece, rows: list[BackfillFile], **values: Any) -> None:
-    """Write what a piece gave, and where the back-fill stands after it."""
+    """Save the results of a piece, and the place of the back-fill after it."""
     backfill.stored += len(piece.done)
     backfill.octets += sum(revision.content.octets for revision in piece.done)
     path, number, member = piece.at
@@ -253,7 +253,7 @@ def _commit(backfill: Backfill, piece: CardPiece, rows: list[BackfillFile], **va
 
 
 def _moved(backfill: Backfill) -> None:
-    """Note progress within a piece, so that a large one is not given up; stop if somebody stopped the back-fill."""
+    """Note progress within a piece, so that a large one is not given up. Raises `_Superseded` if it was stopped."""
     if backfill.attempts:
         _step(backfill, attempts=0)
         backfill.attempts = 0

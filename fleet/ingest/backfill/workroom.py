@@ -1,8 +1,8 @@
-"""The folder in which pieces are laid out, and stored archives that stay there from one turn to the next.
+"""The folder for the files of pieces, and for copies of stored archives that are kept from one turn to the next.
 
-An archive is copied out of the store and compared with its SHA-256 once, not in each turn. It stays as long as a
-back-fill stands in its middle; all together take `KEPT_BYTES`, or one archive. When a disk has no room for something
-else, they go first: the next turn copies them again.
+An archive is copied out of the store and compared with its SHA-256 once, not in each turn. Its copy stays while a
+back-fill has read only part of it. All copies together take at most `KEPT_BYTES`, unless a single one is larger. If the
+disk has no room for a piece, the copies are removed first: the next turn makes them again.
 """
 
 import hashlib
@@ -27,21 +27,21 @@ from fleet.ingest.backfill.tar import disk_check
 
 _log = logging.getLogger("roost.backfill")
 
-#: Bytes of archives that stay, if there is more than one.
+#: Maximum bytes of all archives that are kept; a single one may be larger.
 KEPT_BYTES: Final = 20_000_000_000
 _COPIED: Final = 1_048_576
 ROTTEN: Final = "Its bytes on the server are no longer what was uploaded: upload it again."
 
 
 def workroom() -> Path:
-    """The folder, beside the parts of uploads: the disk for temporary files may be small."""
+    """The folder for back-fills, on the disk of the uploads, because the disk for temporary files may be small."""
     path = Path(settings.MEDIA_ROOT) / "backfill"
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
 def workroom_clear(kept: Collection[str] = ()) -> None:
-    """Remove what killed workers left, and archives with other SHA-256 than these. Call it while nobody reads pieces."""
+    """Remove leftovers of killed workers, and archives whose SHA-256 is not in `kept`. Nobody may be reading pieces."""
     archives = _archives()
     for found in archives.iterdir():
         if found.name not in kept:
@@ -52,18 +52,18 @@ def workroom_clear(kept: Collection[str] = ()) -> None:
 
 
 def room_check(path: str, octets: int) -> None:
-    """Raise `Unavailable` if the disk has no room for so many bytes of this stored file, even without kept archives."""
+    """Make room for this many bytes of a stored file, removing kept archives if needed. Raises `Unavailable`."""
     if parts_room() >= octets + ROOM_LEAST:
         return
     for found in _archives().iterdir():
-        # One that is open is read to the end of this turn.
+        # An archive that is open can still be read after this, to the end of the turn.
         found.unlink(missing_ok=True)
     if parts_room() < octets + ROOM_LEAST:
         raise Unavailable(_("The disk of the server has no room to read %(path)s.") % {"path": path})
 
 
 def content_lay(revision: FileRevision, path: Path) -> str:
-    """Copy a stored content to a new file; return why it was not, or nothing."""
+    """Copy a stored content to a new file; return why that failed, or an empty text."""
     content, digest = revision.content, hashlib.sha256()
     try:
         with content_open(content) as opened:
@@ -83,9 +83,10 @@ def content_lay(revision: FileRevision, path: Path) -> str:
 
 @contextmanager
 def archive_laid(revision: FileRevision) -> Iterator[tuple[Path, str]]:
-    """A stored archive as a file, and why it is none, or nothing. Raises `Unavailable` without room.
+    """A stored archive as a file, and why it could not be copied, or an empty text. Raises `Unavailable` without room.
 
-    It is removed when it was read to its end, or cannot be read; a reader that ends before leaves it to the next turn.
+    The file is removed once it is read to its end, or if it cannot be read. A reader that stops earlier leaves it for
+    the next turn.
     """
     content = revision.content
     path = _archives() / content.sha256
@@ -106,7 +107,7 @@ def archive_laid(revision: FileRevision) -> Iterator[tuple[Path, str]]:
 
 @contextmanager
 def archive_opened(revision: FileRevision) -> Iterator[tuple[BinaryIO | None, str]]:
-    """A stored archive to be read as a stream, and why it cannot be, or nothing. Without room, it is read in the store."""
+    """A stored archive as a stream, or None and the reason. Without room for a copy, it is read from the store."""
     content = revision.content
     if not (_archives() / content.sha256).is_file() and parts_room() < content.octets + ROOM_LEAST:
         if content_digest(content) != content.sha256:
@@ -124,7 +125,7 @@ def archive_opened(revision: FileRevision) -> Iterator[tuple[BinaryIO | None, st
 
 
 def missing(error: OSError) -> str:
-    """Say why bytes cannot be had."""
+    """The reason why bytes are not available, as a sentence."""
     if isinstance(error, FileNotFoundError):
         return "Its bytes are missing on the server: upload it again."
     return f"It cannot be read: {error.strerror or error}."
@@ -142,7 +143,7 @@ def _may_stay(octets: int) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder, however deep: inner folders are moved up first, as recursion ends at some depth."""
+    """Remove a file or a folder of any depth; inner folders are moved up first, because recursion has a limit."""
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return
@@ -160,5 +161,5 @@ def _remove(path: Path) -> None:
                         Path(entry.path).unlink()
             folder.rmdir()
         except OSError:
-            # It takes room and nothing else; the next turn tries again.
+            # The rest only takes space; the next turn tries again.
             _log.exception("The folder %s of a back-fill could not be removed", folder)

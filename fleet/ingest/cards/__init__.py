@@ -1,1 +1,1 @@
-"""Cards that somebody brought home: read here as on their station, surveyed, and sent through the door of all data."""
+"""Cards that somebody brought home: read as their station would, surveyed, and sent the way all data comes."""

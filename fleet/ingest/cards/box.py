@@ -20,17 +20,18 @@ from formats.sensorgnome.reader import Unreadable
 
 #: Files of one card: as many as Roost lists for a station.
 FILES_MOST = 100_000
-#: Bytes to which one card's archives may unpack, and how often its own size an archive may; a small one may in any case.
+#: Maximum bytes that all archives of a card unpack to, and how many times its own size an archive may unpack to, unless
+#: that is less than `SMALL`.
 UNPACKED_MOST = TEXT_MOST
 RATIO_MOST, SMALL = 100, 64_000_000
-#: Bytes of an archive's list of members: 600 for each of the most files. `zipfile` reads it into memory at once.
+#: Maximum bytes of an archive's list of members, 600 per file, because `zipfile` reads all of it into memory.
 _LIST_MOST = 600 * FILES_MOST
 _TAIL, _END, _END_64 = 65_700, b"PK\x05\x06", b"PK\x06\x06"
 _LINK = "It is a link; only files are read."
 
 
 class CardBox:
-    """An open card. `files` are all files on it, oldest first; without `opens_archives`, one for an archive in a folder."""
+    """An open card with its `files`, oldest first. Without `opens_archives`, an archive in a folder is one file."""
 
     def __init__(self, path: Path, *, opens_archives: bool = True) -> None:
         self.path = path
@@ -38,7 +39,7 @@ class CardBox:
         self.files: list[FolderFile] = []
         self._unreadable: list[tuple[Path, OSError]] = []
         self._archive: tuple[Path, zipfile.ZipFile] | None = None
-        #: By the id of the archive's member: files may be renamed.
+        #: Reasons by `id()` of the archive's member, because files may be renamed.
         self._refused: dict[int, str] = {}
         self._closing = ExitStack()
 
@@ -67,14 +68,14 @@ class CardBox:
         met: MutableMapping[str, str] | None = None,
         refused: Iterable[FileReport] = (),
     ) -> CardReader:
-        """A new reading of the card from its beginning, of these stations' files or of all; or of some of its files."""
+        """A reader that begins again, with all files or `files`; with `serials`, only of files of these."""
         chosen = self.files if files is None else files
         return CardReader(
             self.path, chosen, self._unreadable, serials=serials, read=self.read, met=met, refused=refused
         )
 
     def _list(self) -> list[FolderFile]:
-        """Raises `InvalidInput` if this is no card, or too much of one."""
+        """All files. Raises `InvalidInput` if this is neither a folder nor a zip archive, or has too many files."""
         try:
             if self.path.is_dir():
                 opens = self._opens_archives
@@ -91,7 +92,7 @@ class CardBox:
         return files
 
     def _members_check(self) -> None:
-        """Note which members of archives are not read, before one byte of them is unpacked."""
+        """Note members of archives that will not be read, before anything is unpacked. Raises `InvalidInput`."""
         unpacked, met, of = 0, set[tuple[Path, str]](), dict[Path, int]()
         for file in self.files:
             if file.member is None:
@@ -112,7 +113,7 @@ class CardBox:
             ratio_check(path.name, unpacked=size, packed=path.stat().st_size)
 
     def read(self, file: FolderFile) -> bytes:
-        """The content at one moment. Raises `Unreadable` with the reason why this file is not read."""
+        """The content of a file. Raises `Unreadable` with the reason why it is not read."""
         if reason := self._refused.get(id(file.member)):
             raise Unreadable(reason)
         if file.member is None:
@@ -125,7 +126,7 @@ class CardBox:
             raise Unreadable(f"The archive is broken here: {error}.") from error
 
     def _open(self, path: Path) -> zipfile.ZipFile:
-        """The archive, open while it is the one in use: opening one for each member would read its list each time."""
+        """The archive, kept open until another is needed: opening it for each member would read its list each time."""
         if self._archive is None or self._archive[0] != path:
             self.close()
             _list_check(path)
@@ -134,7 +135,7 @@ class CardBox:
 
 
 def ratio_check(name: str, *, unpacked: int, packed: int) -> None:
-    """Raise `InvalidInput` for an archive that unpacks to far more than stations' files do: those to 5 to 20 times."""
+    """Raise `InvalidInput` for an archive that unpacks far more than stations' files, which unpack 5 to 20 times."""
     if unpacked > max(SMALL, RATIO_MOST * packed):
         raise InvalidInput(
             f"{name} has {packed} bytes and unpacks to more than {RATIO_MOST} times as many. Stations' files do not; "
@@ -172,7 +173,7 @@ def _member_reason(member: zipfile.ZipInfo) -> str:
 
 
 def _still_read(path: Path) -> bytes:
-    """The content of a file that does not change meanwhile."""
+    """The content of a file. Raises `Unreadable` if it changes meanwhile, is a link, or is too large."""
     try:
         # Without waiting, in case it has become a pipe since it was listed.
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""Lines of a card that are in the database already, by the keys of their rows: whichever way they came."""
+"""Finding lines of a card that are already in the database, by the keys of their rows, however they arrived."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,18 +20,18 @@ from message_queue.contracts.bursts import BURST_EVENT
 
 _MOMENT = "timestamptz '1970-01-01 00:00:00+00' + %s * interval '1 microsecond'"
 _AT = _MOMENT % "k.at"
-#: Lines whose rows lie near each other in time, which is nearly all of a chunk: the index is read once over that time.
+#: Finds lines that are close in time, nearly all of a chunk: the index is read once for that span.
 _NEAR = f"""
 SELECT k.line FROM unnest({{columns}}) AS k({{names}})
 WHERE EXISTS (SELECT FROM {{table}} r WHERE r.station_id = ANY(%s::bigint[]) AND r.occurred_at = {_AT} AND {{same}}
               AND r.occurred_at BETWEEN {_MOMENT} AND {_MOMENT})
 """  # noqa: S608 - constants
-#: Whether there are rows at all in the time of such lines.
+#: Whether there are any rows in that span.
 _ANY = f"""
 SELECT 1 FROM {{table}} r
 WHERE r.station_id = ANY(%s::bigint[]) AND r.occurred_at BETWEEN {_MOMENT} AND {_MOMENT} LIMIT 1
 """  # noqa: S608 - constants
-#: Lines with other times, as of a wrong clock: a look into the index for each. Joined, they would read all rows.
+#: Finds lines with other times, as from a wrong clock, by one index probe each. A join would read all rows.
 _FAR = f"""
 SELECT k.line FROM unnest({{columns}}) AS k({{names}})
 CROSS JOIN LATERAL (SELECT FROM {{table}} r WHERE r.station_id = ANY(%s::bigint[]) AND r.occurred_at = {_AT} AND {{same}}
@@ -56,7 +56,7 @@ _EVENTS = {
     "same": "r.name = k.name AND r.line = k.line AND r.source = %s",
 }
 _BEGIN, _END = interval_sql(f"({_AT})", "i.seconds")
-#: The second sort are series that store one reading in each interval, and have one there.
+#: The second EXISTS is for series that store one reading in each interval, and have one in this interval.
 _READINGS = f"""
 SELECT k.line FROM unnest(%s::bigint[], %s::text[], %s::float8[], %s::int[]) AS k(at, name, value, line)
 GROUP BY k.line HAVING bool_and(EXISTS (
@@ -69,7 +69,7 @@ GROUP BY k.line HAVING bool_and(EXISTS (
     JOIN {{rows}} r ON r.series_id = s.id AND r.occurred_at >= {_BEGIN} AND r.occurred_at < {_END}
     WHERE s.name = k.name))
 """  # noqa: S608 - a constant
-#: Texts among figures are events without a file; one that only repeats the last one is not sent.
+#: Texts among figures are stored as events without a file; a text that only repeats the last one is not sent.
 _TEXTS = f"""
 SELECT k.line FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::int[]) AS k(at, name, said, line)
 GROUP BY k.line HAVING bool_and(k.said IS NOT DISTINCT FROM (
@@ -94,12 +94,12 @@ FROM telemetry_streamledger l WHERE l.station_id = %s AND l.stream = ANY(%s::tex
 
 
 def numbers_counted(station: Station, streams: Iterable[str]) -> dict[str, int]:
-    """How many numbers of these streams the ledger has; streams of which it never heard are left out."""
+    """How many numbers of each stream the ledger has; unknown streams are left out."""
     return dict(cursor().execute(_COUNTED, [station.pk, names(streams)]).fetchall())
 
 
 def numbers_known(station: Station, stream: str, seqs: Iterable[int]) -> set[int]:
-    """Those of these numbers that the ledger has."""
+    """The numbers among these that the ledger has."""
     return {seq for (seq,) in cursor().execute(_IN_LEDGER, [numbers(seqs), station.pk, stream])}
 
 
@@ -114,11 +114,11 @@ def stations_of_serial(station: Station) -> list[int]:
 
 
 def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: FileName) -> set[int]:
-    """The numbers of those lines whose rows are there. At most a dozen queries, for the lines of one chunk.
+    """Numbers of the lines whose rows are in the database. At most a dozen queries, for the lines of one chunk.
 
-    A line of figures is known if all its numbers are, or if it has only texts, by those; one without any leaves nothing
-    that could be missing. A number that a rule would keep back, because its interval has another, counts as known. A
-    position is known by its place.
+    A line of figures is known if all its numbers are known, or if all its texts are and it has no numbers. A line with
+    neither cannot miss anything, so it is known. A number that a rule would keep back, because its interval has another
+    one, counts as known. A position is known by its time and line, not its coordinates.
     """
     heard: list[tuple[int, int, int, int]] = []
     fixes: list[tuple[int, int]] = []
@@ -152,7 +152,7 @@ def lines_known(station_ids: Sequence[int], lines: Iterable[Numbered], name: Fil
 
 
 def _rows_known(table: dict[str, str], keys: Sequence[tuple[Any, ...]], ids: Any, more: list[str]) -> set[int]:
-    """The last values of those keys whose rows are there. Keys begin with the time in microseconds."""
+    """Line numbers (the last value) of the keys that have rows. Keys begin with the time in microseconds."""
     if not keys:
         return set()
     times = sorted([key[0] for key in keys])
@@ -163,7 +163,7 @@ def _rows_known(table: dict[str, str], keys: Sequence[tuple[Any, ...]], ids: Any
         far = [key for key in keys if abs(key[0] - middle) > _NEAR_US]
     span = [min(near)[0], max(near)[0]]
     found = set[int]()
-    # Most cards bring what is new: then one look tells of all lines.
+    # Most cards bring only new lines, so one query usually answers for all of them.
     if cursor().execute(_ANY.format(**table).encode(), [ids, *span]).fetchone() is not None:
         found |= {
             line for (line,) in cursor().execute(_NEAR.format(**table).encode(), [*_columns(near), ids, *more, *span])
@@ -211,7 +211,7 @@ def _health_known(station_ids: Sequence[int], rows: Sequence[tuple[int, int, Row
 
 
 def _cold_plan(station_ids: Sequence[int], at: Iterable[int]) -> ColdPlan:
-    """The cold files that may hold figures of these moments, in microseconds: by days, as a line's clock may be wrong."""
+    """Cold files that may hold figures of these moments, in microseconds; by days, in case some clocks were wrong."""
     days = sorted({moment // _DAY_US for moment in at})
     spans = [(_FIRST + timedelta(days=day), _FIRST + timedelta(days=day + 1, milliseconds=1)) for day in days]
     if not spans or spans[0][0] >= clock.now() - NEVER_COLD:
@@ -229,7 +229,7 @@ def offsets_of(station_ids: Sequence[int]) -> list[int]:
 def lines_corrected(
     station_ids: Sequence[int], lines: Sequence[Numbered], name: FileName, offsets: Iterable[int]
 ) -> set[int]:
-    """The numbers of those lines whose rows are there at a corrected time. Nearly no station has any."""
+    """Numbers of the lines whose rows are in the database at a corrected time. Nearly no station has any."""
     found = set[int]()
     for offset in offsets:
         found |= lines_known(station_ids, [row._replace(at=row.at + offset) for row in lines], name)

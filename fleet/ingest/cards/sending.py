@@ -2,9 +2,9 @@
 
     missing by the ledger? ─▶ publish, confirmed ─▶ wait until the database has the number ─▶ next
 
-At most `WINDOW` messages are on their way, those that wait for the station's quota included. So a card is as fast as
-ingest and as its quota, and never fills a queue. Numbers are those of the files' content: a second run, a desk and the
-station itself cannot double anything.
+At most `WINDOW` messages are on their way, including those that wait for the station's quota. So a card is sent as fast
+as ingest and the quota allow, and never fills a queue. Messages are numbered by the content of the files, so a second
+run, a desk, or the station itself cannot store anything twice.
 """
 
 import time
@@ -28,13 +28,13 @@ from message_queue.errors import PublishFailed
 from message_queue.publisher import Publisher
 from message_queue.routing import message_key, upload_exchange
 
-#: Messages on their way: some batches of ingest, and a blink of the queue.
+#: Maximum messages on their way: a few batches of ingest, little for the queue.
 WINDOW = 64
 #: Seconds without any progress after which sending gives up.
 PATIENCE_S = 120.0
-#: Seconds between two looks, the first and the longest: each that finds nothing doubles the next.
+#: Seconds between two checks, at first and at most: each check without success doubles the pause.
 _PAUSE_S, _PAUSE_MOST_S = 0.01, 0.1
-#: Messages that the database has, apart from those that wait for the quota; or that quarantine alone has.
+#: Messages that the database has, except those that wait for the quota; or that only quarantine has.
 _SETTLED = """
 SELECT k.stream, k.seq FROM unnest(%s::text[], %s::bigint[]) AS k(stream, seq)
 WHERE EXISTS (SELECT FROM telemetry_streamledger l
@@ -48,7 +48,7 @@ WHERE EXISTS (SELECT FROM telemetry_streamledger l
 """
 
 
-#: Those of these numbers that wait for the station's quota.
+#: Messages among these that wait for the station's quota.
 _OVER_QUOTA = """
 SELECT k.stream, k.seq FROM unnest(%s::text[], %s::bigint[]) AS k(stream, seq)
 WHERE EXISTS (SELECT FROM ingest_quarantinedmessage q
@@ -58,7 +58,7 @@ WHERE EXISTS (SELECT FROM ingest_quarantinedmessage q
 
 
 class _Waiting:
-    """A part of which so many messages are on their way."""
+    """A part, and how many of its messages are on their way."""
 
     def __init__(self, part: CardPart | None) -> None:
         self.part, self.left = part, 1
@@ -67,7 +67,8 @@ class _Waiting:
 class CardSender:
     """Sends one station's cards. `tell` is called with the number of messages settled so far.
 
-    `part_settle` is called with each part once the database has all its messages. `patience_s`: other than `PATIENCE_S`.
+    `part_settle` is called with each part once the database has all its messages. `patience_s` replaces
+    `PATIENCE_S`.
     """
 
     def __init__(
@@ -94,9 +95,9 @@ class CardSender:
         self._pause_s = _PAUSE_S
 
     def send(self, reader: CardReader) -> None:
-        """Send everything that the ledger has not, and wait until the database has it.
+        """Send all messages that the ledger does not have, and wait until the database has them.
 
-        Raises `Unavailable` if nothing moves for `PATIENCE_S`.
+        Raises `Unavailable` if nothing moves for `patience_s`.
         """
         self._moved_at = time.monotonic()
         self._streams.clear()
@@ -124,7 +125,7 @@ class CardSender:
             stream = messages[0].stream
             self._streams.add(stream)
             here = numbers_known(self._station, stream, [message.seq for message in messages])
-            # An earlier run sent them, and they are on their way still.
+            # An earlier run sent these, and they are still on their way.
             waits = self._over_quota([(stream, seq) for seq in here])
             for message in messages:
                 if message.seq in here and (stream, message.seq) not in waits:
@@ -140,14 +141,14 @@ class CardSender:
         self._landed(waiting)
 
     def _landed(self, waiting: _Waiting) -> None:
-        """One message fewer of this part is on its way; the part itself counts as one until all are published."""
+        """Count one message of this part as arrived; the part itself counts as one until all are published."""
         waiting.left -= 1
         if not waiting.left and waiting.part is not None:
             self._part_settle(waiting.part)
 
     def _publish(self, message: CardMessage) -> None:
         """Publish, and try again while the broker is away or its queue is full."""
-        # The broker is near: packing would take longer than all else that is done to a line here.
+        # The broker is near: compressing would take longer than everything else that is done with a line here.
         body, encoding = codec.encode(message.body, compress=False)
         contract = contracts()[message.kind]
         oldest = min([message.seq, *(seq for stream, seq in self._flying if stream == message.stream)])
@@ -171,14 +172,14 @@ class CardSender:
                 )
             except PublishFailed as error:
                 self._wait(partial(str, error))
-                # A broker that comes back answers messages before it answers its management API.
+                # A broker that restarts accepts messages before its management API answers.
                 with suppress(BrokerUnreachable):
                     self._exchange_ensure()
             else:
                 return
 
     def _settle(self) -> None:
-        """Forget messages that the database has; wait a moment if there are none."""
+        """Settle messages that the database has; wait a moment if it has no new ones."""
         streams, seqs = zip(*self._flying, strict=True)
         ids = numbers(self._ids)
         settled = (
@@ -208,7 +209,7 @@ class CardSender:
         return "The database does not get what was sent: ./roost status says whether ingest runs."
 
     def _over_quota(self, sent: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
-        """Those of these messages that wait for the station's quota."""
+        """The messages among these that wait for the station's quota."""
         if not sent:
             return set()
         streams, seqs = zip(*sent, strict=True)

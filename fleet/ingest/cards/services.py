@@ -19,7 +19,7 @@ from message_queue.errors import SerialNotAllowed
 from message_queue.publisher import Publisher
 from message_queue.routing import serial_check
 
-#: Other stations that a question names.
+#: Maximum other stations that a question names.
 _NAMED_MOST = 5
 
 
@@ -37,9 +37,9 @@ class CardAnswers:
 
 @dataclass(frozen=True, slots=True)
 class CardQuestion:
-    """A question to answer before anything is written; `option`: how the command line answers it.
+    """A question to answer before anything is written; `option` tells how to answer it on the command line.
 
-    `kind`: `none`, `others`, `clock` or `corrected`; the first and the last have no answer, only something to do first.
+    `kind`: `none`, `others`, `clock` or `corrected`. `none` and `corrected` have no answer: first remove their cause.
     """
 
     kind: str
@@ -54,8 +54,8 @@ class CardQuestion:
 class CardSent:
     """The card before and after, and the messages: sent now, here before, and held back by reason.
 
-    `missing`: lines of the station that are not here although their messages have all arrived: rows that were removed
-    since, as by retention, and what is held back.
+    `missing`: lines of the station that are not here although all messages have arrived: their rows were removed since,
+    as by retention, or their messages are held back.
     """
 
     before: CardSurvey
@@ -74,7 +74,7 @@ def card_send(
     answers: CardAnswers,
     tell: Callable[[int], None] = lambda _: None,
 ) -> CardSent:
-    """Send everything on the card that is this station's and not here yet.
+    """Send all lines on the card that belong to this station and are not here yet.
 
     Raises `Conflict` with all open questions before anything is written, and `Unavailable` if the broker or ingest do
     not take it.
@@ -158,7 +158,7 @@ def card_questions(*, station: Station, found: list[StationOnCard], answers: Car
 
 
 def _offsets(station: Station) -> list[int]:
-    """By how much rows of the station are corrected now."""
+    """Microseconds by which rows of the station are corrected now."""
     return sorted(offsets_of(stations_of_serial(station)))
 
 

@@ -1,6 +1,6 @@
-"""Surveys of cards: which stations' lines are on a card, which of them are here already, and what is doubtful.
+"""Surveys of cards: which stations' lines are on a card, which lines are here already, and which are doubtful.
 
-A survey writes nothing. Every line of the card is new, here already, refused, or left because its file is no data.
+A survey writes nothing. Every line of the card is new, here already, refused, or kept back because its file is no data.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from formats.sensorgnome.names import FileName, serial_key
 
 #: No station wrote before 2010; a clock before that was never set. In microseconds, like the next one.
 _EARLIEST = 1_262_304_000 * 1_000_000
-#: Time by which a line may be ahead of this server.
+#: How far a line may be ahead of this server's clock.
 _AHEAD = 86_400 * 1_000_000
 #: The clock code in the names of files that began while the clock was not set.
 _UNSET = "P"
@@ -29,7 +29,7 @@ _UNSET = "P"
 
 @dataclass
 class LineCounts:
-    """Lines by their letter, and what is known or doubtful about them."""
+    """Lines by their letter, and how many of them are known or doubtful."""
 
     #: First and last time in them, in microseconds since 1970, of lines with a credible time.
     first_at: int | None = None
@@ -39,7 +39,7 @@ class LineCounts:
     #: Lines of files written while the clock was not set, and other lines with an impossible time.
     unset: int = 0
     wrong: int = 0
-    #: Lines that are here with a corrected time, and would come again with the one on the card if it were sent.
+    #: Lines that are here with a corrected time, and would be stored again with the time on the card if it were sent.
     corrected: int = 0
 
     @property
@@ -53,7 +53,7 @@ class LineCounts:
         return self.unset + self.wrong
 
     def span_add(self, first_at: int, last_at: int) -> None:
-        """Extend the time that the lines span."""
+        """Extend the span of the lines' times."""
         self.first_at = first_at if self.first_at is None else min(self.first_at, first_at)
         self.last_at = last_at if self.last_at is None else max(self.last_at, last_at)
 
@@ -89,14 +89,14 @@ class StationOnCard(LineCounts):
 
 @dataclass
 class CardSurvey:
-    """The result. `stations` by the serial in the names, those with the most files first."""
+    """Result of a survey. `stations`: one for each serial in the names, those with the most files first."""
 
     stations: list[StationOnCard]
     reports: list[FileReport]
 
     @property
     def tally(self) -> Tally:
-        """Bytes and lines of all files by outcome, before anybody looked into the database."""
+        """Bytes and lines of all files by outcome, without regard to the database."""
         total = Tally()
         for report in self.reports:
             total = total.plus(report.account.tally)
@@ -104,7 +104,7 @@ class CardSurvey:
 
     @property
     def refused(self) -> list[FileReport]:
-        """Files of which something is not taken, or that are no data."""
+        """Files that are damaged, or refused in part or as a whole."""
         return [report for report in self.reports if report.is_refused or report.account.state == "refused"]
 
     @property
@@ -114,7 +114,7 @@ class CardSurvey:
 
 
 def serials_of(station: Station, also_of: Sequence[str] = ()) -> frozenset[str]:
-    """The serials whose files are this station's, as they are in names. Raises `InvalidInput` for no such serial."""
+    """The serials of this station's files, as written in file names. Raises `InvalidInput` for an impossible serial."""
     for serial in also_of:
         if not serial_key(serial):
             raise InvalidInput(
@@ -130,8 +130,8 @@ def serials_of(station: Station, also_of: Sequence[str] = ()) -> frozenset[str]:
 def card_survey(box: CardBox, *, station: Station | None = None, also_of: Sequence[str] = ()) -> CardSurvey:
     """Read the whole card and compare it with the database.
 
-    With `station`, its files, those of `also_of` and those named for nobody are compared with it; other files always
-    with the station they are named for.
+    With `station`, files named for it, for `also_of`, or for nobody are compared with this station. All other files are
+    compared with the station they are named for.
     """
     own = serials_of(station, also_of) | {""} if station else frozenset[str]()
     judge = LineJudge(station, own)
@@ -147,7 +147,7 @@ def card_survey(box: CardBox, *, station: Station | None = None, also_of: Sequen
 
 
 def counts_of(reader: CardReader, judge: "LineJudge") -> dict[int, LineCounts]:
-    """Read everything that the reader has, and count the lines of each report, by its id: names may come twice."""
+    """Read everything, and count the lines of each report, by its `id()`, because names may occur twice."""
     counts: dict[int, LineCounts] = {}
     for part in reader.parts():
         judge.count(counts.setdefault(id(part.report), LineCounts()), part)
@@ -158,7 +158,7 @@ class LineJudge:
     """Looks lines up in the database, and judges their times.
 
     `own`: serials whose files are the station's. Files of others are compared with the station they are named for, or
-    with none if `others` is false, as people may not see what other organizations have.
+    with none if `others` is false, because that station may belong to another organization.
     """
 
     def __init__(self, station: Station | None, own: frozenset[str], *, others: bool = True) -> None:
@@ -205,7 +205,7 @@ class LineJudge:
         return known | corrected
 
     def _stations(self, serial: str) -> tuple[Station | None, list[int], list[int]]:
-        """The station, the ids under which its lines may be, and the corrections of their times."""
+        """The station for a serial, the ids that may own its lines, and the corrections of their times."""
         if serial not in self._found:
             other = station_named(serial) if self._others else None
             station = self._station if serial in self._own else other
@@ -215,7 +215,7 @@ class LineJudge:
 
 
 def station_named(serial: str) -> Station | None:
-    """The station for which a file with this serial in its name was written."""
+    """The station that a serial in a file name belongs to, if there is one."""
     if not serial:
         return None
     return Station.objects.filter(serial__in=(f"SG-{serial}", serial, f"SG-{serial}_1", f"{serial}_1")).first()

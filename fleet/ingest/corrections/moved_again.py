@@ -1,4 +1,4 @@
-"""Rows that were moved in time and arrive again at their old times, as from a card: they are the same, and are removed."""
+"""Removing rows that were moved in time and arrive again at their old times, as from a card: they are repeats."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -32,7 +32,7 @@ def moved_again_remove() -> int:
 
 @transaction.atomic
 def _remove(shift: TimeShift) -> int:
-    """Remove them while ingest of this station waits, and correct the counts of their hours."""
+    """Remove the repeats of one move while ingest of the station waits, and correct the counts of their hours."""
     station, arguments, removed = shift.station, _arguments(shift), 0
     with connection.cursor() as cursor:
         cursor.execute("UPDATE stations_stationcontact SET epoch = epoch + 1 WHERE station_id = %s", [station.pk])
@@ -80,7 +80,7 @@ def _again_sql(table: str) -> str:
 
 
 def _arguments(shift: TimeShift) -> dict[str, Any]:
-    """The span is that of the old times."""
+    """Parameters of the statements; `first` and `last` are old times."""
     offset = timedelta(microseconds=shift.offset_us)
     return {
         "station": shift.station_id,

@@ -35,7 +35,7 @@ ROWS_MOST = 300_000
 _AHEAD = timedelta(seconds=AHEAD_S)
 _OFFSET_MOST = timedelta(days=200 * 366)
 _MICROSECOND = timedelta(microseconds=1)
-#: Flags of a wrong time, which are removed with it.
+#: Flags of a wrong time, which a move removes.
 _OF_TIME = int(Suspicion.EPOCH | Suspicion.FUTURE | Suspicion.ANCIENT)
 #: Tables by the name of their count in `TimeShift`, with the columns that identify a row besides its moment.
 _TABLES: Final = {
@@ -352,7 +352,7 @@ def _move_rows(name: str, where: str, fields: dict[str, str], arguments: dict[st
 
 
 def _remove_repeats(name: str, where: str, arguments: dict[str, Any]) -> None:
-    """Delete rows at the places where moved rows will be put back: they are the same rows, sent again."""
+    """Delete rows at the times to which moved rows will return: they are the same rows, sent again."""
     table, key = _TABLES[name]
     same = " AND ".join(f"t.{column} = d.{column}" for column in key)
     again = (

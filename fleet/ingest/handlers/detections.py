@@ -58,14 +58,14 @@ def handle(arrival: Arrival, batch: Batch) -> None:
 
 
 def _is_plain(body: Detections) -> bool:
-    """Whether these are pulses of which all have the same figures: nearly all messages are."""
+    """Whether these are pulses that all have the same figures, as in nearly all messages."""
     if body.what == "tag" or body.tag or body.node or body.valid or body.also:
         return False
     return not any(None in column for column in (body.freq, body.sig, body.noise, body.snr, body.rssi))
 
 
 def _plain_add(batch: Batch, station_id: int, body: Detections, kind: int, flags: int, tail: bytes) -> None:
-    """Add the rows of such a message, and count them per hour and port, column by column."""
+    """Add the rows of a plain message, and count them per hour and port, column by column."""
     rows, bt = len(body.t), body.bt
     moments = [pg_time(bt + t) for t in body.t]
     figures: Any = (body.freq, body.sig, body.noise, body.snr, body.rssi)
@@ -96,7 +96,7 @@ def _tails(body: Detections, file_id: int | None) -> Iterable[bytes]:
 
 
 def _tags_count(batch: Batch, station_id: int, body: Detections) -> None:
-    """Count tags per hour and port. A loop of its own, so that pulses, of which there are far more, cost nothing."""
+    """Count tags per hour and port, in a loop of its own, so that the far more frequent pulses cost nothing extra."""
     heard, rows = batch.tag_hours, len(body.t)
     ports = body.port if isinstance(body.port, list) else repeat(body.port, rows)
     for t, port, tag, rssi in zip(body.t, ports, body.tag, _column(body.rssi, rows), strict=True):

@@ -1,4 +1,4 @@
-"""Handler of manifests: what stations tell of the files that they hold, in order of arrival."""
+"""Handler of manifests: stations' reports about the files that they hold, in order of arrival."""
 
 from fleet.ingest.batch import Batch, ToldManifest
 from fleet.ingest.delivery import Arrival

@@ -180,7 +180,7 @@ class _Rows:
                 known[series_id] = newest
 
     def _doubted(self, seconds: float) -> tuple[float, int]:
-        """A time outside the believable range, made absolute if it is relative, and its flags."""
+        """The absolute time and the flags of a time outside the believable range, which may be relative."""
         if seconds < RELATIVE_BELOW:
             if self.received_at is None:
                 return seconds, _UNKNOWN

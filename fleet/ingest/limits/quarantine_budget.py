@@ -3,8 +3,8 @@
     refused ──within the budget──▶ kept whole ──replayed or discarded──▶ room for another
        └──over budget──▶ counted, with the reason, sentence and first bytes of the newest
 
-Messages that wait to be accepted automatically are always kept. A station with too many of those is suspended, so that
-it stores its data itself.
+Messages that only wait to be accepted are always kept. A station with too many of them is suspended, so that it stores
+its data itself.
 """
 
 import logging
@@ -34,7 +34,7 @@ KEPT_MOST, KEPT_BYTES_MOST = 10_000, 50_000_000
 WAITING_MOST, WAITING_BYTES_MOST = 500_000, 1_000_000_000
 #: The reason word for such a suspension.
 FULL = "quarantine-full"
-#: Reasons of messages that wait: they are complete and valid, and accepted later.
+#: Reasons of messages that wait: they are complete and valid, and can be accepted later.
 WAITING = frozenset({OVER_QUOTA, FORKED, TOO_MANY_GAPS, TOO_MANY_STREAMS})
 #: Bytes kept of a body that is only counted.
 _START_BYTES = 120

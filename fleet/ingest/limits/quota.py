@@ -1,4 +1,4 @@
-"""Quotas: how much of a station's messages is accepted at once, so that no station costs the others.
+"""Quotas: how many messages of a station are accepted immediately, so that no station delays the others.
 
 Each station has a bucket of messages and one of bytes. They fill at the quota's rate up to the burst, which lets the
 backlog of a week pass. Messages that find them empty wait in quarantine, counted in the ledger, and are accepted later
@@ -30,12 +30,12 @@ UNREAD_SENTENCE = (
     "Reading this station's messages is so expensive that others would have to wait. The message is kept here unread, "
     "and is read and accepted automatically once there is room."
 )
-#: A station floods beyond this multiple of its quota; its bucket holds this many seconds of it.
+#: A station floods beyond this multiple of its quota; its leaking bucket holds this many seconds at that rate.
 FLOOD, FLOOD_S = 20.0, 20.0
-#: Bytes that each row weighs which the message leaves in the database.
+#: Weight, in bytes, of each row that a message leaves in the database.
 ROW_WEIGHT = 64
-#: Messages that a person waits for, the reports about commands, have a bucket of their own: one command brings three.
-#: Burst, and rate per second; reports beyond these wait like everything else.
+#: Burst and rate per second of reports about commands. People wait for these, so they have a bucket of their own: one
+#: command causes three. Reports beyond these limits wait like all other messages.
 REPORTS_BURST, REPORTS_PER_S = 300.0, 2.0
 
 
@@ -87,7 +87,7 @@ def quota_fill(buckets: Buckets, quota: Quota, moment: datetime) -> Buckets:
 
 
 def quota_take(filled: Buckets, quota: Quota, weights: Iterable[int], moment: datetime) -> tuple[list[bool], Buckets]:
-    """For each of these messages (weights, in order) whether it is within the quota, and the buckets after that."""
+    """Whether each message, given by its weight, is within the quota, and the buckets afterwards."""
     messages, octets, excess = filled.messages or 0.0, filled.bytes or 0.0, filled.excess
     # A large message counts as many messages as the quota allows for its bytes.
     usual = quota.bytes_per_hour / 3_600.0 / quota.messages_per_s if quota.messages_per_s else 0.0

@@ -5,14 +5,14 @@ from collections import Counter
 from fleet.ingest.database import cursor, numbers
 from fleet.telemetry.ledger import FILE_STREAM_PREFIXES
 
-#: A new card or outbox begins a stream, and so does each file that is sent whole.
+#: Maximum streams of a station. A new card or outbox begins a stream, and so does each file that is sent whole.
 STREAMS_MOST, FILE_STREAMS_MOST = 2_000, 200_000
 #: Most branches that nobody has decided about, and most branches overall.
 UNDECIDED_MOST, BRANCHES_MOST = 32, 256
 
 
 def streams_allowed(missing: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Those of these new (station id, stream) whose stations have room, in the same order."""
+    """The new (station id, stream) for which their stations have room, in the same order."""
     rows = cursor().execute(
         "SELECT station_id, stream LIKE ANY(%s::text[]), count(*) FROM telemetry_streamledger "
         "WHERE station_id = ANY(%s::bigint[]) AND branch = '' GROUP BY 1, 2",

@@ -28,7 +28,7 @@ class NotedHours:
         self._born = self._asked = time.monotonic()
 
     def write(self, hours: set[Hour]) -> None:
-        """Note those of these hours that are not noted yet, in the current transaction."""
+        """Note the hours that are not noted yet, in the current transaction."""
         # Before the statement, so that we never rely on a note for longer than its own time allows.
         self._asked = time.monotonic()
         self._age()
@@ -66,6 +66,6 @@ class NotedHours:
     def _age(self) -> None:
         if self._asked - self._born < RELIED_S / 2 and len(self._young) < _REMEMBERED_MOST:
             return
-        # After a long time without a batch, the young ones are too old as well.
+        # After a long time without a batch, the young notes are too old as well.
         self._old = self._young if self._asked - self._born < RELIED_S / 2 + 60 else set()
         self._young, self._born = set(), self._asked

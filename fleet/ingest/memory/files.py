@@ -5,7 +5,7 @@ from datetime import datetime
 
 from fleet.ingest.database import cursor, numbers
 
-#: Most files of one station: one of each kind per hour for five years. Made-up names cannot fill the disk.
+#: Maximum files of one station, so that made-up names cannot fill the disk: one of each kind per hour for five years.
 FILES_MOST = 100_000
 _REMEMBERED_MOST = 200_000
 
@@ -21,7 +21,7 @@ class FileBook:
         self._fresh: dict[Named, int] = {}
 
     def meet(self, named: set[Named], moment: datetime) -> tuple[dict[Named, int], set[int]]:
-        """Ids of these files, and the stations that named more than they may. New files are created."""
+        """Ids of these files, and stations that named more files than they may have. New files are created."""
         overfull = set[int]()
         unknown = sorted(named - self._known.keys())
         if unknown:

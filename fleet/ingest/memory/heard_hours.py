@@ -1,4 +1,4 @@
-"""Hours of stations that this worker noted as heard, so that each is written once and not with every batch."""
+"""Hours in which stations were heard, remembered so that each is written once and not with every batch."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -20,7 +20,7 @@ class HeardHours:
         self._fresh: set[StationHour] = set()
 
     def write(self, of_series: Collection[tuple[int, int]], of_stations: set[StationHour], moment: datetime) -> None:
-        """Note these hours of series, and those of stations that are not noted yet, in the current transaction."""
+        """Note these hours of series, and new hours of stations, in the current transaction."""
         self._fresh = of_stations - self._known
         if not self._fresh and not of_series:
             return

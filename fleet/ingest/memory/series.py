@@ -24,7 +24,7 @@ SERIES_MOST = 2_000
 _REMEMBERED_MOST = 500_000
 #: Seconds after which models' limits and the rules are read again.
 _LIMITS_S = 60.0
-#: Limits of the stations' models; and, in rows of their own, the rules of stations of which one has an interval.
+#: Limits of the stations' models; and as separate rows, the rules of each station for which some rule has an interval.
 _LIMITS = """
 SELECT s.id, NULL, q.name, q.unit, q.least, q.most FROM stations_station s
 JOIN stations_modelquantity q ON q.model_id = s.model_id
@@ -39,7 +39,7 @@ SELECT s.id, found.rules, '', '', NULL, NULL FROM stations_station s, LATERAL (
 
 
 class Use(NamedTuple):
-    """Storage of values of a name and unit: the series, the conversion, and the limits."""
+    """How values of a name and unit are stored: their series, conversion and limits."""
 
     id: int
     conversion: Conversion | None = None
@@ -47,7 +47,7 @@ class Use(NamedTuple):
     most: float = inf
     #: Values are stored unchanged, without limits, and all of them.
     is_plain: bool = True
-    #: Only one value in each interval of so many seconds is stored; 0: all are.
+    #: Only one value is stored in each interval of this many seconds; 0 means all.
     interval_s: int = 0
 
 
@@ -79,13 +79,13 @@ class SeriesBook:
         #: Limits by station and series name, for stations already looked up.
         self._limits: dict[int, dict[str, _Limits]] = {}
         self._limits_at = time.monotonic()
-        #: Rules by station, in their order, if one of them has an interval; see `fleet.telemetry.keeping`.
+        #: Rules by station, in the order in which they apply, if one has an interval; see `fleet.telemetry.keeping`.
         self._rules: dict[int, list[IntervalRule]] = {}
         #: Stations whose series this batch created or changed.
         self._touched: set[int] = set()
 
     def meet(self, station_ids: Iterable[int]) -> None:
-        """Load series of stations not seen before, and limits and rules that are missing or outdated: one query each."""
+        """Load series of new stations, and limits and rules that are missing or outdated, with one query each."""
         if time.monotonic() - self._limits_at > _LIMITS_S:
             self._uses.clear()
             self._limits.clear()
@@ -107,7 +107,7 @@ class SeriesBook:
         self._limits_read([station_id for station_id in heard if station_id not in self._limits])
 
     def use_of(self, station: StationRef, name: str, unit: str) -> Use:
-        """Get the storage of values of this name and unit. Creates the series if it is new.
+        """Find out how values of this name and unit are stored. Creates the series if it is new.
 
         Raises `MessageRefused` if the station has too many.
         """

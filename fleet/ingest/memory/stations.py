@@ -32,7 +32,7 @@ class StationBook:
         return self._known
 
     def forget(self) -> None:
-        """Read everything again."""
+        """Forget all stations, so that they are read again."""
         self._known = {}
         self._read_at = time.monotonic()
 
@@ -45,7 +45,7 @@ def _ref(
     before_id: int | None,
     moved_at: datetime | None,
 ) -> StationRef:
-    """A station with those that had its serial before: one query for each, and nearly no station has any."""
+    """A station with its predecessors, each of which takes a query; nearly no station has any."""
     if moved_at is None:
         return StationRef(station_id, organization_id, serial, epoch or 0)
     row = Station.objects.filter(pk=before_id).values_list(*_COLUMNS).first() if before_id is not None else None

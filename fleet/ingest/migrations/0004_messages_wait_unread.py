@@ -1,10 +1,10 @@
-"""Messages of which reading would cost others their time wait unread."""
+"""Messages wait unread if reading them would delay others."""
 
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """What was there before had been read."""
+    """All existing messages had been read."""
 
     dependencies = [("ingest", "0003_messages_wait_for_room_in_the_ledger")]
 

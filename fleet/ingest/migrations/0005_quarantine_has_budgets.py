@@ -1,4 +1,4 @@
-"""What quarantine holds of a station is counted, and bounded."""
+"""Quarantine counts and limits the messages that it holds of a station."""
 
 import django.db.models.deletion
 from django.db import migrations, models
@@ -12,7 +12,7 @@ WHERE state = 'held' GROUP BY station_id, reason
 
 
 class Migration(migrations.Migration):
-    """What is held already counts."""
+    """Messages that are held already count."""
 
     dependencies = [
         ("ingest", "0004_messages_wait_unread"),

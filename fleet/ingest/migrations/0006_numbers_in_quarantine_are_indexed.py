@@ -1,11 +1,11 @@
-"""Each number in quarantine is found at once: a client may use one again."""
+"""Numbers in quarantine are indexed, because a client may use one again."""
 
 from django.db import migrations, models
 from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    """One index for all reasons in place of the one for two of them."""
+    """One index for all reasons replaces an index for two of them."""
 
     dependencies = [("ingest", "0005_quarantine_has_budgets")]
 

@@ -1,8 +1,8 @@
 """Readings of series that store one in each interval: the others are kept back and counted.
 
-Intervals are counted from the year 1, by the station's clock: the same reading always belongs to the same interval,
-however late it comes. The first that is stored stays; of those that arrive together, the earliest is. A reading that is
-stored already is known, as everywhere, and not counted as kept back.
+Intervals are counted from the year 1, by the station's clock, so a reading always belongs to the same interval, however
+late it arrives. The reading that is stored first stays; of several that arrive together, the earliest is stored. A
+repeat of a stored reading is a repeat as everywhere, and does not count as kept back.
 """
 
 from datetime import datetime
@@ -72,7 +72,7 @@ class OneEach:
         self.rows.append(row)
 
     def write(self, moment: datetime) -> None:
-        """Store one reading in each interval that has none, and count the others."""
+        """Store one reading in each interval that has none, and count those kept back."""
         act = cursor()
         act.execute(_LOCK, [numbers(sorted(self.intervals))])
         act.execute(f"CREATE TEMP TABLE IF NOT EXISTS {_STAGE} (LIKE {TABLE.name}) ON COMMIT DELETE ROWS")

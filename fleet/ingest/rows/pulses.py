@@ -1,4 +1,4 @@
-"""Rows of all pulses of a message, packed column by column: the bytes of `detection_row`, at a quarter of its cost."""
+"""Rows of all pulses of a message, packed column by column: the bytes of `detection_row`, at a quarter of the cost."""
 
 from collections.abc import Iterable, Sequence
 from itertools import repeat
@@ -10,7 +10,7 @@ _PORT = Struct(">ihihi").pack
 _RECEIVED = Struct(">iq").pack
 _SHORT = Struct(">ih").pack
 _NULL: Final = b"\xff\xff\xff\xff"
-#: The lengths of a number and of a truth, and a truth with its length.
+#: Length fields of a float8 and of a boolean, and a true boolean with its length.
 _EIGHT, _ONE, _TRUE = b"\x00\x00\x00\x08", b"\x00\x00\x00\x01", b"\x00\x00\x00\x01\x01"
 
 
@@ -29,7 +29,7 @@ def pulse_rows(
     """Rows of `DETECTIONS` without a tag, one for each moment.
 
     `moments` and `received` are `pg_time`. `figures` are the columns freq, sig, noise, snr and rssi, each without gaps,
-    or empty if no row has the figure; so is `used` if all were. `tail` is a `detection_tail`.
+    or empty if no row has the figure; `used` is empty if all rows were used. `tail` is a `detection_tail`.
     """
     between = {port: _PORT(2, port, 2, kind, 4) for port in ({ports} if isinstance(ports, int) else set(ports))}
     layout = ["18s", "q", "16s", "i"]
@@ -39,7 +39,7 @@ def pulse_rows(
         repeat(between[ports]) if isinstance(ports, int) else map(between.__getitem__, ports),
         lines,
     ]
-    # What is the same in all rows up to the next thing that is not.
+    # Constant bytes, collected up to the next column that varies.
     same = _RECEIVED(8, received)
     for column in figures:
         if column:

@@ -45,7 +45,7 @@ GROUP BY s.station_id ON CONFLICT DO NOTHING
 
 
 def different_note(table: str, stage: str) -> None:
-    """Record an event per station with the number of rows of `stage` that were dropped though they are no repeats."""
+    """Record an event per station with the number of rows of `stage` that were dropped although they differ."""
     known = _TABLES.get(table)
     if known is None:
         return

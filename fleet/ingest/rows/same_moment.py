@@ -8,7 +8,7 @@ stored, at its moment or moved from it, is a repeat.
 from fleet.ingest.database import cursor
 from fleet.telemetry.models import Suspicion
 
-#: Values of one moment that get a place. Any further ones are left out, which is recorded as an event of the station.
+#: Maximum further values of one moment. The rest is left out, and an event of the station records that.
 PLACES = 999
 LEFT_OUT = "values_left_out"
 
@@ -16,8 +16,8 @@ _FAR = "interval '1 millisecond'"
 _COLUMNS = "series_id, occurred_at, received_at, value, flags, sent_value, sent_unit"
 
 # Finds values that are neither stored nor repeats of one another, and the last place taken after their moment.
-# OFFSET 0 forces a lookup by key for each value: the planner has no statistics of the temporary table, and compared each
-# repeat of a series that keeps its value with all its stored readings.
+# OFFSET 0 forces a lookup by key for each value. The planner has no statistics of the temporary table, and otherwise
+# compared each repeat of a series that keeps its value with all its stored readings.
 _PART = f"""
 WITH different AS (
     SELECT DISTINCT ON (s.series_id, s.occurred_at, s.value) s.* FROM {{stage}} s
@@ -53,5 +53,5 @@ FROM lost JOIN telemetry_series s ON s.id = lost.series_id ON CONFLICT DO NOTHIN
 
 
 def moments_part(stage: str) -> None:
-    """Store the rows of `stage` whose moment another value has at a free microsecond, and add them to `<stage>_new`."""
+    """Move rows of `stage` whose moment is taken to free microseconds, store them, and add them to `<stage>_new`."""
     cursor().execute(_PART.format(stage=stage))

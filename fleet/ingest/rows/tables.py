@@ -190,9 +190,9 @@ def event_row(
 
 
 def source_of(file: str) -> str:
-    """The kind of file that a name denotes; empty without a name.
+    """The kind of file, by its name; empty without a name.
 
-    `all` or `ctt` of a Sensorgnome; `gps` and others of a CTT SensorStation, whose dates contain dashes too.
+    `all` or `ctt` for a Sensorgnome; `gps` and others for a CTT SensorStation, whose dates contain dashes too.
     """
     if (table := ctt_name_parse(file)) is not None:
         return table.kind[:SOURCE_MOST]

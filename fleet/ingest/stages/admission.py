@@ -1,4 +1,4 @@
-"""Admission: which messages of a batch are accepted now, being new by the ledger and within their stations' quotas."""
+"""Admission: accepting messages that are new to the ledger and within their station's quota."""
 
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ _FORKED_SENTENCE = (
     "identity, or its outbox went back in time. The message waits until that is known."
 )
 
-#: Why a message is not taken now, as reason and sentence.
+#: Reason and sentence for messages that are not accepted now.
 _NOT_TAKEN = {
     Taken.GAPPED: (TOO_MANY_GAPS, TOO_MANY_GAPS_SENTENCE),
     Taken.CROWDED: (TOO_MANY_STREAMS, TOO_MANY_STREAMS_SENTENCE),
@@ -34,9 +34,9 @@ _NOT_TAKEN = {
 
 
 def drop_repeats(work: Round) -> None:
-    """Record the numbers and keep new messages. Those without a number count as new: their rows tell repeats apart.
+    """Record the numbers and keep new messages. Messages without a number count as new: their rows reveal repeats.
 
-    So are messages with a known number from a client that names no run, because its counter may have restarted.
+    The same goes for a known number from a client that names no run, because its counter may have restarted.
     """
     work.fresh = _take_numbers(work.arrivals, work)
     work.batch.ranks = work.streams.ranks()
@@ -88,7 +88,7 @@ def _headers_of(delivery: Delivery) -> dict[str, Any]:
 
 
 def apply_quotas(work: Round) -> None:
-    """Keep messages within quota; the others wait in quarantine. Messages that are not fresh weigh as well."""
+    """Keep messages within quota; the others wait in quarantine. Refused and repeated messages use up quota too."""
     batch, default = work.batch, quota_default()
     quotas = {station_id: row.quota(default) for station_id, row in work.contacts.items()}
     batch.buckets = {station_id: row.buckets for station_id, row in work.contacts.items()}
@@ -124,7 +124,7 @@ def _spent_otherwise(work: Round) -> dict[int, list[int]]:
 
 
 def hold_unread(work: Round) -> None:
-    """Let messages that nobody has read wait like those over quota."""
+    """Let unread messages wait like messages over quota."""
     if work.is_unread:
         work.refusals += [
             Refusal(a.delivery, a.station, OVER_QUOTA, UNREAD_SENTENCE, is_counted=True, is_unread=True)

@@ -23,7 +23,7 @@ def files_write(batch: Batch) -> None:
 
 
 def _of_rows_write(batch: Batch) -> None:
-    """Count only rows that the staged way inserted: rows that already existed are counted."""
+    """Count only rows that the staged way inserted; rows that already existed were counted before."""
     stages = [sink.table.stage for sink in (batch.detections, batch.positions) if sink.rows]
     if not batch.file_rows or not stages:
         return

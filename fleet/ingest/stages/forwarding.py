@@ -36,7 +36,7 @@ FROM readings r FULL JOIN heard h USING (organization_id)
 
 
 class Fed(NamedTuple):
-    """Ids of organizations that forward what arrives: readings, tags, pulses."""
+    """Ids of organizations that forward readings, tags, and pulses."""
 
     readings: Collection[int] = ()
     tags: Collection[int] = ()
@@ -44,7 +44,7 @@ class Fed(NamedTuple):
 
 
 def organizations_fed(stations: Collection[StationRef], batch: Batch) -> Fed:
-    """The senders' organizations that forward what arrives, as committed now: asked with each batch, not remembered."""
+    """The senders' organizations that forward data now: queried with each batch, not remembered."""
     if not batch.dirty and not batch.hours:
         return Fed()
     asked = {station.organization_id for station in stations}

@@ -1,4 +1,4 @@
-"""Reports of stations about themselves, stored in their contact rows: the one made latest wins, whenever it arrives."""
+"""Stations' reports about themselves, stored in their contact rows: the one made last wins, whenever it arrives."""
 
 import ipaddress
 
@@ -14,7 +14,7 @@ from fleet.stations.life.hardware import SaidHardware, pairs_note
 from message_queue.contracts.health import Backlog, Health
 
 _NOTHING = Backlog()
-#: A station that announces its next contact later than this sleeps until then, and at most for this long.
+#: A station that announces its next contact in this many seconds or more sleeps until then, at most for this long.
 _SLEEP_FROM_S, _SLEEP_MOST_S = 7_200.0, 31 * 86_400.0
 #: Kinds whose unknown fields are stored together with the newest report of that kind.
 OF_ITSELF = frozenset({"hello", "health"})
@@ -34,7 +34,7 @@ def peek_contacts(work: Round) -> None:
 def said_write(rows: dict[int, ContactRow], batch: Batch) -> None:
     """Store reports that are newer in the station's own sequence, in whatever order they arrive.
 
-    `rows` is what was known. Each statement compares again, because contacts of messages taken again are not locked.
+    `rows`: the contacts as read before. Each statement compares again, because messages taken again lock no contacts.
     """
     future = moment_of(batch.future)
     for station_id, (place, seconds) in batch.announced.items():

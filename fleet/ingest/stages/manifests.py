@@ -1,4 +1,4 @@
-"""Writing manifests: each file as its station told last, and the sums of each station.
+"""Writing manifests: the last report about each file, and the sums of each station.
 
 In the same stream the higher number is newer, otherwise the later time by the station's clock, unless the older message
 came from a clock that ran ahead. A station has at most `HELD_MOST` files here; further ones are counted and left out.
@@ -15,7 +15,7 @@ from message_queue.contracts.manifest import ToldFile
 
 #: Maximum files of a station that are listed.
 HELD_MOST = 100_000
-#: `t` is the stored row, `n` the told one.
+#: `t` is the stored row, `n` the reported one.
 _IS_NEWER = (
     "CASE WHEN n.said_stream = t.said_stream THEN n.said_seq >= t.said_seq "
     f"ELSE n.said_at >= t.said_at OR t.said_at > %s::timestamptz + interval '{AHEAD_S} seconds' END"
@@ -24,7 +24,7 @@ _SHAPE = (
     "path text, octets bigint, sha256 text, modified_at timestamptz, first_at timestamptz, last_at timestamptz, "
     "lines jsonb, is_gone bool, is_growing bool"
 )
-#: A growing file keeps what was told of it; a file that is gone keeps all but that.
+#: A report that a file grows or is gone has no SHA-256: all earlier facts about the file stay.
 _CHANGE = (
     "UPDATE holdings_heldfile t SET is_gone = n.is_gone, "  # noqa: S608 - our own words
     "octets = CASE WHEN n.sha256 = '' THEN t.octets ELSE n.octets END, "
@@ -32,7 +32,7 @@ _CHANGE = (
     "first_at = CASE WHEN n.sha256 = '' THEN t.first_at ELSE n.first_at END, "
     "last_at = CASE WHEN n.sha256 = '' THEN t.last_at ELSE n.last_at END, "
     "lines = CASE WHEN n.sha256 = '' THEN t.lines ELSE n.lines END, "
-    # Orders and answers about one content are not true of another.
+    # Requests and results for one content do not apply to another.
     "asked_until = CASE WHEN n.sha256 IN ('', t.sha256) THEN t.asked_until END, "
     "\"end\" = CASE WHEN n.sha256 IN ('', t.sha256) THEN t.\"end\" ELSE '' END, "
     "end_reason = CASE WHEN n.sha256 IN ('', t.sha256) THEN t.end_reason ELSE '' END, "
@@ -57,7 +57,7 @@ _LISTED = (
     "UPDATE holdings_heldfile SET is_gone = true WHERE station_id = %s AND NOT is_gone AND "
     "CASE WHEN said_stream = %s THEN listing < %s ELSE said_at <= %s OR said_at > %s END"
 )
-#: An end is that of the content it names. A person's wish is fulfilled by what is here now.
+#: The end of an upload applies only to the content that it names. A stored content fulfils a person's request.
 _ENDED = (
     'UPDATE holdings_heldfile t SET "end" = n."end", end_reason = n.reason, ended_at = %s, asked_until = NULL, '
     "octets_sent = t.octets_sent + n.sent, "
@@ -69,7 +69,7 @@ _SUMS = ("held", "held_octets", "waiting", "waiting_octets")
 
 
 def write_manifests(work: Round) -> None:
-    """Store what the batch's manifests tell, one message after the other."""
+    """Store the batch's manifests, one message after the other."""
     batch = work.batch
     if not batch.manifests:
         return
@@ -88,7 +88,7 @@ def write_manifests(work: Round) -> None:
 
 
 def _lock(station_ids: Sequence[int]) -> None:
-    """Let no two workers write the files of one station at once."""
+    """Keep two workers from writing the files of one station at the same time."""
     cursor().execute(
         "SELECT pg_advisory_xact_lock(hashtextextended('holdings ' || k.id, 0)) "
         "FROM (SELECT id FROM unnest(%s::bigint[]) AS u(id) ORDER BY id) AS k",
@@ -112,7 +112,7 @@ def _files_write(told: ToldManifest, batch: Batch) -> int:
     changes = [_record(file) for path, file in files.items() if path in known]
     if changes:
         cursor().execute(_CHANGE, [*place, _json(changes), told.station_id, batch.moment])
-    # Of an unknown file that is gone or grows there is nothing to keep: it is told once it is at rest.
+    # Skip unknown files that are gone or still grow: a growing file is reported again when it is complete.
     news = [_record(file) for path, file in files.items() if path not in known and file.sha256]
     room = _room(told.station_id, len(news)) if news else 0
     if news[:room]:
@@ -121,7 +121,7 @@ def _files_write(told: ToldManifest, batch: Batch) -> int:
 
 
 def _room(station_id: int, needed: int) -> int:
-    """How many of these files have room; files that are gone make room, those first that were told of first."""
+    """How many more files have room; if needed, files that are gone are deleted, the longest unreported first."""
     counted = cursor().execute("SELECT count(*) FROM holdings_heldfile WHERE station_id = %s", [station_id]).fetchone()
     room = HELD_MOST - int(counted[0] if counted else 0)
     if room < needed:
@@ -130,7 +130,7 @@ def _room(station_id: int, needed: int) -> int:
 
 
 def _listed(told: ToldManifest, batch: Batch) -> None:
-    """Everything is told: what no message of this listing named is gone."""
+    """Mark files as gone that no message of this listing, now complete, has named."""
     at = moment_of(told.body.at)
     ahead = moment_of(batch.received_at + AHEAD_S)
     cursor().execute(_LISTED, [told.station_id, told.stream, told.body.listing, at, ahead])

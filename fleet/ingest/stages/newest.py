@@ -44,7 +44,7 @@ def newest_write(batch: Batch) -> None:
 
 
 def _newest_of_rows(batch: Batch) -> None:
-    """Update newest values from the inserted rows: of two values at one moment, one that became a row."""
+    """Update newest values from the inserted rows only, so that of two values at one moment, a stored one is taken."""
     stages = [sink.table.stage for sink in (batch.readings, batch.converted) if sink.rows]
     rows = " UNION ALL ".join(f"SELECT series_id, occurred_at, value, flags FROM {stage}_new" for stage in stages)  # noqa: S608 - names of our own tables
     if not rows:
@@ -59,7 +59,7 @@ def _newest_of_rows(batch: Batch) -> None:
 
 
 def hours_write(batch: Batch) -> None:
-    """Add to the counts per hour, port and kind, from the batch or from what the staged way inserted."""
+    """Add to the counts per hour, port and kind, from the batch or from the rows that the staged way inserted."""
     if not batch.hours:
         return
     if batch.detections.is_staged:
@@ -81,7 +81,7 @@ def hours_write(batch: Batch) -> None:
 
 
 def tags_write(batch: Batch) -> None:
-    """Add to the hours of tags, from the batch or from what the staged way inserted."""
+    """Add to the hours of tags, from the batch or from the rows that the staged way inserted."""
     if not batch.tag_hours:
         return
     cursor().execute(ADDING_LOCK, [numbers(sorted({key[0] for key in batch.tag_hours}))])

@@ -1,4 +1,4 @@
-"""Owners of messages after their station was moved: what was made before the move belongs to the station before it.
+"""Owners of messages after a station was moved: messages made before the move belong to its predecessor.
 
 The successor's row keeps ledger, contact and quota, so that repeats are dropped and nothing looks silent; only the rows
 of an older message go to the predecessor. A message is older
@@ -28,11 +28,11 @@ _GONE_SENTENCE = (
 
 
 class StationMoved(Exception):
-    """A station's serial or organization differs from what was remembered: the batch is taken again."""
+    """A station is no longer as it was remembered: the batch is taken again."""
 
 
 def moved_only(stations: Iterable[StationRef]) -> list[StationRef]:
-    """Those that took over a serial; nearly always none."""
+    """The stations among these that took over a serial; nearly always none."""
     return [station for station in stations if station.moved_at is not None]
 
 
@@ -57,7 +57,7 @@ def hand_over(work: Round) -> None:
         known = (number.stream, number.seq) if number is not None else None
         made_at = _made_at(arrival.message, arrival.delivery)
         if made_at is not None:
-            # An unbelievable time tells nothing.
+            # An unbelievable time is no evidence.
             offset = work.batch.clocks_before.get(arrival.station.id) or 0.0
             made_at = None if work.batch.suspicion(made_at) else made_at - offset
         if arrival.delivery.is_reused and made_at is not None:
@@ -65,7 +65,7 @@ def hand_over(work: Round) -> None:
             known = None
         owner = _owner(arrival.station, arrival.delivery, known, made_at)
         if owner is None:
-            # A known number counts as a repeat; permanently deleted data must not come back by it.
+            # A known number counts as a repeat; otherwise permanently deleted data could return.
             if not arrival.delivery.is_reused:
                 work.refusals.append(Refusal(arrival.delivery, None, GONE, _GONE_SENTENCE, is_counted=True))
             continue

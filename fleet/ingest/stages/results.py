@@ -17,7 +17,7 @@ def apply_command_reports(work: Round) -> None:
 
 
 def quarantine_refusals(work: Round) -> None:
-    """Store what was refused. A message stored in part is in quarantine as well; it counts as stored."""
+    """Quarantine refused messages. A message stored in part is in quarantine as well, but counts as stored."""
     written = quarantine_write(work.refusals, work.moment) if work.refusals else 0
     work.outcome.quarantined = written - work.outcome.partial
 

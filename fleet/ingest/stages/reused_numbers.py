@@ -46,7 +46,7 @@ def settle_refusals(work: Round) -> None:
 
 
 def _held(wanted: list[_Name]) -> set[_Name]:
-    """Those of these that are in quarantine, in whatever state."""
+    """The wanted messages that are in quarantine, in any state."""
     rows = cursor().execute(
         "SELECT q.station_id, q.stream, q.seq, sha256(q.body) FROM ingest_quarantinedmessage q "
         "JOIN (SELECT DISTINCT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[])) AS k(station_id, stream, seq) "

@@ -42,12 +42,12 @@ def write_facts(work: Round) -> None:
         work.states_before = contacts_write(work.contacts, batch)
         said_write(work.known, batch)
         metering_write(batch, counters)
-        # The last one: it may wait for a move of rows, which may want what we would lock after it.
+        # Last, because it may wait for a move of rows, which may need locks that we would take later.
         tags_write(batch)
 
 
 def _rules_note(batch: Batch, organizations: set[int]) -> None:
-    """Note the hours of series that got rows, if rules that people made look at any of the senders' organizations."""
+    """Note the hours of series that got rows, if any of the senders' organizations has alert rules of its own."""
     if batch.dirty:
         pairs = sorted(batch.dirty)
         columns = [pair[0] for pair in pairs], [pair[1] for pair in pairs], organizations

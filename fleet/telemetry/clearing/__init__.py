@@ -1,1 +1,1 @@
-"""Removing what rules no longer keep: readings and roll-ups, and single detections."""
+"""Removing readings, roll-ups and single detections that no rule keeps any longer."""

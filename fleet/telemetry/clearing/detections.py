@@ -20,7 +20,7 @@ from fleet.telemetry.keeping.models import ClearedDetections, DetectionRule
 from fleet.telemetry.keeping.rules import DAYS_MOST
 from fleet.telemetry.models import RollUp, TagHourDue
 
-#: A month is needed to look at what came lately, and to correct a wrong clock.
+#: People need a month to look at recent detections, and to correct a wrong clock.
 DAYS_LEAST: Final = 30
 #: Approximate number of rows removed per transaction; at least one day of a station.
 ROWS_MOST = 50_000
@@ -34,7 +34,7 @@ _STEP: Final = (
 
 
 def detection_days(organization: Organization) -> int | None:
-    """For how many days single detections are kept; None: forever."""
+    """Number of days for which single detections are kept; None means forever."""
     return DetectionRule.objects.filter(organization=organization).values_list("days", flat=True).first()
 
 
@@ -66,10 +66,10 @@ def detections_keep(*, organization: Organization, days: int | None, actor: View
 def detections_clear(
     organization: Organization, today: datetime, *, is_dry: bool, is_over: Callable[[], bool]
 ) -> tuple[int, int]:
-    """Remove what is due, station by station, until `is_over`; return how many, and how many stations have to wait.
+    """Remove detections that are due, station by station, until `is_over`; return how many, and how many stations wait.
 
-    A station waits if hours from before Roost counted tags are not counted yet, while months move to cold storage, and
-    if a cold file cannot be read that has to be counted.
+    A station waits if it has hours whose tags are not counted yet, while another process rolls up readings or moves
+    months to cold storage, and if a cold file that has to be counted cannot be read.
     """
     days = detection_days(organization)
     if days is None:
@@ -89,7 +89,7 @@ def detections_clear(
 
 
 def detections_cleared(station: Station) -> ClearedDetections:
-    """From when on a station's single detections are here, and how many were removed."""
+    """The moment before which retention removed a station's single detections, and how many it removed."""
     return ClearedDetections.objects.filter(station=station).first() or ClearedDetections(station=station)
 
 
@@ -111,7 +111,7 @@ def _station_clear(station_id: int, before: datetime, is_over: Callable[[], bool
 
 @transaction.atomic
 def _step(station_id: int, before: datetime) -> tuple[int, datetime | None]:
-    """Remove the oldest rows; return how many, and up to when, or None if months move to cold storage just now."""
+    """Remove the oldest rows; return how many, and up to when, or None if another process holds the roll-ups' lock."""
     if not transaction_lock(RollUp.LOCK):
         return 0, None
     arguments: dict[str, int | datetime] = {
@@ -125,7 +125,7 @@ def _step(station_id: int, before: datetime) -> tuple[int, datetime | None]:
         row = cursor.fetchone()
         until = row[0] if row else before
         cursor.execute(f"DELETE {_DUE}", {**arguments, "before": until})
-        # From now on nobody sees its cold rows of that time; the next run of cold storage removes them.
+        # From now on readers ignore the cold rows of that time; the next run of cold storage removes them.
         rows = int(cursor.rowcount) + _cold_due(station_id, until)
     if rows:
         cleared, _is_new = ClearedDetections.objects.get_or_create(station_id=station_id)

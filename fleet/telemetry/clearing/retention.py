@@ -1,8 +1,8 @@
 """Retention: removing readings after the time, or beyond the number, that a rule sets. Roll-ups outlive rows.
 
 `raw_from` and `hours_from` of a series record how far it has been cleared, and move in the transaction of the
-deletion. They are whole hours, because roll-ups before them are not rebuilt, as their rows are gone: late rows are added
-to them. The ledger is untouched.
+deletion. They are whole hours: roll-ups before them are no longer rebuilt, because their rows are gone; late rows are
+added to them instead. The ledger is untouched.
 """
 
 import time
@@ -32,8 +32,8 @@ from fleet.telemetry.rollups import LOCK
 ROWS_MOST = 50_000
 _READINGS = "telemetry_reading"
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
-#: The start of the hour in which a series reaches the number of readings to keep, counted back from now. Hours count cold
-#: readings too, and none from a clock that ran ahead: those would push out all others.
+#: The start of the hour in which a series reaches the number of readings to keep, counted back from now. Cold readings
+#: count too; readings from a clock that ran ahead do not, because they would push out all others.
 _REACHED: Final = """
 SELECT series_id, max(start) FROM (
     SELECT h.series_id, h.start, n.most, sum(h.count) OVER (PARTITION BY h.series_id ORDER BY h.start DESC) AS newer
@@ -51,12 +51,12 @@ class Removed:
     readings: int = 0
     hours: int = 0
     days: int = 0
-    #: Readings that came late for a time that was cleared: they went into the roll-ups and were removed too.
+    #: Readings that arrived late for a time already cleared: they were added to the roll-ups, then removed too.
     late: int = 0
     #: Single detections; their counts stay.
     detections: int = 0
-    #: Series that have to wait: some of their hours are not rolled up yet, or cold storage cannot be read; and
-    #: stations whose hours of tags are not counted yet.
+    #: Series that have to wait, because some hours are not rolled up yet, cold storage cannot be read, or another
+    #: process holds the lock; and stations that have to wait, see `detections_clear`.
     waiting: int = 0
 
 
@@ -119,7 +119,7 @@ def _organizations() -> list[Organization]:
 
 @transaction.atomic
 def _late_take(organization: Organization, *, is_dry: bool) -> int:
-    """How many readings came late since the last run. Counting begins again."""
+    """Take the number of late readings since the last run, and reset the count."""
     rules = RetentionRule.objects.select_for_update().filter(organization=organization, late__gt=0)
     late = sum(rules.values_list("late", flat=True))
     if late and not is_dry:
@@ -147,7 +147,7 @@ def _cutoffs(organization: Organization, today: datetime, moment: datetime) -> l
 
 
 def _reached(most: dict[int, int], moment: datetime) -> dict[int, datetime]:
-    """By id of series, the moment from which on there are as many readings as are kept; without one, there are fewer."""
+    """By id of series, the start of the readings to keep; series that have fewer readings are left out."""
     if not most:
         return {}
     with connection.cursor() as cursor:
@@ -172,14 +172,14 @@ def _partitions_empty(cuts: list[Cutoffs]) -> dict[int, int]:
         if part.end is None or part.end > min(raw.values()):
             break
         if ColdFile.objects.filter(state=ColdFile.State.COLD, month__lt=part.end.date()).exists():
-            # Cold readings have to be counted for each series.
+            # Cold readings must be counted series by series.
             break
         try:
             with transaction.atomic():
                 for series_id, rows in _partition_empty(f"{_READINGS}_{part.name}", part.end, list(raw)).items():
                     lost[series_id] = lost.get(series_id, 0) + rows
         except OperationalError:
-            # Somebody reads or writes there; the rows are removed one by one, or tomorrow.
+            # Somebody reads or writes there; the rows are removed series by series, or tomorrow.
             continue
     return lost
 
@@ -195,7 +195,7 @@ def _partition_empty(name: str, end: datetime, series_ids: list[int]) -> dict[in
         if not lost:
             return {}
         cursor.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
-        # Rows that were still being written are visible now, with their notes; and a new series has no rule yet.
+        # Rows that were being written are visible now, with their notes. A new series would not be in `series_ids`.
         cursor.execute(
             "SELECT EXISTS (SELECT 1 FROM telemetry_dirtyhour WHERE hour < %s) "
             "OR EXISTS (SELECT 1 FROM telemetry_series WHERE id <> ALL(%s))",
@@ -238,14 +238,17 @@ def _clear(cut: Cutoffs, removed: Removed, *, is_dry: bool) -> None:
 
 
 def _rows_clear(series_id: int, before: datetime) -> tuple[int, bool]:
-    """Remove a series' rows before a moment; return how many, and False if some must be rolled up first."""
+    """Remove a series' rows before a moment; return how many, and whether all are gone.
+
+    They are not if some must be rolled up first, or another process holds the lock.
+    """
     total = 0
     while True:
         with transaction.atomic():
             until = _step_end(series_id, before)
             if not transaction_lock(LOCK) or _is_dirty(series_id, until):
                 return total, False
-            # From then on nobody sees its cold rows of that time; the next run of cold storage removes them.
+            # From now on readers ignore the cold rows of that time; the next run of cold storage removes them.
             rows = _cold_before(series_id, until) + _delete(_READINGS, "occurred_at", series_id, until)
             removed_count({series_id: rows})
             total += rows

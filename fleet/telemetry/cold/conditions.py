@@ -1,4 +1,4 @@
-"""Conditions on the rows of a cold file, as Arrow understands them: parts of a file that cannot have it are not read."""
+"""Conditions on the rows of a cold file, for Arrow: parts of a file that cannot meet them are not read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Owners = Sequence[tuple[int, datetime | None]]
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """More that rows of detections have to be; what is empty says nothing."""
+    """Further conditions on rows of detections; an empty field sets none."""
 
     kinds: tuple[int, ...] = ()
     port: int | None = None
@@ -25,19 +25,19 @@ class Narrowed:
     #: By the station's clock.
     moments: tuple[datetime, ...] = ()
     received: tuple[datetime, ...] = ()
-    #: Moment, port, kind and line of a row: those after it, or those before it if the newest come first.
+    #: Moment, port, kind and line of a row: only rows after it, or before it with `is_newest_first`.
     beyond: tuple[datetime, int, int, int] | None = None
-    #: The order in which the first ones are wanted.
+    #: Whether the newest rows are wanted first.
     is_newest_first: bool = False
 
     @property
     def is_exact(self) -> bool:
-        """Whether Arrow judges as the database does. Letters beyond ASCII have more than one upper case."""
+        """Whether Arrow and the database agree about the tag. Beyond ASCII, they may change case differently."""
         return self.tag.isascii()
 
 
 def condition_of(table: ColdTable, owners: Owners, spans: Sequence[Span], narrowed: Narrowed | None = None) -> Any:
-    """The condition for rows of these owners in these spans; all of their rows without any spans."""
+    """The condition for rows of these owners in these spans; without spans, for all their rows."""
     import pyarrow as pa  # noqa: PLC0415 - the site does not load Arrow
     import pyarrow.compute as pc  # noqa: PLC0415 - as above
 
@@ -80,7 +80,7 @@ def _narrowed(among: Any, table: ColdTable, narrowed: Narrowed) -> Any:
 
 
 def _beyond(table: ColdTable, row: tuple[datetime, int, int, int], *, is_below: bool) -> Any:
-    """The condition for keys above or below a row's; its station is the only one."""
+    """The condition for keys after or before that of a row; the station is not compared."""
     import pyarrow as pa  # noqa: PLC0415 - as above
     import pyarrow.compute as pc  # noqa: PLC0415 - as above
 

@@ -27,11 +27,11 @@ WHERE f.state = 'cold' AND f.kind = %s AND NOT starts_with(f.name, %s || '/organ
 
 
 def months_due() -> list[Month]:
-    """Months to move, merge, or rewrite, in turns by station, the oldest months first.
+    """Months to move, merge, or rewrite: the oldest of each station first, then the second oldest, and so on.
 
-    A month of a station is due if a file of it was begun; if it is old enough and has rows in the table, as late rows
-    are; if retention has removed rows that its file still has; and if its file is in another organization's folder.
-    Readings and detections are due apart.
+    A month of a station is due if a file for it was begun; if it is old enough and has rows in the table, late ones
+    included; if retention has removed rows that are still in its file; or if its file is in another organization's
+    folder. Readings and detections are separate months.
     """
     moment = clock.now()
     return _in_turns({month for table in TABLES.values() for month in _due(table, moment)})
@@ -64,7 +64,7 @@ def _due(table: ColdTable, moment: datetime) -> set[Month]:
 
 
 def partitions_shrink() -> int:
-    """Give back the disk of partitions that became empty; return how many. They stay, for late rows."""
+    """Free the disk space of partitions that became empty; return how many. The partitions stay, for late rows."""
     limit = _limit(clock.now())
     if limit is None:
         return 0
@@ -99,7 +99,7 @@ def _shrink(of: ColdTable, name: str) -> bool:
 
 
 def _limit(moment: datetime) -> datetime | None:
-    """Months that end by then are old enough; None if no further month is to become cold."""
+    """The moment by which a month must have ended to become cold; None if no further month is to."""
     months = settings.ROOST_COLD_AFTER_MONTHS
     if not months:
         return None

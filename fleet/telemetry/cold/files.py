@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _DISK, _OBJECTS = "default", "objects"
-#: Rows of a group in the file: who reads a day of one series unpacks one group.
+#: Rows per group in the file, so that reading a day of one series unpacks one group.
 _GROUP_ROWS: Final = 100_000
 _PIECE: Final = 1_048_576
-#: Seconds for storing a file in the object store: these, and more for each byte.
+#: Least seconds to store a file in the object store, and the bytes for which each further second is allowed.
 _SECONDS_LEAST, _BYTES_PER_S = 120.0, 4_000_000
 
 
 class ColdUnreadable(Unavailable):
-    """A cold file is missing, cut, or has other bytes than were stored."""
+    """A cold file is missing, cut off, or differs from what was stored."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -59,14 +59,14 @@ def place_now() -> str:
 
 
 def file_name(*, table: ColdTable, organization_id: int, station_id: int, month: date, number: int) -> str:
-    """The name of a cold file in the storage; no two have the same. Tools read such folders as partitioned Parquet."""
+    """The unique name of a cold file in the storage. Tools read such folders as partitioned Parquet."""
     return f"{table.folder}/organization={organization_id}/month={month:%Y-%m}/station-{station_id}-{number}.parquet"
 
 
 def parquet_write(path: Path, table: ColdTable, batches: Iterator[pa.RecordBatch]) -> ColdWritten:
-    """Write rows, which are sorted by their key.
+    """Write rows that are sorted by their key.
 
-    Times rise by nearly the same step and values repeat, so these take about a byte each; zstd does the rest.
+    Times rise by nearly equal steps and values repeat, so their encodings need about a byte each; zstd does the rest.
     """
     import pyarrow as pa  # noqa: PLC0415 - the site does not load Arrow
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
@@ -125,7 +125,7 @@ def file_delete(*, place: str, name: str) -> None:
 
 @contextmanager
 def file_fetched(*, place: str, name: str, sha256: str) -> Iterator[Path]:
-    """A copy of what the storage holds, if its bytes are those that were stored. Raises `Unavailable`."""
+    """A local copy of a stored file, after checking its SHA-256. Raises `Unavailable`."""
     with tempfile.NamedTemporaryFile(prefix="roost-cold-", suffix=".parquet") as copy:
         digest = hashlib.sha256()
         try:
@@ -159,7 +159,7 @@ def parts_of(
 ) -> Iterator[pa.Table]:
     """The rows of a file that meet a condition, part by part, the last part first if wanted. Raises `Unavailable`.
 
-    Parts that cannot have any, by what the file says of itself, are not read.
+    Parts that cannot have any, according to the statistics in the file, are not read.
     """
     import pyarrow as pa  # noqa: PLC0415 - as above
     import pyarrow.dataset as ds  # noqa: PLC0415 - as above

@@ -1,6 +1,6 @@
-"""Cold detections: which files hold those asked for, whether there are any, and how many.
+"""Cold detections: finding the files with the ones asked for, whether there are any, and how many.
 
-A station's detections of a month are one file, so the file itself says from when until when it has any.
+A station's detections of a month are one file, so the first and last moment are in the row of the file.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ from fleet.telemetry.cold.files import parts_of
 from fleet.telemetry.cold.reading import NEVER_COLD, ColdPlan, ColdSource, spans_joined
 from fleet.telemetry.cold.tables import DETECTIONS
 
-#: Whatever it is that retention still has of these files. It never removes what is from before its own moment.
+#: Cold files with detections that retention still keeps.
 _KEPT: Final = """
 telemetry_coldfile f LEFT JOIN telemetry_cleareddetections k ON k.station_id = f.station_id
 WHERE f.station_id = ANY(%(stations)s) AND f.kind = 'detections' AND f.state = 'cold'
@@ -57,7 +57,7 @@ def heard_plan_of(
     spans: Sequence[Span],
     narrowed: Narrowed | None = None,
 ) -> ColdPlan:
-    """The same, on any connection."""
+    """Like `heard_plan`, on any connection; always one query."""
     starts, ends = [span[0] for span in spans], [span[1] for span in spans]
     execute(_FILES, {"stations": list(station_ids), "starts": starts, "ends": ends})
     files = tuple(
@@ -72,17 +72,17 @@ def heard_plan_of(
 def moments_plan(
     station_ids: Sequence[int], first: datetime, last: datetime, moments: Callable[[], Iterable[datetime]]
 ) -> ColdPlan:
-    """The same for detections of single moments, of which nothing but these is read.
+    """Find the cold files that may have detections at single moments; only detections of these moments are read.
 
     `moments` is called only if there are cold files from the first to the last of them.
     """
-    # The database compares files with one span, not with a thousand.
+    # One span, so that the database need not compare files with a thousand.
     plan = heard_plan(station_ids, [(first, last + datetime.resolution)])
     return replace(plan, narrowed=Narrowed(moments=tuple(sorted(set(moments()))))) if plan.files else plan
 
 
 def is_heard_cold(station_id: int, start: datetime, end: datetime) -> bool:
-    """Whether some detections of a station in this period are cold: the answer is the same, and takes longer."""
+    """Whether some detections of a station in this period are cold, so that reading them takes longer."""
     return bool(heard_plan([station_id], [(start, end)]).files)
 
 

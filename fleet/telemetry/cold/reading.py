@@ -1,7 +1,7 @@
-"""Reading rows that may be cold: the same statements, over the table and over what was loaded from cold files.
+"""Reading rows that may be cold: the same statements, over the table and over rows loaded from cold files.
 
-Nobody may see a row twice or not at all while a month becomes cold beside him. So the plan, which files hold what is
-asked for, is made before the statement and again after it: if both are the same, no month moved in between.
+While a month becomes cold, no reader may see a row twice or not at all. So the plan of the files to read is made before
+the statement and again after it: if both plans are equal, no month moved in between.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 #: No row of the last two months is cold, whatever the setting; see `MONTHS_LEAST` in `fleet.telemetry.cold.due`.
 NEVER_COLD: Final = timedelta(days=60)
-#: More spans than these are read as one.
+#: With more spans than this, the whole time is read as one span.
 SPANS_MOST: Final = 24
 _TRIES: Final = 5
 
 R = TypeVar("R")
-#: Series that are known to have no cold readings while `without_cold` is at work.
+#: Series that are known to have no cold readings, inside `without_cold`.
 _none_cold: ContextVar[frozenset[int]] = ContextVar("series without cold readings", default=frozenset())
 
 _FILES: Final = """
@@ -43,7 +43,7 @@ WHERE p.series_id = ANY(%(series)s) AND f.state = 'cold' AND p.first_at < %(end)
   AND (s.raw_from IS NULL OR p.last_at >= s.raw_from)
 ORDER BY f.month, f.id, p.series_id
 """
-#: As many of the newest months as have the readings wanted; one that the moment cuts does not count.
+#: Start of the newest months that together have the wanted number of readings; a month cut by the moment counts as 0.
 _NEWEST: Final = """
 SELECT min(n.first_at) FROM unnest(%(series)s::bigint[]) AS s(id), LATERAL (
     SELECT p.first_at, coalesce(sum(p.rows) FILTER (WHERE p.last_at < %(before)s) OVER (
@@ -56,7 +56,7 @@ SELECT EXISTS (
     SELECT 1 FROM telemetry_coldfile f JOIN telemetry_coldpart p ON p.file_id = f.id
     WHERE f.station_id = %(station)s AND f.state = 'cold' AND p.first_at <= %(last)s AND p.last_at >= %(first)s)
 """
-#: Parts that are counted whole, and the files of those that are cut by the period or by retention.
+#: Number of readings in parts that count whole, and the files of parts that are cut by the period or by retention.
 _COUNTED: Final = """
 SELECT coalesce(sum(rows) FILTER (WHERE is_whole), 0)::bigint,
     json_agg(json_build_array(place, name, series_id, raw_from)) FILTER (WHERE NOT is_whole)
@@ -72,7 +72,7 @@ FROM (
 
 @dataclass(frozen=True, slots=True)
 class ColdSource:
-    """A cold file that holds rows asked for: of which series or stations, and from when on retention still keeps them."""
+    """A cold file to read; `owners`: its series or stations, each with the moment from which retention keeps rows."""
 
     id: int
     place: str
@@ -100,7 +100,7 @@ def cold_plan(series_ids: Sequence[int], spans: Sequence[Span]) -> ColdPlan:
 
 
 def is_cold(series_ids: Sequence[int], start: datetime, end: datetime) -> bool:
-    """Whether some readings of these series in this period are cold: the answer is the same, and takes longer."""
+    """Whether some readings of these series in this period are cold, so that reading them takes longer."""
     return bool(cold_plan(series_ids, [(start, end)]).files)
 
 
@@ -110,7 +110,7 @@ def cold_plan_of(
     series_ids: Sequence[int],
     spans: Sequence[Span],
 ) -> ColdPlan:
-    """The same, on any connection."""
+    """Like `cold_plan`, on any connection; always one query."""
     start, end = min(span[0] for span in spans), max(span[1] for span in spans)
     execute(_FILES, {"series": list(series_ids), "start": start, "end": end})
     files: dict[int, ColdSource] = {}
@@ -123,17 +123,17 @@ def cold_plan_of(
 
 
 def spans_joined(spans: Sequence[Span]) -> tuple[Span, ...]:
-    """The same spans, or one that has them all if they are many."""
+    """These spans, or if they are many, one span that covers all."""
     if len(spans) <= SPANS_MOST:
         return tuple(spans)
     return ((min(span[0] for span in spans), max(span[1] for span in spans)),)
 
 
 def without_cold(series_ids: Sequence[int], start: datetime, make: Callable[[], R]) -> R:
-    """Call `make`, which reads these series from `start` on, any number of times; return what it returns.
+    """Call `make`, which reads these series from `start` on, any number of times; return its result.
 
-    Where none of them has cold readings, its reads do not look for them: two queries for all of them together, and none
-    for the last two months. If a month becomes cold meanwhile, `make` is called once more.
+    If none of the series has cold readings, `make` does not look for any. Finding that out takes two queries for all
+    reads together, and none for the last two months. If a month becomes cold meanwhile, `make` is called again.
     """
     if _is_known_hot(series_ids, start) or _any_cold(series_ids):
         return make()
@@ -152,12 +152,12 @@ def _any_cold(series_ids: Sequence[int]) -> bool:
 
 
 def _is_known_hot(series_ids: Sequence[int], start: datetime) -> bool:
-    """Whether all readings of these series from `start` on are in the table, without asking."""
+    """Whether it is known without a query that all these readings are in the table."""
     return start >= clock.now() - NEVER_COLD or _none_cold.get().issuperset(series_ids)
 
 
 def cold_before(series_ids: Sequence[int], before: datetime, most: int) -> list[Span]:
-    """For each series with cold readings before a moment: a span up to it that has the newest `most` of them."""
+    """A span up to a moment for each series with cold readings before it, long enough for the newest `most`."""
     if _none_cold.get().issuperset(series_ids):
         return []
     with connection.cursor() as cursor:
@@ -166,10 +166,10 @@ def cold_before(series_ids: Sequence[int], before: datetime, most: int) -> list[
 
 
 def rows_read(plan: Callable[[], ColdPlan], ask: Callable[[str], R], *, most: int | None = None) -> R:
-    """Call `ask` with the source of rows, to be used as a table in a statement; return what it returns.
+    """Call `ask` with the source of rows, to use as a table in a statement; return its result.
 
-    `plan` is called before and after. `most`: of one series or station, no more than the first rows are needed. Raises
-    `Unavailable` if a cold file cannot be read.
+    `plan` is called before and after. `most`: only this many rows of one series or station are needed, the first ones.
+    Raises `Unavailable` if a cold file cannot be read.
     """
     for _try in range(_TRIES):
         planned = plan()
@@ -192,13 +192,13 @@ def cold_load(plan: ColdPlan, *, most: int | None = None) -> None:
 
 
 def cold_load_into(cursor: psycopg.Cursor[Any], plan: ColdPlan, *, most: int | None = None) -> None:
-    """The same, on any connection on which the table was made."""
+    """Load the rows of a plan on any connection that has the temporary table."""
     if plan.files:
         rows_load(cursor, plan.table, cold_parts(plan, most))
 
 
 def cold_parts(plan: ColdPlan, most: int | None = None) -> Iterator[pa.Table]:
-    """The rows of a plan, part by part; with `most` no more than the first ones. Raises `Unavailable`."""
+    """The rows of a plan, part by part; with `most`, only the first ones. Raises `Unavailable`."""
     is_newest_first = plan.narrowed is not None and plan.narrowed.is_newest_first
     left = most if plan.narrowed is None or plan.narrowed.is_exact else None
     for file in reversed(plan.files) if is_newest_first else plan.files:
@@ -226,7 +226,7 @@ def cold_overlaps(*, station_id: int, first: datetime, last: datetime) -> bool:
 def cold_total(series_ids: Sequence[int], start: datetime, end: datetime, *, is_least: bool = False) -> int:
     """Number of cold readings of series from `start` up to `end` that retention has not removed. Raises `Unavailable`.
 
-    With `is_least` at least so many: months that are cut are not counted, so that no file is read.
+    With `is_least`, a lower bound: months that are cut are not counted, so that no file is read.
     """
     if _is_known_hot(series_ids, start):
         return 0

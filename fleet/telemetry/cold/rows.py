@@ -1,6 +1,6 @@
-"""Rows between the database and Arrow: a temporary table, and COPY into it and out of it.
+"""Moving rows between the database and Arrow: a temporary table, with COPY into and out of it.
 
-Loading this does not load Arrow, 50 MB in a process: only what reads or writes a cold file does.
+Importing this module does not load Arrow, which takes 50 MB per process: only reading or writing a cold file does.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _PG_EPOCH_US: Final = 946_684_800_000_000
 _HEADER, _TRAILER = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8, b"\xff\xff"
 _NULL = b"\xff\xff\xff\xff"
 _LENGTH = Struct(">i").pack
-#: The version with which PostgreSQL's binary JSON begins.
+#: The version byte at the beginning of PostgreSQL's binary JSON.
 _JSON_BEGINS: Final = b"\x01"
-#: Columns whose values are not equally long.
+#: Kinds of columns whose values differ in length.
 _VARIABLE: Final = frozenset({"text", "json"})
 #: Type code and bytes of the others.
 _SIZES: Final = {
@@ -73,7 +73,7 @@ def rows_load(cursor: psycopg.Cursor[Any], table: ColdTable, parts: Iterator[pa.
 
 
 def rows_take(cursor: psycopg.Cursor[Any], table: ColdTable) -> Iterator[pa.RecordBatch]:
-    """The rows of the temporary table, by their key."""
+    """The rows of the temporary table, in the order of their key."""
     import pyarrow as pa  # noqa: PLC0415 - the site does not load Arrow
     import pyarrow.csv as text  # noqa: PLC0415 - as above
 
@@ -100,7 +100,7 @@ def rows_take(cursor: psycopg.Cursor[Any], table: ColdTable) -> Iterator[pa.Reco
 
 
 def received_as(table: ColdTable, rows: pa.Table) -> pa.Table:
-    """The rows with the bytes that PostgreSQL expects: its binary JSON begins with a version."""
+    """The rows with JSON as PostgreSQL expects it, beginning with a version byte."""
     import pyarrow as pa  # noqa: PLC0415 - as above
     import pyarrow.compute as pc  # noqa: PLC0415 - as above
 
@@ -112,7 +112,7 @@ def received_as(table: ColdTable, rows: pa.Table) -> pa.Table:
 
 
 class _Pieces(io.RawIOBase):
-    """The pieces of a COPY as a file."""
+    """The pieces of a COPY, readable as a file."""
 
     def __init__(self, pieces: Iterator[Any]) -> None:
         self._pieces, self._left = pieces, memoryview(b"")
@@ -122,7 +122,7 @@ class _Pieces(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer as far as one piece goes; 0 at the end."""
+        """Read at most one piece into the buffer; return how many bytes, 0 at the end."""
         if not self._left:
             self._left = memoryview(next(self._pieces, b""))
         count = min(len(buffer), len(self._left))
@@ -140,10 +140,10 @@ def _variable(table: ColdTable) -> list[str]:
 
 
 def _binary(table: ColdTable, batch: pa.RecordBatch) -> Iterator[bytes]:
-    """The rows of a batch in the format of binary COPY, first those of one shape, then those of the next.
+    """The rows of a batch in the format of binary COPY, one shape after the other.
 
-    Rows of one shape have the same columns empty. Without their texts they are equally long: each of their bytes is
-    written for all of them at once. The texts come last, and are put between row by row.
+    Rows of one shape have the same empty columns. Without their texts they are equally long, so each byte position is
+    written for all of them at once. The texts are the last columns, and are inserted row by row.
     """
     import pyarrow as pa  # noqa: PLC0415 - as above
     import pyarrow.compute as pc  # noqa: PLC0415 - as above

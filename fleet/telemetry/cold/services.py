@@ -23,11 +23,11 @@ from fleet.telemetry.cold.steps import LOCK, Month, file_advance, file_begin, mo
 from fleet.telemetry.cold_files import ColdFile
 
 State = ColdFile.State
-#: A file that was replaced is kept this long, so that a backup of the database of this age still finds it.
+#: A replaced file is kept this long, so that a database restored from a backup of this age still finds it.
 KEPT: Final = timedelta(days=14)
-#: One that was given up is kept this long, for its reason to be read.
+#: A file that was given up is kept this long, so that people can read the reason.
 _TOLD: Final = timedelta(days=1)
-#: Steps of one file in one run; a file whose rows keep changing is left to the next run.
+#: Maximum steps of one file in one run; a file that needs more is left to the next run.
 _STEPS_MOST: Final = 6
 
 _log = logging.getLogger("roost.cold")
@@ -35,7 +35,7 @@ _log = logging.getLogger("roost.cold")
 
 @dataclass(slots=True)
 class Moved:
-    """The results of a run for one organization. Rows: into cold files, and of late ones: known already, moved, left out."""
+    """Results of a run for one organization: rows that became cold; late rows that were known, moved or left out."""
 
     months: int = 0
     rows: int = 0
@@ -49,7 +49,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class ColdHeld:
-    """The contents of cold storage for one organization: of readings, or of detections."""
+    """The cold readings, or the cold detections, of one organization."""
 
     organization: str
     kind: str
@@ -64,9 +64,9 @@ class ColdHeld:
 
 
 def cold_run(*, seconds: float = 120.0, months: Iterable[Month] | None = None) -> dict[str, Moved]:
-    """Move what is due, and delete files that are over; return what was done by name of organization.
+    """Move the months that are due, and delete files that are over; return the results by name of organization.
 
-    No new month is begun once `seconds` are over. Only one process does this; another returns at once.
+    No new month is begun once `seconds` are over. If another process is doing this, nothing is done.
     """
     until, done = time.monotonic() + seconds, dict[int, Moved]()
     with session_lock(LOCK) as is_ours:
@@ -139,7 +139,7 @@ def cold_given_up() -> QuerySet[ColdFile]:
 
 
 def cold_check() -> list[str]:
-    """Read every cold file and compare its bytes with what was stored; return the names of those that differ."""
+    """Read every cold file and check its SHA-256; return the names of files that differ or are missing."""
     wrong = []
     for file in ColdFile.objects.filter(state=State.COLD).order_by("pk").iterator():
         try:
@@ -159,11 +159,11 @@ def _move(month: Month, done: dict[int, Moved]) -> None:
         for _step in range(_STEPS_MOST):
             if file.state not in ColdFile.MADE:
                 break
-            # Before it takes over the counts of the file that it replaces.
+            # Noted before the counts of the file that it replaces are added.
             late = file.known, file.moved, file.left_out
             file_advance(file)
     except Exception:  # noqa: BLE001 - as in the comment
-        # One month that cannot be moved keeps no other waiting.
+        # A month that cannot be moved must not stop the others.
         _log.exception(
             "%s of %s of station %s were not moved to cold storage", month.table.kind, month.month, month.station_id
         )
@@ -204,7 +204,7 @@ def _sweep() -> None:
 
 
 def _delete(file: ColdFile) -> None:
-    """First the bytes, then the row: who dies in between finds the row again."""
+    """Delete a file, first its bytes and then its row, so that a run that was killed in between is repeated."""
     if file.name:
         file_delete(place=file.place, name=file.name)
     with transaction.atomic(), connection.cursor() as cursor:

@@ -1,10 +1,10 @@
-"""Late rows of a cold month, compared with its file before both are merged.
+"""Late readings of a cold month, compared with its file before both are merged.
 
-ingest sees no cold row, so a late one may be a repeat of one, or have its moment with another value. The rules are
-those of `fleet.ingest.rows.same_moment`: a value that is there, at its moment or moved from it by microseconds, is
-known; another value gets the next free microsecond and a mark; without a free one, it is left out and an event says so.
-A value whose series stores one in each interval, and has a cold one there, is kept back, as `fleet.ingest.rows.one_each`
-would have done.
+Ingest does not see cold rows, so a late reading may repeat a cold one, or have the moment of one but another value. The
+rules are those of `fleet.ingest.rows.same_moment`: a value that is stored at its moment, or moved from it by
+microseconds, is known; another value gets the next free microsecond and a mark; if none is free, it is left out and an
+event records that. A reading whose series stores one in each interval, and has a cold one there, is kept back, as in
+`fleet.ingest.rows.one_each`.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ WITH gone AS (
 ), noted AS ({_NOTE.format("gone")})
 {_COUNT}
 """  # noqa: S608 - our own names
-# One of each few milliseconds at a time, and then of those between: places are free for one, not for its neighbour too.
+# One reading of every other 2 ms at a time, then of the 2 ms between: neighbours would take the same free microsecond.
 _BESIDE: Final = f"""
 WITH chosen AS (
     SELECT DISTINCT ON (h.series_id, date_bin('4 milliseconds', h.occurred_at, '2000-01-01 00:00:00+00'))
@@ -90,7 +90,7 @@ SELECT (SELECT count(*) FROM new), (SELECT coalesce(sum(count), 0)::bigint FROM 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Late rows of a cold month: known already, moved beside another value, and left out."""
+    """Numbers of late rows of a cold month that were known, moved beside another value, and left out."""
 
     known: int = 0
     moved: int = 0

@@ -1,6 +1,7 @@
-"""Late detections of a cold month whose key its file has: the first stays, as in ingest, and an event tells of others.
+"""Late detections with the key of a cold one: the cold one stays, and an event records those that differ.
 
-Ingest sees no cold row, so it stored them and counted them by hour. Here they are deleted, and the counts corrected.
+Ingest does not see cold rows, so it stored the late ones and counted them by hour. Here they are deleted, and the
+counts corrected.
 """
 
 from datetime import datetime
@@ -11,12 +12,13 @@ from fleet.telemetry.cold.settling import Settled
 from fleet.telemetry.cold.tables import DETECTIONS
 from fleet.telemetry.models import Detection
 
-#: Two rows with one key are the same if these are, as for `fleet.ingest.rows.same_key`.
+#: Two rows with one key are the same if these columns are equal, as in `fleet.ingest.rows.same_key`.
 _FIGURES: Final = ("freq", "sig", "noise", "snr", "rssi", "tag", "node", "is_validated")
 _SAME: Final = " IS NOT DISTINCT FROM ".join(f"ROW({', '.join(f'{row}.{name}' for name in _FIGURES)})" for row in "hc")
 _HOUR: Final = "date_trunc('hour', occurred_at, 'UTC')"
 _IS_TAG: Final = f"(kind = {Detection.Kind.TAG.value} AND tag IS NOT NULL)"
-#: A repeat changes only how often its tag was heard; another row may have been the strongest, so its hour is counted again.
+#: A repeat only changes how often its tag was heard. A different row may have been the strongest, so its hour is
+#: counted again.
 _GONE: Final = f"""
 WITH gone AS (
     DELETE FROM {DETECTIONS.hot} h USING {DETECTIONS.cold} c
@@ -48,7 +50,7 @@ SELECT count(*) FILTER (WHERE is_known), count(*) FILTER (WHERE NOT is_known) FR
 def late_heard_settle(cursor: Any, *, station_id: int, start: datetime, end: datetime) -> Settled:
     """Delete the table's detections of a station's month whose key is loaded and indexed, in the current transaction.
 
-    ingest of the station waits for its end.
+    Ingest of the station waits until its end.
     """
     list(StationContact.objects.select_for_update().filter(station=station_id).values_list("pk"))
     cursor.execute(_GONE, {"station": station_id, "start": start, "end": end})

@@ -1,4 +1,4 @@
-"""The steps by which a station's month becomes cold. Whoever dies between two of them, the next run goes on.
+"""The steps by which a station's month becomes cold. If a run dies between two steps, the next one continues.
 
     the table's rows, and the file of before
         │ begin: a row for the new file
@@ -49,7 +49,7 @@ from fleet.telemetry.models import RollUp
 State = ColdFile.State
 #: Held by the one process that moves months, thaws them, or erases their files.
 LOCK: Final = "roost.cold"
-#: The facts about a file once it is written.
+#: Fields that are set when a file is written.
 _WRITTEN: Final = ("replaces", "rows", "rows_new", "first_at", "last_at", "checksum", "octets", "sha256")
 #: Counts of late rows, which a file takes over from the one that it replaces.
 _COUNTED: Final = ("known", "moved", "left_out")
@@ -90,7 +90,7 @@ class Month:
 
 @transaction.atomic
 def file_begin(month: Month) -> ColdFile | None:
-    """The file in the making for a month, begun now or earlier; None if its station is being deleted."""
+    """Get the unfinished file of a month, or begin one; None if the station is being deleted."""
     station = Station.objects.select_for_update(no_key=True).filter(pk=month.station_id, deleted_at=None).first()
     if station is None:
         return None
@@ -117,7 +117,7 @@ def file_advance(file: ColdFile) -> None:
 
 
 def file_give_up(file: ColdFile, reason: str) -> None:
-    """End a file that never became cold; without a reason if nothing is left of its month."""
+    """End a file that never became cold; the reason is empty if no rows of its month are left."""
     file.state, file.reason, file.over_at = State.OVER, reason[:200], clock.now()
     ColdFile.objects.filter(pk=file.pk, state__in=ColdFile.MADE).update(
         state=file.state, reason=file.reason, over_at=file.over_at
@@ -148,7 +148,7 @@ def _write(file: ColdFile) -> None:
             file.left_out += settled.left_out
             file.save(update_fields=[*_WRITTEN, *_COUNTED])
         if not rows:
-            # Retention has removed everything, or nothing is left of it in the table.
+            # Retention has removed all rows, or they have left the table.
             _empty(file, before)
             return
         file_store(place=file.place, name=file.name, path=path, written=written)
@@ -201,13 +201,13 @@ def cold_file(month: Month, *, is_locked: bool = False) -> ColdFile | None:
 
 
 def file_over(file: ColdFile) -> None:
-    """End a cold file, in the transaction in which its rows are elsewhere."""
+    """End a cold file, in the transaction that moves its rows elsewhere."""
     ColdPart.objects.filter(file=file).delete()
     ColdFile.objects.filter(pk=file.pk).update(state=State.OVER, over_at=clock.now())
 
 
 def others_wait(cursor: Any) -> None:
-    """Let no roll-up be rebuilt, and no row be removed by retention, until the end of the transaction."""
+    """Keep roll-ups from being rebuilt, and retention from removing rows, until the end of the transaction."""
     cursor.execute("SET LOCAL lock_timeout = '90s'")
     cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [RollUp.LOCK])
 
@@ -222,7 +222,7 @@ def month_thaw(file: ColdFile) -> int:
             late_heard_settle(cursor, station_id=month.station_id, start=month.start, end=month.end)
         others_wait(cursor)
         if cold_file(month, is_locked=True) != file:
-            # Nothing that was settled may stand: its counts would be lost with it.
+            # Undo the settling of late rows too, because its counts would be lost.
             transaction.set_rollback(True)
             return 0
         cursor.execute(f"INSERT INTO {table.hot} ({table.listed}) SELECT {table.listed} FROM {table.cold}")  # noqa: S608
@@ -233,9 +233,9 @@ def month_thaw(file: ColdFile) -> int:
 
 
 def _repeats_settle(file: ColdFile, month: Month, source: Path | None) -> None:
-    """Of late detections, delete those whose key the file of before has.
+    """Delete late detections whose key is in the previous file of the month.
 
-    In a transaction of its own: ingest of the station waits for its end, and need not wait for the new file.
+    This is a transaction of its own, because ingest of the station waits for its end, and should not wait for the file.
     """
     if source is None or month.table is not DETECTIONS:
         return
@@ -249,7 +249,7 @@ def _repeats_settle(file: ColdFile, month: Month, source: Path | None) -> None:
 
 
 def _gather(cursor: Any, month: Month, source: Path | None) -> Settled:
-    """Load the file of before, without what retention has removed, and settle late readings of the table with it."""
+    """Load the previous file without rows that retention removed, and settle late readings of the table with it."""
     table = month.table
     _load(cursor, table, source)
     if source is None:
@@ -270,7 +270,7 @@ def _load(cursor: Any, table: ColdTable, path: Path | None) -> int:
 
 
 def _take_sql(table: ColdTable) -> str:
-    """Copy the month's rows of the table beside those of the file of before, but none that has the key of one."""
+    """SQL that adds the table's rows of the month to those of the previous file, except rows whose key it has."""
     return (
         f"INSERT INTO {table.cold} ({table.listed}) SELECT {', '.join(f'h.{name}' for name in table.names)} "  # noqa: S608
         f"FROM {table.kept} AND h.occurred_at >= %(start)s AND h.occurred_at < %(end)s "
@@ -279,7 +279,7 @@ def _take_sql(table: ColdTable) -> str:
 
 
 def _drop_sql(table: ColdTable) -> str:
-    """Delete the rows of the table that are equal to a cold one in every column."""
+    """SQL that deletes rows of the table that equal a cold row in every column."""
     return (
         f"DELETE FROM {table.hot} h USING {table.cold} c WHERE {table.same_key('h', 'c')} "  # noqa: S608
         "AND h.occurred_at >= %(start)s AND h.occurred_at < %(end)s "

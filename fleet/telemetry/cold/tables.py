@@ -1,4 +1,4 @@
-"""The tables whose rows go to cold storage: readings and detections, and the SQL and Arrow that follow from their columns."""
+"""The tables whose rows go to cold storage, readings and detections, with their SQL and their types in Arrow."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: How a column is compared and hashed if its plain value would not tell everything: -0 and 0 differ, and 1.0 from 1.00.
+#: How a column is compared and hashed if plain comparison would miss a difference, such as -0 and 0, or 1.0 and 1.00.
 _BY_BYTES: Final = {"float": "float8send({})", "json": "{}::text"}
 
 
 @dataclass(frozen=True, eq=False)
 class ColdTable:
-    """One table: its columns, and which of its rows belong to a station and are kept by retention."""
+    """One table: its columns, and SQL for the rows of a station that retention keeps."""
 
     #: As in `ColdFile.kind`, and the folder of its files.
     kind: str
@@ -24,7 +24,7 @@ class ColdTable:
     #: The table of rows that are not cold, and the temporary one for rows of cold files.
     hot: str
     cold: str
-    #: The column that names whose row it is, which is the first of the key. Files are sorted by the key.
+    #: The column of the row's series or station, the first of the key. Files are sorted by the key.
     owner: str
     key: tuple[str, ...]
     #: Names and kinds of the columns.
@@ -47,12 +47,12 @@ class ColdTable:
 
     @cached_property
     def listed(self) -> str:
-        """The same, with commas."""
+        """The names of the columns, separated by commas."""
         return ", ".join(self.names)
 
     @cached_property
     def both(self) -> str:
-        """Cold rows and those of the table as one source. A row whose key is in a cold file came again, or too late."""
+        """Cold rows and the table's rows as one source; of two rows with one key, only the cold one."""
         return (
             f"(SELECT {self.listed} FROM {self.cold} UNION ALL SELECT {self.listed} FROM {self.hot} h "  # noqa: S608 - our own names
             f"WHERE NOT EXISTS (SELECT 1 FROM {self.cold} c WHERE {self.same_key('c', 'h')}))"
@@ -69,7 +69,7 @@ class ColdTable:
         return " AND ".join(f"{one}.{name} = {other}.{name}" for name in self.key)
 
     def figures(self, row: str) -> str:
-        """Everything in a row but its key, so that two are equal only if all their bytes are."""
+        """SQL of all columns but the key; two rows compare equal only if all their bytes are."""
         return ", ".join(
             _BY_BYTES.get(kind, "{}").format(f"{row}.{name}") for name, kind in self.columns if name not in self.key
         )

@@ -1,4 +1,4 @@
-"""Batteries of many stations in the last week, for small drawings and for the word whether one is falling."""
+"""Batteries of many stations in the last week, for small drawings, and whether they are falling."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ STEPS, STEP = 28, timedelta(hours=6)
 _CHANGE_V = 0.15
 _DAY_STEPS = 4
 
-# From the hourly roll-ups; the newest hour is often not rolled up yet, and stands in the contact. Series by series, or
-# the database reads the hours of all stations.
+# From the hourly roll-ups. The newest hour is often not rolled up yet; its value is in the contact. LATERAL goes series
+# by series, because otherwise the database would read the hours of all stations.
 _WEEKS = """
 WITH batteries AS MATERIALIZED (
     SELECT id, station_id FROM telemetry_series WHERE station_id = ANY(%(stations)s) AND name = %(name)s
@@ -33,14 +33,14 @@ SELECT b.station_id, w.step, w.mean FROM batteries b CROSS JOIN LATERAL (
 
 @dataclass(frozen=True, slots=True)
 class BatteryWeek:
-    """A battery in volts: now or when last reported, and the mean of each step of the week; None where nothing is known."""
+    """A battery in volts: the last report, and the mean of each step of the week; None where unknown."""
 
     newest: float | None
     steps: tuple[float | None, ...]
 
     @property
     def change_v(self) -> float | None:
-        """Volts by which it differs from the same time of the day before its last report; None if not known."""
+        """Difference in volts between the last report and the same time a day earlier; None if unknown."""
         known = [place for place, value in enumerate(self.steps) if value is not None]
         before = self.steps[known[-1] - _DAY_STEPS] if known and known[-1] >= _DAY_STEPS else None
         last = self.newest if self.newest is not None else self.steps[known[-1]] if known else None
@@ -53,7 +53,7 @@ class BatteryWeek:
 
 
 def battery_weeks(*, stations: Collection[Station], moment: datetime) -> dict[int, BatteryWeek]:
-    """The batteries of these stations by id, those that have one. One query; expects contacts joined."""
+    """The batteries by station id, of those stations that have one. One query; expects contacts joined."""
     start = moment - STEPS * STEP
     steps: dict[int, list[float | None]] = {}
     with connection.cursor() as cursor:

@@ -12,10 +12,10 @@ from fleet.stations.contact.health_marks import DISK, Mark, health_of
 from fleet.stations.models import Station
 
 SERIES: Final = "health/disk_percent"
-#: Days that are looked at, and days with reports that are needed.
+#: Period that is looked at, and least number of days with reports in it.
 _DAYS, _DAYS_LEAST = timedelta(days=14), 5
-#: A disk that fills less than so many percent in a day is full in years; one whose days are further from a line is
-#: emptied now and then, and nothing can be said.
+#: A disk that fills by fewer percent a day takes years. If its days correlate less with a line, it is emptied now and
+#: then, and nothing can be predicted.
 _SLOPE_LEAST, _LINE_LEAST = 0.1, 0.95
 #: People are told if a disk is full within so many days.
 TOLD_WITHIN_DAYS: Final = 30
@@ -35,7 +35,7 @@ SELECT d.station_id, w.day, w.mean FROM disks d CROSS JOIN LATERAL (
 
 
 def disk_days(*, stations: Collection[Station], moment: datetime) -> dict[int, int]:
-    """Whole days until a disk is full, by station id, where that can be said. One query; expects contacts joined."""
+    """Whole days until a disk is full, by station id, if predictable. One query; expects contacts joined."""
     percents = {
         station.pk: health.disk_percent
         for station in stations
@@ -51,7 +51,7 @@ def disk_days(*, stations: Collection[Station], moment: datetime) -> dict[int, i
 
 
 def days_left(points: Sequence[tuple[int, float]], percent: float) -> int | None:
-    """Whole days from this percentage to a full disk, by the means of earlier days; None if that cannot be said."""
+    """Whole days from this percentage to a full disk, by the means of earlier days; None if unpredictable."""
     if len(points) < _DAYS_LEAST:
         return None
     days, means = [day for day, _mean in points], [mean for _day, mean in points]
@@ -66,7 +66,7 @@ def days_left(points: Sequence[tuple[int, float]], percent: float) -> int | None
 
 
 def disk_mark(days: int | None, percent: float | None) -> Mark | None:
-    """The words for people; None if the disk is full already, which another mark says, or not for a long time."""
+    """The mark for people; None if the disk is nearly full already, which has its own mark, or is not full for long."""
     if days is None or days > TOLD_WITHIN_DAYS or percent is None or DISK.is_bad(percent):
         return None
     word = ngettext("disk full in %(n)d day", "disk full in %(n)d days", days) % {"n": days}

@@ -40,7 +40,7 @@ class Displacement:
 
     @property
     def mark(self) -> Mark:
-        """In a few words, for lists."""
+        """The contradiction in a few words, for lists."""
         return Mark(_("GPS %(distance)s from its site") % {"distance": distance_words(self.metres)}, is_bad=True)
 
     @property
@@ -58,20 +58,20 @@ class Displacement:
 
 
 def positions_newest(*, stations: Collection[int], until: datetime) -> dict[int, TrackPoint]:
-    """The newest believable GPS position of each of these stations, by its number; one query."""
+    """The newest believable GPS position of each of these stations, by id; one query."""
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST, {"stations": list(stations), "until": until, "timeless": _TIMELESS})
         return {number: TrackPoint(*fix) for number, *fix in cursor.fetchall()}
 
 
 def displacement_of(*, station_id: int, moment: datetime) -> Displacement | None:
-    """How far a station is from its deployment, if that is far; two queries."""
+    """The distance of a station from its deployment; None if it is near enough. Two queries."""
     places = whereabouts_of(stations=[station_id], moment=moment)
     return displacements(places=places, fixes=positions_newest(stations=places, until=moment)).get(station_id)
 
 
 def displacements(*, places: dict[int, Whereabouts], fixes: dict[int, TrackPoint]) -> dict[int, Displacement]:
-    """The stations of which the GPS contradicts the place."""
+    """The stations whose GPS contradicts their place."""
     found = {}
     for number, place in places.items():
         fix = fixes.get(number)

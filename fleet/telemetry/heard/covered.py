@@ -1,4 +1,4 @@
-"""Hours for which stations have data of any kind: without it, hearing nothing means nothing."""
+"""Hours for which stations have data of any kind: only in these does the absence of detections mean anything."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time
@@ -21,7 +21,7 @@ def parts_covered(*, station_ids: Sequence[int], parts: Parts) -> dict[int, set[
     found: dict[int, set[int]] = {number: set() for number in station_ids}
     for station_id, midnight, heard in _days(station_ids, parts.start, parts.end):
         bits = [bit for bit in range(24) if heard >> bit & 1]
-        # A day touches two parts at most if these are longer.
+        # If parts are at least as long as a day, the day touches at most two of them.
         some = bits if parts.step < 24 * HOUR else (bits[0], bits[-1])
         found[station_id].update(parts.place(midnight + bit * HOUR) for bit in some)
     return found

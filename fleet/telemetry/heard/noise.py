@@ -20,14 +20,14 @@ from fleet.telemetry.models import Detection, DetectionCount
 COMPARED = 24
 DAYS = 14
 DAYS_LEAST = 5
-#: A port is remarkable from this many times its normal on (or this fraction), if it is about this many pulses an hour.
+#: A port is noisy from `TIMES` its normal on, or quiet from that fraction, if it differs by `PULSES_LEAST` an hour.
 TIMES = 3.0
 PULSES_LEAST = 50
 _DAY = timedelta(days=1)
 
 
 class Loudness(StrEnum):
-    """A port against its own normal."""
+    """How a port compares with its own normal."""
 
     NOISY = "noisy"
     USUAL = "usual"
@@ -50,12 +50,12 @@ class PortNoise:
 
     @property
     def times(self) -> float:
-        """How many times the usual; meaningless where that is unknown."""
+        """How many times the usual number; meaningless if `usual` is None."""
         return self.pulses / max(self.usual or 0.0, 1.0)
 
     @property
     def loudness(self) -> Loudness:
-        """The verdict."""
+        """The port's pulses compared with the usual number, by `TIMES` and `PULSES_LEAST`."""
         if self.usual is None:
             return Loudness.UNKNOWN
         if abs(self.pulses - self.usual) >= PULSES_LEAST * self.hours:
@@ -67,7 +67,7 @@ class PortNoise:
 
 
 def port_noise(*, station: Station, end: datetime, port: int | None = None) -> list[PortNoise]:
-    """Each port that ever had pulses in this time, over the last whole hours before `end`."""
+    """Noise over the last whole hours before `end`, for each port with pulses then or in the days before."""
     last = hour_of(end)
     first = last - COMPARED * HOUR
     begin = first - DAYS * _DAY

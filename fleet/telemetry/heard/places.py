@@ -8,7 +8,7 @@ from django.db import connection
 
 from fleet.telemetry.heard.question import HeardQuestion
 
-#: Deployments on one map; a question about more is answered with the first ones, and the number of the others.
+#: Maximum deployments on one map; of more, only the first are returned, and the number of all.
 PLACES_MOST: Final = 200
 # A station that moves within an hour is where it was when it first heard the tag in that hour.
 _PLACES: Final = """
@@ -21,7 +21,7 @@ GROUP BY d.id ORDER BY 2, 1 LIMIT %(most)s
 
 @dataclass(frozen=True, slots=True)
 class HeardPlace:
-    """A deployment during which it was heard: when first and last, and how often."""
+    """A deployment during which the tag was heard: when first and last, and how often."""
 
     deployment_id: int
     first_at: datetime
@@ -30,7 +30,7 @@ class HeardPlace:
 
 
 def places_heard(*, question: HeardQuestion) -> tuple[list[HeardPlace], int]:
-    """Deployments in the order in which they first heard it, and how many there are."""
+    """Deployments in the order in which they first heard the tag, and how many there are in all."""
     with connection.cursor() as cursor:
         cursor.execute(_PLACES.format(where=question.where), question.parameters | {"most": PLACES_MOST})
         rows = cursor.fetchall()

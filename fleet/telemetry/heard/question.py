@@ -12,7 +12,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class HeardQuestion:
-    """Hours that begin from `start` up to `end`, at these stations; `tag` in any case."""
+    """Hours that begin from `start` up to `end`, at these stations; `tag` in upper or lower case."""
 
     station_ids: Sequence[int]
     start: datetime
@@ -62,7 +62,7 @@ class Parts:
 
 
 def parts_of(start: datetime, end: datetime, *, most: int = 170) -> Parts:
-    """At most so many parts, each an hour long if that is enough, otherwise as short as possible."""
+    """Parts of a time, at most `most`: each an hour long if that is enough, otherwise as short as possible."""
     start = hour_of(start)
     hours = max(-(-(end - start) // HOUR), 1)
     length = next((n for n in (1, 2, 3, 6, 12, 24, 48, 72, 168, 336, 720) if hours <= n * most), -(-hours // most))

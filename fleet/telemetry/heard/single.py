@@ -62,7 +62,7 @@ def detections_newest(
         return []
     rows = found(hours)
     if len(rows) < limit and len(hours) < len(counted):
-        # A detection that came again while its hour was cold counts twice until the night.
+        # A detection that arrived again while its hour was cold counts twice until cold storage settles it.
         rows = found([hour for hour, _count in counted])
     return rows
 

@@ -1,6 +1,6 @@
-"""Keeping the hours of tags equal to the rows: counting hours again, and those from before Roost counted tags.
+"""Keeping the hours of tags equal to the rows: recounting hours, and counting those from before Roost counted tags.
 
-Ingest adds to the hours as it stores rows. Whoever moves rows counts the hours again that lost or got some, with the
+Ingest adds to the hours as it stores rows. Code that moves rows recounts the hours that lost or got some, with the
 station's contact locked, so that ingest of that station waits. Messages that are taken again lock no contact; the
 advisory lock keeps them from adding to an hour while it is counted.
 """
@@ -21,21 +21,21 @@ from fleet.telemetry.models import Detection, TagHourDue
 #: Retention removes no detections from before this moment: their clock was not set.
 PAST = datetime(2010, 1, 1, tzinfo=UTC)
 COLUMNS = "station_id, hour, port, tag, count, first_at, last_at, strongest"
-#: The columns of an hour, computed from rows `d` of detections. `{rows}` names them, `{where}` starts with AND or is empty.
+#: The columns of an hour, computed from detections `d`. `{rows}` is their table, `{where}` starts with AND or is empty.
 FROM_ROWS = (
     "SELECT d.station_id, date_trunc('hour', d.occurred_at, 'UTC'), d.port, d.tag, count(*), min(d.occurred_at), "  # noqa: S608 - a constant
     f"max(d.occurred_at), max(d.rssi) FROM {{rows}} d WHERE d.kind = {Detection.Kind.TAG.value} AND d.tag IS NOT NULL "
     "{where} GROUP BY 1, 2, 3, 4"
 )
-#: Stations share this many locks, because the server has room for a few thousand and a batch can be of as many stations.
+#: Stations share this many locks: the server has room for a few thousand, and one batch may have as many stations.
 _LOCKS = 64
-#: Held until the end of the transaction: shared by those who add to a station's hours, alone by who counts them again.
+#: Held until the end of the transaction: shared for adding to a station's hours, exclusive for counting them again.
 ADDING_LOCK = (
     "SELECT pg_advisory_xact_lock_shared(hashtext('telemetry.taghour'), n) "  # noqa: S608 - a constant
     f"FROM (SELECT DISTINCT (id %% {_LOCKS})::int AS n FROM unnest(%s::bigint[]) AS id ORDER BY 1) AS locks"
 )
 _COUNTING_LOCK = f"SELECT pg_advisory_xact_lock(hashtext('telemetry.taghour'), (%s %% {_LOCKS})::int)"
-#: Hours of one station that are counted in one transaction, for which its ingest waits.
+#: Maximum hours of a station counted in one transaction, because its ingest waits meanwhile.
 _HOURS_MOST = 24
 
 _RECOUNT = (
@@ -50,7 +50,7 @@ _TAGS = Narrowed(kinds=(Detection.Kind.TAG.value,))
 
 
 def counting_order(station_id: int) -> int:
-    """Sort key for stations whose hours are counted again in one transaction; ingest takes its locks in this order."""
+    """Sort key for recounting several stations in one transaction; ingest takes its locks in this order."""
     return station_id % _LOCKS
 
 
@@ -81,7 +81,7 @@ def tag_hours_recount(*, station_id: int, hours: Collection[datetime]) -> None:
 def tag_hours_fill(*, seconds: float = 20.0) -> int:
     """Count hours from before Roost counted tags, the newest first, until none is left or the time is up.
 
-    Each transaction counts a day's hours of one station at most. Returns the number of counted hours.
+    Each transaction counts at most 24 hours of one station. Returns the number of counted hours.
     """
     until, done = time.monotonic() + seconds, 0
     while time.monotonic() < until:
@@ -94,7 +94,7 @@ def tag_hours_fill(*, seconds: float = 20.0) -> int:
 
 @transaction.atomic
 def _fill_some(station_id: int) -> int:
-    """Count some of a station's hours. Ingest locks the contact first, so its rows are visible once we have it."""
+    """Count some of a station's hours. Once we have the contact's lock, all rows that ingest wrote are visible."""
     list(StationContact.objects.select_for_update().filter(station=station_id).values_list("pk"))
     due = TagHourDue.objects.filter(station=station_id).order_by("-hour")
     hours = list(due.values_list("hour", flat=True)[:_HOURS_MOST])

@@ -12,9 +12,9 @@ from fleet.core.errors import InvalidInput
 from fleet.stations.models import Station
 from fleet.telemetry.heard.question import PAST, HeardQuestion, Parts
 
-#: Most hours of tags that one answer is computed from: about a second.
+#: Maximum hours of tags that one answer is computed from, which takes about a second.
 HOURS_MOST = 300_000
-#: With more tags than this, nobody counts how many of them are new.
+#: With more tags than this, new ones are not counted.
 NEW_MOST = 1_000
 #: A code that was heard less often than this in the whole period is not counted as a tag: radios decode noise, too.
 LEAST = 2
@@ -32,9 +32,9 @@ _STATION_SORTS: Final = {"first": "first_at", "last": "last_at", "tags": "tags",
 
 @dataclass(frozen=True, slots=True)
 class TagRow:
-    """A tag in the period. `name` is the tag in upper case, by which it is the same tag however a station writes it.
+    """A tag in the period. `name` is the tag in upper case, the same however a station writes it.
 
-    `ever` is when it was first heard at these stations at all; `station_id` is one of them.
+    `ever` is when it was first heard at these stations at any time; `station_id` is one of the stations.
     """
 
     name: str
@@ -50,7 +50,7 @@ class TagRow:
 
 @dataclass(frozen=True, slots=True)
 class TagList:
-    """A part of the tags, and totals of all: `once` codes are left out; `new` is None if there are too many to look."""
+    """A part of the tags, and totals of all. `once`: codes left out. `new`: None with more tags than `NEW_MOST`."""
 
     tags: int
     once: int
@@ -77,7 +77,7 @@ _EARLIER = (
     "FROM telemetry_taghour e WHERE upper(e.tag) = h.name AND e.hour >= %(past)s "
     "AND e.station_id = ANY(%(stations)s::bigint[])"
 )
-# The order of a page is computed before `ever`, which costs a look-up per tag, unless it is sorted by it.
+# A page is sorted before `ever` is looked up, once for each of its tags, unless it is sorted by `ever`.
 _TAGS = """
 WITH narrowed AS MATERIALIZED (
     SELECT upper(tag) AS name, min(tag) AS tag, station_id, port, sum(count) AS count, max(last_at) AS last_at,
@@ -117,7 +117,7 @@ _BY: Final = {"tag": "upper(tag)", "station": "station_id", "port": "port"}
 def tag_list(
     *, question: HeardQuestion, sort: str = "-last", least: int = LEAST, limit: int = 50, offset: int = 0
 ) -> TagList:
-    """A part of the tags heard at least so often, and totals. Raises `InvalidInput` if that is too much at once."""
+    """A part of the tags heard at least `least` times, and totals. Raises `InvalidInput` if the period has too many."""
     size_check(question)
     sql = _TAGS.format(where=question.where, earlier=_EARLIER, sort=_order(sort, SORTS))
     more = {"least": least, "limit": limit, "offset": offset, "past": PAST, "new_most": NEW_MOST}
@@ -186,7 +186,7 @@ def tag_parts(
 
 
 def tags_in_parts(*, question: HeardQuestion, parts: Parts, least: int = LEAST) -> list[int]:
-    """How many different tags were heard in each part of the time; codes heard less often in all of it do not count."""
+    """Number of different tags heard in each part of the time; codes heard fewer than `least` times do not count."""
     sql = (
         "WITH narrowed AS MATERIALIZED ("  # noqa: S608 - constants
         f"SELECT upper(tag) AS name, {_PART} AS place, sum(count) AS count FROM telemetry_taghour "
@@ -202,9 +202,9 @@ def tags_in_parts(*, question: HeardQuestion, parts: Parts, least: int = LEAST) 
 
 
 def tag_span(*, station_ids: Sequence[int], tag: str, until: datetime) -> tuple[datetime, datetime, str] | None:
-    """When a tag was first and last heard at these stations, and how it is written; None if they never heard it.
+    """The first and last time that a tag was heard at these stations, and its spelling; None if it never was.
 
-    Hours of clocks that were not set, and hours after `until`, do not count.
+    Hours from clocks that were not set, and hours from `until` on, do not count.
     """
     rows = _asked(
         "SELECT min(first_at), max(last_at), min(tag) FROM telemetry_taghour WHERE upper(tag) = upper(%(tag)s) "

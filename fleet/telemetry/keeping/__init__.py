@@ -1,1 +1,1 @@
-"""Which readings are stored, and for how long: rules of organizations and stations, and what they cost each series."""
+"""Rules of organizations and stations: which readings are stored, for how long, and how many each series loses."""

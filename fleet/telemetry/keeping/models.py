@@ -22,12 +22,12 @@ class RetentionRule(models.Model):
     raw_days = models.PositiveIntegerField(null=True, blank=True)
     hour_days = models.PositiveIntegerField(null=True, blank=True)
     day_days = models.PositiveIntegerField(null=True, blank=True)
-    #: Only the newest so many readings of a series are kept, and the rest of the hour in which the oldest of them is.
+    #: Only this many of a series' newest readings are kept, and the rest of the hour that the oldest of them is in.
     most = models.PositiveIntegerField(null=True, blank=True)
-    #: At most one reading is stored in each interval of so many seconds; and since when the rule says so.
+    #: At most one reading is stored in each interval of this many seconds; and since when the rule has this interval.
     interval_s = models.PositiveIntegerField(null=True, blank=True)
     interval_since = models.DateTimeField(null=True, editable=False)
-    #: Of the organization's oldest rule: readings that came late for a time that was cleared, since the last run.
+    #: In the organization's oldest rule: readings since the last run that arrived for a time already cleared.
     late = models.BigIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
@@ -52,11 +52,11 @@ class RetentionRule(models.Model):
 
 
 class SeriesTally(models.Model):
-    """Readings of a series that are not here because of a rule (`RetentionRule`); no row while there are none."""
+    """Counts of readings of a series that a rule (`RetentionRule`) kept away; without any, there is no row."""
 
     series = models.OneToOneField("telemetry.Series", on_delete=models.CASCADE, primary_key=True, related_name="tally")
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="+")
-    #: Never stored, as their interval had a reading; and when the last of them arrived.
+    #: Never stored, because their interval already had a reading; and when the last of these arrived.
     kept_back = models.BigIntegerField(default=0)
     kept_back_at = models.DateTimeField(null=True)
     #: Stored and removed later.
@@ -79,7 +79,7 @@ class DetectionRule(models.Model):
 
 
 class ClearedDetections(models.Model):
-    """Single detections of a station that retention removed: those from before a moment, the start of a day."""
+    """How far retention has removed a station's single detections, up to the start of a day, and how many."""
 
     station = models.OneToOneField(
         Station, on_delete=models.CASCADE, primary_key=True, related_name="cleared_detections"

@@ -18,13 +18,13 @@ from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 from fleet.telemetry.keeping.models import RetentionRule
 
-#: Rules of one organization, or of one station.
+#: Maximum rules of an organization, and of a station.
 RULES_MOST: Final = 100
 DAYS_MOST: Final = 36_500
 READINGS_MOST: Final = 1_000_000_000
 #: Longest interval in seconds: 31 days.
 INTERVAL_MOST_S: Final = 31 * 86_400
-#: Names of series, with the signs of a shell pattern.
+#: Characters of series' names and of shell patterns.
 _PATTERN: Final = re.compile(r"[A-Za-z0-9:./_*?\[\]!-]{1,128}")
 
 Owner = Organization | Station
@@ -64,7 +64,8 @@ def rule_get(*, owner: Owner, pk: int) -> RetentionRule:
 def rules_require(*, actor: Viewer, owner: Owner, kept: Kept | None) -> None:
     """Raise `Forbidden` unless the actor may set this rule, or with None remove one.
 
-    Operators set rules of stations that delete nothing. A removed rule may let one of the organization apply that does.
+    Operators may set rules of stations that delete nothing. Removing one takes an owner, because a rule of the
+    organization may apply then, and delete readings.
     """
     if isinstance(owner, Station):
         role = Role.OWNER if kept is None or kept.deletes else Role.OPERATOR
@@ -75,7 +76,10 @@ def rules_require(*, actor: Viewer, owner: Owner, kept: Kept | None) -> None:
 
 @transaction.atomic
 def rule_set(*, owner: Owner, pattern: str = "*", kept: Kept, actor: Viewer | None = None) -> RetentionRule:
-    """Create or change the rule for a pattern. `actor` None: the command line. Raises `Forbidden` and `InvalidInput`."""
+    """Create or change the rule for a pattern. Without an actor, the command line did it.
+
+    Raises `Forbidden`, `InvalidInput`, and `Conflict` if there are too many rules.
+    """
     if actor is not None:
         rules_require(actor=actor, owner=owner, kept=kept)
     pattern = pattern.strip()
@@ -119,14 +123,14 @@ def rules_of_station(station: Station) -> list[RetentionRule]:
 
 
 def rule_of(rules: Iterable[RetentionRule], *, station_id: int, name: str) -> RetentionRule | None:
-    """The rule that applies to a series, from those in order."""
+    """The rule that applies to a series, the first of these that matches."""
     return next(
         (rule for rule in rules if rule.station_id in (None, station_id) and fnmatchcase(name, rule.pattern)), None
     )
 
 
 def rule_place(is_organizations: bool, pattern: str) -> tuple[bool, int, str]:  # noqa: FBT001 - a sort key
-    """The place of a rule: the station's first, then the organization's, the longest patterns first."""
+    """Sort key of a rule: the station's rules first, then the organization's, each with the longest patterns first."""
     return is_organizations, -len(pattern), pattern
 
 
@@ -141,7 +145,7 @@ def _in_order(among: Q) -> list[RetentionRule]:
 
 
 def _late_hand_on(rule: RetentionRule) -> None:
-    """Give late readings that were counted with this rule to another one, or write them to the audit log now."""
+    """Add the late readings counted with this rule to another rule; without one, write them to the audit log now."""
     if not rule.late or rule.organization_id is None:
         return
     other = RetentionRule.objects.filter(organization=rule.organization_id).exclude(pk=rule.pk).order_by("pk").first()
@@ -178,7 +182,7 @@ def _pattern_check(pattern: str) -> None:
 
 
 def _check(kept: Kept) -> None:
-    """Finer data may not be kept for longer than coarser, because each is made from the former."""
+    """Raise `InvalidInput` for wrong figures. Finer data may not outlive coarser data, which is made from it."""
     for field, most in (("raw_days", DAYS_MOST), ("hour_days", DAYS_MOST), ("day_days", DAYS_MOST)):
         days = getattr(kept, field)
         if days is not None and not 1 <= days <= most:

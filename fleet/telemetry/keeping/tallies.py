@@ -1,4 +1,4 @@
-"""Counting readings that a rule kept away: for each series, and for whole stations."""
+"""Counting readings that rules kept away, by series and by station."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from django.db.models import Sum
 from fleet.stations.models import Station
 from fleet.telemetry.keeping.models import SeriesTally
 
-#: Adds counts to the tallies; `{found}` is a query for series, station, kept back, when the last of them came, removed.
+#: Adds to the tallies; `{found}` is a query for series, station, kept back, time of the last of these, removed.
 ADDING: Final = (
     "INSERT INTO telemetry_seriestally AS t (series_id, station_id, kept_back, kept_back_at, removed) {found} "
     "ON CONFLICT (series_id) DO UPDATE SET kept_back = t.kept_back + excluded.kept_back, "
@@ -24,7 +24,7 @@ _REMOVED: Final = ADDING.format(
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """Readings of a station that a rule kept back, and that one removed later."""
+    """Numbers of a station's readings that rules kept back, and that rules removed later."""
 
     kept_back: int = 0
     removed: int = 0

@@ -1,1 +1,1 @@
-"""Django management of `fleet.stations`."""
+"""Django management of `fleet.telemetry`."""

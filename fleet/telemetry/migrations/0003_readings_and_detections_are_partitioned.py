@@ -11,7 +11,7 @@ KEYS = {
 
 
 def partition(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Each table becomes a partitioned one of the same columns and key; rows that are there already move over."""
+    """Replace each table by a partitioned one with the same columns and key, and move its rows over."""
     for table, key in KEYS.items():
         schema_editor.execute(f"ALTER TABLE {table} RENAME TO {table}_whole")
         schema_editor.execute(f"ALTER INDEX {table}_pkey RENAME TO {table}_whole_pkey")
@@ -27,7 +27,7 @@ def partition(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None
 
 
 def unpartition(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """The way back, for those who need the version before."""
+    """Undo `partition`, for going back to the previous version."""
     for table, key in KEYS.items():
         schema_editor.execute(
             f"CREATE TABLE {table}_whole (LIKE {table} INCLUDING DEFAULTS, "

@@ -142,13 +142,13 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        # What is here already is rolled up by the job.
+        # The job rolls up the readings that are here already.
         migrations.RunSQL(
             "INSERT INTO telemetry_dirtyhour (series_id, hour) "
             "SELECT DISTINCT series_id, date_trunc('hour', occurred_at, 'UTC') FROM telemetry_reading",
             "",
         ),
-        # Rows that are changed in place, again and again, need room for it on their page; notes come and go.
+        # Rows that are often changed in place need room for that on their page; notes come and go.
         migrations.RunSQL(
             """
             ALTER TABLE telemetry_series SET (fillfactor = 70);

@@ -6,7 +6,7 @@ from message_queue.units import scale_of
 
 
 def dimensions_fill(apps, schema_editor):
-    """Say of each series what it measures."""
+    """Set the dimension of each series."""
     series = apps.get_model("telemetry", "Series").objects
     for unit in series.exclude(unit="").order_by("unit").values_list("unit", flat=True).distinct():
         series.filter(unit=unit).update(dimension=scale_of(unit).dimension)

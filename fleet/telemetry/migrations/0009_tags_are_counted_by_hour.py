@@ -1,4 +1,4 @@
-"""Tags are counted per station, hour and port; a job counts the hours from before, of which this only makes a list."""
+"""Tags are counted per station, hour and port. A job counts earlier hours; this migration only lists them."""
 
 import django.db.models.deletion
 import django.db.models.functions.text

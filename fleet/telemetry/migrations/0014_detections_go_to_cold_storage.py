@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """A small table; the files that are there are of readings."""
+    """The table is small; all existing files have readings."""
 
     dependencies = [("telemetry", "0013_rules_say_which_readings_are_stored")]
 

@@ -63,9 +63,9 @@ class CommandContract:
     role: str = "operator"
     #: For dangerous commands, which need confirmation: the possible consequence.
     danger: str = ""
-    #: No danger to the station, but nothing to press in passing: it stands apart and asks first.
+    #: Not dangerous, but not to be pressed by accident: its button stands apart and asks for confirmation.
     needs_care: bool = False
-    #: False: Roost makes its parameters from something that people choose elsewhere, so no form offers it.
+    #: False if no form offers it, because Roost derives its parameters from choices that people make elsewhere.
     is_by_hand: bool = True
 
     def parameters_check(self, parameters: dict[str, Any]) -> CommandParameters:

@@ -1,4 +1,4 @@
-"""`list_files`: the station tells once more which files it holds."""
+"""`list_files`: the station reports all files that it holds, again."""
 
 from message_queue.contracts.commands.base import CommandContract
 

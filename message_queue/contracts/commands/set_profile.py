@@ -10,7 +10,7 @@ ProfileName = Literal["generous", "normal", "frugal", "satellite"]
 
 
 class SetProfile(CommandParameters, frozen=True, kw_only=True):
-    """`profile`: what the link costs."""
+    """`profile`: how sparingly the station uses its link."""
 
     profile: Annotated[ProfileName, Meta(title="Data profile")]
 

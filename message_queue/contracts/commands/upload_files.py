@@ -9,16 +9,16 @@ from message_queue.contracts.base import Seconds
 from message_queue.contracts.commands.base import CommandContract, CommandParameters
 from message_queue.contracts.manifest import Digest, HeldPath
 
-#: Maximum files of one command.
+#: Maximum files in one command.
 MAX_ASKED = 100
-#: An `until` that is over by any clock: so files that were asked for are withdrawn.
+#: An `until` in the past by any clock. It withdraws files that an earlier command asked for.
 WITHDRAWN = 1.0
 
 NetworkKind = Literal["ethernet", "wifi", "mobile"]
 
 
 class AskedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file by its path in the manifest, with the content that is wanted."""
+    """A file by its path in the manifest, and the SHA-256 of the content that is wanted."""
 
     path: HeldPath
     sha256: Digest
@@ -30,9 +30,9 @@ class AskedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class UploadFiles(CommandParameters, frozen=True, kw_only=True):
-    """Files in the order in which they are wanted, until when, and over which networks; none named: over any.
+    """Files to upload, in this order. `until` is the deadline, `networks` are those that may be used; empty means any.
 
-    Asked once more, a file has the new time and networks. With a time that is over, it is withdrawn.
+    A later command replaces the deadline and networks of a file. A deadline in the past withdraws the file.
     """
 
     files: Annotated[list[AskedFile], Meta(min_length=1, max_length=MAX_ASKED, title="Files")]

@@ -1,6 +1,6 @@
 """Drawings of counts over time: bars and heat strips as paths of SVG, and the axis above them.
 
-All are linear. A value far beyond the others is drawn broken at the top of the scale, and named.
+All scales are linear. A value far beyond the others is drawn broken at the top of the scale, and named.
 """
 
 import math
@@ -19,11 +19,11 @@ from fleet.telemetry.heard.question import Parts
 
 #: Opacity of the five steps.
 STEPS: Final = ("0.13", "0.3", "0.52", "0.76", "1")
-#: A value is beyond the scale if it is this many times the one that nine of ten do not exceed.
+#: A value is beyond the scale if it is more than this many times the value that nine in ten do not exceed.
 _BEYOND = 3
 _SHARE = 0.9
 _ROUND = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
-#: Width of all parts in drawing units, and the share of a part that is drawn.
+#: Width of the whole drawing in its units, and the share of each part that its bar fills.
 _WIDTH, _DRAWN = 1000, 0.85
 _TICKS_MOST = 8
 _NIGHTS_MOST = timedelta(days=8)
@@ -90,7 +90,7 @@ class AxisLabel:
 
 @dataclass(frozen=True, slots=True)
 class TimeAxis:
-    """The labels, the nights at the place if it is known, and the present if it is within."""
+    """The labels, the nights at the place if it is known, and the present if it lies on the axis."""
 
     ticks: list[AxisLabel]
     nights: list[AxisStretch]
@@ -107,7 +107,7 @@ def scale_of(values: Iterable[int]) -> int:
 
 
 def bars_of(values: Sequence[int], parts: Parts, *, scale: int | None = None) -> Bars:
-    """A bar for each part; what is beyond the scale has a gap below its end."""
+    """A bar for each part; a bar beyond the scale has a gap below its end."""
     top = scale or scale_of(values)
     step = _WIDTH / max(parts.count, 1)
     width = _number(step * _DRAWN)
@@ -130,7 +130,7 @@ def heat_of(rows: Sequence[HeatInput], parts: Parts) -> Heat:
 
 
 def axis_of(parts: Parts, now: datetime, place: tuple[float, float] | None = None) -> TimeAxis:
-    """The axis of a time, in the reader's zone; `place` is latitude and longitude."""
+    """The axis of a period, in the reader's zone; `place` is latitude and longitude."""
     dark = []
     if place is not None and parts.end - parts.start <= _NIGHTS_MOST:
         found = nights(latitude=place[0], longitude=place[1], start=parts.start, end=parts.end)
@@ -163,7 +163,7 @@ def _cells(values: Sequence[int], top: int, number: int, parts: Parts) -> str:
 
 
 def _ticks(parts: Parts) -> list[AxisLabel]:
-    """Hours of one day, days of some weeks, or months: as many as there is room for."""
+    """Labels at hours of up to two days, at days, or at months: as many as there is room for."""
     length = parts.end - parts.start
     if length <= 2 * _DAY:
         shape = pgettext("time of day", "H:i")

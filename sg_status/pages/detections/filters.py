@@ -1,4 +1,4 @@
-"""The filters of pages about detections, as they stand in the address: span, kind, port, tag and station."""
+"""The filters in the address of pages about detections: span, kind, port, tag and station."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from fleet.telemetry.models import Detection
 from sg_status.window import Window, window_of
 
 KINDS: Final = {"pulse": int(Detection.Kind.PULSE), "tag": int(Detection.Kind.TAG)}
-#: A small drawing has at most so many parts.
+#: Maximum parts of a small drawing.
 SMALL_MOST: Final = 31
 _PORTS: Final = range(-1, 1_000)
 _WHEN: Final[dict[str, Promise]] = {
@@ -30,7 +30,7 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class DetectionFilter:
-    """The question in an address. `is_all`: also codes that were heard only once. `end` is now at the latest."""
+    """The filters in an address. `is_all`: also codes heard only once. `end`: now, unless the window ends elsewhere."""
 
     window: Window
     end: datetime
@@ -71,8 +71,8 @@ class DetectionFilter:
 
 
 def asked_read(query: QueryDict, *, newest: datetime | None, moment: datetime) -> DetectionFilter:
-    """The filters in an address; anything that makes no sense is left out. `newest` is the newest hour with data."""
-    # The current hour ends now.
+    """The filters in an address; invalid values are ignored. `newest` is the newest hour with data."""
+    # Data of the current hour reaches up to now, not to the end of the hour.
     reach = None if newest is None else newest + _HOUR if newest > moment else min(newest + _HOUR, moment)
     window = window_of(query, newest=reach, moment=moment)
     kind, sort = query.get("kind", ""), query.get("sort", "")

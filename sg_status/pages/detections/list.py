@@ -38,7 +38,7 @@ STRIPS_MOST: Final = 12
 @page
 @require_safe
 def detections(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """The tags of a period over all stations, and a strip for each station that heard most."""
+    """The tags of a period over all stations, and strips for the stations that heard the most."""
     asked = asked_read(request.GET, newest=None, moment=clock.now())
     stations = _stations(viewer, asked)
     question = _question(stations, asked)
@@ -88,7 +88,7 @@ def _question(stations: QuerySet[Station], asked: DetectionFilter) -> HeardQuest
 
 
 def _drawn(stations: QuerySet[Station], question: HeardQuestion, asked: DetectionFilter) -> dict[str, Any]:
-    """The tags in each part of the time, and the strips."""
+    """The tags in each part of the period, and the strips."""
     parts = asked.parts()
     rows, count = station_rows(question=question, least=asked.least, limit=STRIPS_MOST)
     ids = [row.station_id for row in rows]

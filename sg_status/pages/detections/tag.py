@@ -137,7 +137,7 @@ def heard_tag_csv(request: HttpRequest, viewer: Viewer, heard_tag: str) -> HttpR
 
 
 def _heard(request: HttpRequest, viewer: Viewer, tag: str) -> HeardTag:
-    """The tag that the address names. Raises `NotFound`, also for a tag that only stations of others heard."""
+    """The tag in the address. Raises `NotFound` also if only stations that the viewer may not see heard it."""
     serials = dict(station_visible(viewer).values_list("pk", "serial"))
     until = clock.now() + HOUR
     found = tag_span(station_ids=list(serials), tag=tag, until=until) if "\x00" not in tag else None
@@ -152,7 +152,7 @@ def _heard(request: HttpRequest, viewer: Viewer, tag: str) -> HeardTag:
 
 
 def _places(viewer: Viewer, heard: HeardTag, moment: datetime) -> dict[str, Any]:
-    """The map of the deployments that heard it, as far as the viewer may know where they were, and its way between them."""
+    """The map of deployments that heard the tag, where the viewer may know their places, and its track between them."""
     rows, count = places_heard(question=heard.question)
     known = deployments_visible(viewer=viewer).in_bulk([row.deployment_id for row in rows])
     pins: dict[tuple[float, float], Pin] = {}

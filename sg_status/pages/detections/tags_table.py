@@ -1,4 +1,4 @@
-"""The table of tags, a page of it: how often each was heard, when, where, and its small drawing."""
+"""A page of the table of tags: how often each was heard, when and where, with a small drawing."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -32,7 +32,7 @@ COLUMNS: Final[tuple[tuple[str, Promise, bool], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class TagShown:
-    """One tag as shown. `station` is the one that heard it, if only one did; `name` is its name at Motus, or empty."""
+    """One tag as shown. `station`: the only one that heard it, if only one did; `name`: at Motus, or empty."""
 
     row: TagRow
     bars: Bars
@@ -55,7 +55,7 @@ class TagsShown:
 def tags_shown(
     request: HttpRequest, viewer: Viewer, question: HeardQuestion, asked: DetectionFilter, stations: QuerySet[Station]
 ) -> TagsShown:
-    """The page of the table in the address: as many queries however many tags there are."""
+    """The page of the table that the URL asks for; the number of queries does not depend on how many tags there are."""
     columns = headings_of(COLUMNS, asked.sort)
     number = request.GET.get("page", "1")
     wanted = int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1

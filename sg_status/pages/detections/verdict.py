@@ -11,7 +11,7 @@ from fleet.core.spoken import count_words
 from fleet.telemetry.heard.noise import DAYS_LEAST, Loudness, PortNoise
 from fleet.telemetry.heard.tags import TagList
 
-#: From here on, nobody needs a decimal.
+#: From this factor on, no decimal is shown.
 _WHOLE_FROM = 10
 
 
@@ -60,7 +60,7 @@ def verdict_of(tags: TagList | None, when: str | Promise, noise: list[PortNoise]
 
 
 def noise_line(noise: PortNoise) -> NoiseLine:
-    """One port against its own normal, with the figures."""
+    """One port compared with its own usual noise, with the figures."""
     known = {
         "port": noise.port,
         "pulses": count_words(noise.pulses),
@@ -100,7 +100,7 @@ _ODD = (Loudness.NOISY, Loudness.QUIET)
 
 
 def _oddity(noise: PortNoise) -> float:
-    """Noisy ports before quiet ones, the noisiest first."""
+    """The key by which noisy ports sort above quiet ones, the noisiest on top."""
     return noise.times if noise.loudness is Loudness.NOISY else 1 / (noise.times + 1)
 
 

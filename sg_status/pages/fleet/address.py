@@ -21,7 +21,7 @@ from sg_status.pages.fleet.columns import KEYS, SORTS
 
 _TEXT_MOST = 100
 _NUMBER_MOST = 2**63
-#: Organizations to choose from; somebody who sees more searches.
+#: Maximum organizations in the choice; people who see more get no choice and search instead.
 _ORGANIZATIONS_MOST = 100
 
 #: The shapes of the list.
@@ -78,7 +78,7 @@ class Narrowing:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether it leaves out stations for another reason than their state."""
+        """Whether it leaves out stations for a reason other than their state."""
         return any(value not in ("", None) for value in self.filters.values())
 
     @property

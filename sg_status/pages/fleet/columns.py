@@ -1,4 +1,4 @@
-"""Columns of the fleet's table: which there are, which one sees, and their heads."""
+"""Columns of the fleet's table: all of them, those that are shown, and their heads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class ColumnHead:
     column: FleetColumn
     kind: str
     heading: Heading | None
-    #: Below its label.
+    #: Text below its label.
     remark: str = ""
 
     @property
@@ -58,7 +58,7 @@ SORTS: Final = tuple(column.key for column in (*FIXED, *COLUMNS) if column.is_so
 
 
 def heads_of(chosen: Sequence[str], sort: str, remarks: Mapping[str, str]) -> list[ColumnHead]:
-    """The heads of the chosen columns; without a choice of all of them, the wide ones only where there is room."""
+    """The heads of the chosen columns; if none is chosen, of all columns, the wide ones only where there is room."""
     shown = [column for column in COLUMNS if column.key in chosen] if chosen else list(COLUMNS)
     return [_head(column, sort, remarks, is_chosen=bool(chosen)) for column in (*FIXED, *shown)]
 

@@ -60,7 +60,7 @@ class GroupAddForm(GroupForm, _OfOrganization):
 
 
 class ManyForm(forms.Form):
-    """An action on many stations needs at most one of these."""
+    """The inputs of all actions on many stations; each action needs at most one."""
 
     tag = forms.CharField(label=gettext_lazy("Tag"), max_length=40, required=False)
     to_group = forms.IntegerField(label=gettext_lazy("Group"), required=False, min_value=1, max_value=2**63 - 1)

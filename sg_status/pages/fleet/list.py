@@ -39,7 +39,7 @@ MENU = MenuEntry(gettext_lazy("Stations"), "fleet", 10, "stations", Part.WATCH, 
 PAGE_SIZE = 50
 #: Maximum stations listed with their sentence above all others; a filter shows the rest.
 ATTENTION_MOST = 12
-#: Our own downtime is said for this long, if it lasted.
+#: How far back our own downtime is read; how long after its end it is shown, and how long it must have lasted.
 _DOWN_KNOWN = timedelta(days=9)
 _DOWN_SAID, _DOWN_LEAST = timedelta(days=1), timedelta(minutes=10)
 
@@ -82,7 +82,7 @@ def fleet(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 def _listed(stations: QuerySet[Station], number: int, asked: str | None) -> Page[int]:
     """The ids of one page. The page is chosen first, so that details are only computed for the rows shown."""
     paginator = Paginator(stations.values_list("pk", flat=True), PAGE_SIZE)
-    # Known from the totals.
+    # The totals have the number already: this saves a query.
     paginator.count = number
     return paginator.get_page(asked)
 
@@ -108,7 +108,7 @@ def _table(rows: Sequence[FleetRow], narrowing: Narrowing) -> dict[str, Any]:
 
 
 def fleet_verdict(totals: FleetTotals, narrowing: Narrowing, choices: Choices) -> dict[str, Any]:
-    """The title of the page: what is wrong among the stations that the filters leave, whatever their state."""
+    """The title of the page: what is wrong among the stations that match the filters, whatever state is chosen."""
     words = {"n": count_words(totals.needing), "total": count_words(totals.total), "fine": count_words(totals.fine)}
     if not totals.total:
         verdict = (

@@ -1,4 +1,4 @@
-"""Acting on many stations at once: tags, groups, maintenance and export of what was ticked, or of all that match."""
+"""Acting on many stations at once: tags, groups, maintenance and export, for the ticked ones or all that match."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ _CSV_PART = 200
 
 @dataclass(frozen=True, slots=True)
 class ManyAsked:
-    """An action on many stations: its kind, its stations, and the person."""
+    """An action on many stations: the person, the stations, and the action's inputs."""
 
     viewer: Viewer
     stations: Sequence[Station]
@@ -48,7 +48,7 @@ class ManyAsked:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One thing that can be done with many stations, and its words with the names of `ManyAsked`."""
+    """One action on many stations: its label, and the function that does it."""
 
     words: Promise
     act: Callable[[ManyAsked], list[OutcomeOfOne]]
@@ -86,7 +86,7 @@ DEEDS: Final[dict[str, Deed]] = {
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def fleet_many(request: HttpRequest, viewer: Viewer) -> HttpResponseBase:
-    """Do one thing with the chosen stations, and say what became of each. Without a choice, back to the fleet."""
+    """POST: do one thing with the chosen stations and show the outcome of each. GET: back to the fleet."""
     if request.method != "POST":
         return redirect("fleet")
     query = QueryDict(request.POST.get("query", "")[:2_000])

@@ -1,4 +1,4 @@
-"""The map of all stations: pins by state, the stations that need attention first, and every place in words."""
+"""The map of all stations: pins by state, stations that need attention, and a list with every place in words."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,16 +42,16 @@ from sg_status.pages.places.map import pins_answer
 MENU = MenuEntry(gettext_lazy("Map"), "map", 30, "map", Part.WATCH)
 
 PAGE_SIZE: Final = 100
-#: Stations that need attention with their sentence; the list below has all.
+#: Maximum stations shown with a sentence because they need attention; the list below has all.
 ATTENTION_MOST: Final = 12
-#: Stations on one map.
+#: Maximum stations on one map.
 STATIONS_MOST: Final = 20_000
 LABEL: Final = gettext_lazy("Map of the stations; the list below it says the same in words")
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A station in the list: where it is, by whom, and what contradicts that."""
+    """A station in the list: where people say it is, where its GPS says it is, and whether the two disagree."""
 
     serial: str
     name: str
@@ -139,7 +139,7 @@ def _needs(viewer: Viewer, stations: QuerySet[Station], moment: datetime) -> lis
 
 
 def _steps(at: View | None) -> list[tuple[str, str]]:
-    """Views one step nearer and farther with their words, for maps without scripts."""
+    """Links that zoom in and out by one step, for maps without scripts: their words and views."""
     if at is None:
         return []
     place = f"{at.latitude:.4f},{at.longitude:.4f}"

@@ -1,4 +1,4 @@
-"""Stations that need attention, in sentences: the state and since when, why, and the next step with its place."""
+"""Stations that need attention, in sentences: the state and since when, why, and a link to the next step."""
 
 import re
 from collections.abc import Callable, Collection, Sequence
@@ -18,11 +18,11 @@ from fleet.organizations.access import Role, Viewer
 from fleet.stations.models import Station
 from sg_status.pages.fleet.rows import FleetRow, rule_word
 
-#: The end of a sentence: not the point of a figure or of a German date.
+#: The end of a sentence, but not the point in a figure or a German date.
 _END = re.compile(r"(?:(?<=[^\d\s][.!?])|(?<=\d{3}\.)|(?<=:\d{2}\.)) (?=[^\W\d_a-z])")
 
 
-#: Rules whose cause the sentence of a silent station names, in its order.
+#: Rules whose incidents a silent station's sentence names as its cause, in the sentence's order.
 _NAMED: Final = ("health_battery", "health_disk", "health_heat")
 
 
@@ -68,7 +68,7 @@ def _need(row: FleetRow, viewer: Viewer, moment: datetime, *, is_commanded: bool
 
 
 def _not_said(row: FleetRow) -> list[Incident]:
-    """The incidents of a silent or late station, without the one that its sentence names as the likeliest cause."""
+    """The incidents of a silent or late station that its own sentence does not name as the likeliest cause."""
     if row.state != "silent":
         return row.causes
     rules = [incident.rule for incident in row.causes]
@@ -77,7 +77,7 @@ def _not_said(row: FleetRow) -> list[Incident]:
 
 
 def _of_incident(causes: list[Incident], moment: datetime) -> tuple[str, str]:
-    """The first sentence of an incident, and the rest with since when."""
+    """The first sentence of an incident, and the others after since when it has lasted."""
     if not causes:
         return "", ""
     incident = causes[0]
@@ -111,7 +111,7 @@ def _motus_deployments(station: Station) -> str:
     return reverse("organization-motus-station", args=[station.organization.slug, station.serial])
 
 
-#: The page for each problem, by its rule. Problems without a place are dealt with in the field.
+#: The page for each problem, by its rule. Problems without a page are solved in the field.
 _STEPS: Final[dict[str, tuple[Promise, Callable[[Station], str]]]] = {
     "cloned_card": (gettext_lazy("Decide …"), _at("station-deliveries")),
     "data_plan": (gettext_lazy("Set profile …"), _at("station-command-send", "set_profile")),

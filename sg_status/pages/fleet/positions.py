@@ -1,4 +1,4 @@
-"""The map of the listed stations: the only place of the fleet's pages that knows how maps are drawn."""
+"""The map beside the list of stations."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from fleet.stations.models import Station
 from sg_status.maps.drawing import MapDrawn, map_drawn
 from sg_status.maps.pins import Pin
 
-#: Stations on the map, the most urgent first.
+#: Maximum stations on the map, the most urgent first.
 MAP_MOST: Final = 1_000
 #: The map beside the list, and on a phone above it, in pixels.
 _BESIDE, _ABOVE = (660, 540), (358, 300)

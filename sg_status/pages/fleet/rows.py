@@ -1,4 +1,4 @@
-"""Stations as the fleet's pages show them: everything about a page of them in a constant number of queries."""
+"""Stations as the fleet's pages show them: one page of them in a constant number of queries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ WEEK_HOURS: Final = 7 * 24
 
 @dataclass(frozen=True, slots=True)
 class FleetRow:
-    """One station as shown: `state` and `word` are what people see, `incidents` those that are open."""
+    """One station as shown. `word` names its `state` or what to check; `incidents` are the open ones."""
 
     station: Station
     contact: StationContact | None
@@ -75,7 +75,7 @@ class FleetRow:
 
     @property
     def backlog_words(self) -> str | None:
-        """The size of its backlog, if the station knows it."""
+        """The size of its backlog, if it has one and reported it."""
         waiting = self.contact.backlog_bytes if self.contact else None
         return bytes_words(waiting) if waiting else None
 
@@ -88,7 +88,7 @@ class FleetRow:
 def rows_of(
     stations: Sequence[Station], moment: datetime, outages: Sequence[Outage] | None = None
 ) -> dict[int, FleetRow]:
-    """The rows of these stations of `fleet_list`, by id. `outages`: our own of the last nine days, if they are known."""
+    """The rows of these stations of `fleet_list`, by id. `outages`: our own of the last nine days, if already read."""
     hours = hours_of(stations=stations, moment=moment, hours=WEEK_HOURS, outages=outages)
     batteries = battery_weeks(stations=stations, moment=moment)
     disks = disk_days(stations=stations, moment=moment)
@@ -107,7 +107,7 @@ def rows_of(
 
 
 def rule_word(incident: Incident) -> str | Promise:
-    """The trouble, in one or two words."""
+    """The problem of an incident in one or two words."""
     rule = rule_known(incident.rule, incident.title)
     return rule.short if rule else incident.rule
 

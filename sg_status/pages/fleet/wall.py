@@ -37,19 +37,19 @@ from sg_status.pages.fleet.rows import rule_word
 from sg_status.pages.station.contact import contact_of
 from sg_status.words import ago_words
 
-#: So many tiles can be read on a screen of 1,920 by 1,080 pixels; compressed, they are some 5 kB.
+#: As many tiles as people can read on a screen of 1,920 by 1,080 pixels; compressed, they are about 5 kB.
 TILES_MOST: Final = 144
-#: Up to how many tiles have which size; the class of each in the sheet says how many stand beside each other.
+#: The class for up to this many tiles; the style sheet sets how many of them stand side by side.
 _SIZES: Final = ((12, "tiles12"), (30, "tiles30"), (72, "tiles72"), (TILES_MOST, "tiles144"))
-#: Of the incidents that nobody has acknowledged, the newest have room.
+#: Maximum incidents shown that nobody has acknowledged, the newest first.
 NEWS_MOST: Final = 3
-#: Seconds after which the page loads itself again where scripts are off; the page says twice a minute.
+#: Seconds after which the page reloads where scripts are off; its text says twice a minute.
 RELOAD_S: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class WallTile:
-    """One station on the wall. `more`: what its state alone does not say; `by`: who takes care of it, if somebody does."""
+    """One station on the wall. `more`: what its state alone does not say; `by`: who acknowledged its incidents."""
 
     serial: str
     name: str
@@ -70,7 +70,7 @@ class WallNews:
 @page
 @require_safe
 def wall(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """The wall. The address chooses stations as that of the fleet page does: text, state, site, tag and so on."""
+    """The wall. The URL chooses stations like that of the fleet page: by text, state, site, tag and so on."""
     moment, narrowing = clock.now(), narrowing_read(request.GET)
     choices = choices_read(viewer, narrowing)
     stations = fleet_list(viewer=viewer, **narrowing.filters)
@@ -131,7 +131,7 @@ def _tile(station: Station, incidents: list[Incident], moment: datetime) -> Wall
 
 
 def _since(station: Station, state: str, moment: datetime) -> str:
-    """When it was last heard; of a station that is not expected to call, until when."""
+    """When the station was last heard; if it sleeps by plan or is in maintenance, until when."""
     contact = contact_of(station)
     if state == "asleep" and station.asleep_until is not None:
         return _("until %(moment)s") % {"moment": moment_words(station.asleep_until, moment)}
@@ -144,7 +144,7 @@ def _since(station: Station, state: str, moment: datetime) -> str:
 
 
 def _by(incidents: Sequence[Incident]) -> str:
-    """The name of the person who acknowledged all of them; empty while one of them is new."""
+    """The person who acknowledged the oldest of these incidents; empty while any is unacknowledged."""
     if not incidents or any(one.state == Incident.State.OPEN for one in incidents):
         return ""
     return incidents[0].acknowledged_by_name

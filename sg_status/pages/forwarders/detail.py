@@ -50,7 +50,7 @@ ACTS: Final[Mapping[str, tuple[Callable[..., object], Promise]]] = {
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def forwarder(request: HttpRequest, viewer: Viewer, slug: str, forwarder_id: int) -> HttpResponse:
-    """GET: how it stands. POST: one of its buttons."""
+    """GET: the forwarder's state. POST: do what one of its buttons says."""
     found, one = _find(viewer, slug, forwarder_id)
     if request.method == "POST":
         viewer.require(Role.OPERATOR, organization=found, to=_("steer the forwarders of %(name)s"))
@@ -82,7 +82,7 @@ def backfill(request: HttpRequest, viewer: Viewer, slug: str, forwarder_id: int)
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest, viewer: Viewer, slug: str, forwarder_id: int) -> HttpResponse:
-    """GET: the form as it is. POST: change it; its place in the data stays."""
+    """GET: the form with the current values. POST: change the forwarder; its position in the data stays."""
     found, one = _find(viewer, slug, forwarder_id)
     viewer.require(Role.OWNER, organization=found, to=_("change the forwarders of %(name)s"))
     kind = kind_get(one.kind)

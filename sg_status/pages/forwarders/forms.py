@@ -13,7 +13,7 @@ from fleet.forward.services import RowChoice
 from fleet.stations.models import Station
 from sg_status.time_fields import MomentField
 
-#: A setting's field is called after it, with this before it.
+#: The field of a setting is named after the setting, with this prefix.
 SETTING: Final = "setting_"
 #: Refusals of these belong to the field `what`.
 OF_WHAT: Final = {"detections": "what", "readings": "what"}
@@ -96,7 +96,7 @@ class ForwarderForm(forms.Form):
             )
         if kind.send_detections is None:
             form.fields.pop("what")
-        # The name first, then where to, then what.
+        # The name first, then the kind's settings, then the choice of rows.
         form.fields = {"name": form.fields.pop("name"), **own, **form.fields}
         return form
 
@@ -120,7 +120,7 @@ class ForwarderForm(forms.Form):
         }
 
     def choice(self) -> RowChoice:
-        """Which rows."""
+        """The choice of rows to send."""
         told = self.cleaned_data
         what = (told.get("what") or "readings").split()
         return RowChoice(

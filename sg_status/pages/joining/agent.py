@@ -1,4 +1,4 @@
-"""`/agent/`: the agent to install, with its hash and the line that does it; public, as a new station has no login yet."""
+"""`/agent/`: the agent, its hash and the line that installs it; public, because a new station has no login yet."""
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse

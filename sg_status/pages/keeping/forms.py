@@ -13,7 +13,7 @@ from fleet.telemetry.keeping.rules import DAYS_MOST, INTERVAL_MOST_S, READINGS_M
 
 
 class StorageRuleForm(forms.Form):
-    """A rule for the series of a pattern. Figures that are left empty do not limit anything."""
+    """A rule for the series that match a pattern. An empty figure sets no limit."""
 
     pattern = forms.CharField(
         label=_("Series"),
@@ -52,7 +52,7 @@ class StorageRuleForm(forms.Form):
 
     @classmethod
     def of(cls, query: Mapping[str, Any], rules: Iterable[RetentionRule]) -> "StorageRuleForm":
-        """The form with the figures of the rule, or with the series, that an address names."""
+        """The form for the pattern in the URL, with the figures of its rule if there is one."""
         pattern = str(query.get("pattern", ""))[:128]
         found = next((rule for rule in rules if rule.pattern == pattern), None)
         figures = {name: getattr(found, name) for name in cls.base_fields if hasattr(found, name)}

@@ -1,4 +1,4 @@
-"""Pages of the rules which readings are kept: of an organization, and of a station with what they keep away."""
+"""Pages of the rules of which readings are kept: an organization's, and a station's with the readings not kept."""
 
 from dataclasses import dataclass
 
@@ -114,7 +114,7 @@ def organization_kept_remove(request: HttpRequest, viewer: Viewer, slug: str, ru
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_kept(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """GET: the station's rules, and what rules keep away of each series. POST: set one; owners, if it deletes."""
+    """GET: the station's rules and what they kept back or removed. POST: set one; only owners if it deletes data."""
     station = station_of(viewer, serial)
     if request.method == "POST":
         rules_require(actor=viewer, owner=station, kept=Kept())

@@ -28,7 +28,7 @@ _REPEATS: Final = (
     ("rule", gettext_lazy("by the rule below")),
 )
 _RULES: Final = {"once": "", "daily": "FREQ=DAILY", "monthly": "FREQ=MONTHLY"}
-#: Names of the draft's fields where the form has others.
+#: Fields of the draft that have another name in the form.
 RENAMED: Final = {"starts": "day", "duration": "minutes", "rrule": "rule"}
 
 

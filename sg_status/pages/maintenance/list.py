@@ -1,4 +1,4 @@
-"""An organization's planned maintenance: the list, planning one with a look at when it comes, ending and deleting one."""
+"""An organization's planned maintenance: the list, planning one with a preview of its times, ending and deleting it."""
 
 from typing import Final
 
@@ -25,14 +25,14 @@ from sg_status.pages.maintenance.forms import RENAMED, MaintenanceForm
 from sg_status.pages.organization.frame import organization_render
 
 TAB: Final = "organization-maintenance"
-#: Windows that are over, the newest, and more than an organization can have of the others.
+#: Maximum past windows shown, the newest; and for the others a limit that no organization can reach.
 _OVER_MOST, _MOST = 20, 500
 
 
 @page
 @require_safe
 def maintenance(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """The windows that are open or come, then those that are over."""
+    """The open and coming windows, then the past ones."""
     found, moment = organization_find(viewer=viewer, slug=slug), clock.now()
     ours = window_list(viewer=viewer, organization=found.slug)
     context = {
@@ -46,7 +46,7 @@ def maintenance(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """GET: the form; the address may fill some of it in. POST: show when it comes, or save it."""
+    """GET: the form; the address may fill some of it in. POST: preview its times, or save it."""
     found = organization_find(viewer=viewer, slug=slug)
     viewer.require(Role.OPERATOR, organization=found, to=_("plan maintenance at %(name)s"))
     if request.method != "POST":
@@ -71,7 +71,7 @@ def add(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
 @page
 @require_POST
 def end(request: HttpRequest, viewer: Viewer, slug: str, window_id: int) -> HttpResponse:
-    """End one that is open."""
+    """End an open window."""
     found, window = _find(viewer, slug, window_id)
     act(request, lambda: window_end(actor=viewer, window=window), done=_("The maintenance has ended."))
     return redirect(TAB, found.slug)

@@ -1,4 +1,4 @@
-"""The page of alerts of an organization: destinations and digest, each member's own, and for owners the organization's."""
+"""An organization's alerts: each member's own destinations and digest, and for owners the organization's."""
 
 from dataclasses import dataclass
 
@@ -93,7 +93,7 @@ def change(request: HttpRequest, viewer: Viewer, slug: str, destination_id: int)
 @page
 @require_POST
 def choose_digest(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """Choose how often the reader's own digest comes, or that it does not."""
+    """Choose how often the reader gets a digest, or switch it off."""
     found = organization_find(viewer=viewer, slug=slug)
     rhythm = request.POST.get("rhythm", "")
     done = _("Digests come to you by mail.") if rhythm else _("No more digests come to you.")

@@ -48,7 +48,7 @@ def audit(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     )
     shown = entries[:PAGE_SIZE]
     kept = {name: value for name in form.fields if (value := request.GET.get(name))}
-    # With their zone the days are the same for whoever gets the address.
+    # The address keeps the zone of the days, so that they mean the same to everybody who opens it.
     kept |= {zone: value for name in kept if (value := request.GET.get(zone := f"{name}_zone"))}
     older = "?" + urlencode({**kept, "after": _word(shown[-1])}) if len(entries) > PAGE_SIZE else ""
     context = {

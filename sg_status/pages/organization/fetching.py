@@ -1,4 +1,4 @@
-"""Which files are fetched from the stations of an organization that have no policy of their own."""
+"""An organization's fetch policy, for its stations that have none of their own."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse

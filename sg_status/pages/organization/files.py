@@ -21,7 +21,7 @@ PAGE_SIZE = 100
 @page
 @require_safe
 def organization_files(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """The last stored first; station, search and the step to older ones are in the URL."""
+    """The stored files, newest first; station, search and the position in the list are in the URL."""
     found = organization_find(viewer=viewer, slug=slug)
     serial = request.GET.get("station", "")[:64].strip()
     before = request.GET.get("before", "")

@@ -1,4 +1,4 @@
-"""Deployments at Motus beside ours: what differs, deciding which is right, a text to hand over, and a station's files."""
+"""Deployments at Motus and ours: the differences, deciding which is right, and a station's text and files for Motus."""
 
 from dataclasses import dataclass
 
@@ -31,13 +31,13 @@ from sg_status.access import act, page
 from sg_status.pages.organization.frame import organization_render
 
 PAGE_SIZE = 50
-#: Days of a station that are shown, the newest first.
+#: Maximum days shown of a station, the newest first.
 DAYS_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
 class DifferenceRow:
-    """One difference with its sentence, and whether theirs can be taken over."""
+    """One difference with its sentence, and whether the value from Motus can be taken over."""
 
     row: MotusDifference
     sentence: str

@@ -129,7 +129,7 @@ def _stations_here(organization: Organization, serials: Collection[str]) -> set[
 
 
 def _outcome(upload: MotusUpload, entry: dict[str, Any], day: MotusDay | None) -> str:
-    """The end of the file's chain, as far as it is known: left out, set aside, waiting, accepted with its runs."""
+    """A file's fate as far as it is known: left out, set aside by Motus, waiting, or accepted with its day's runs."""
     if entry["refusal"]:
         return _("Left out. %(why)s") % {"why": entry["refusal"]}
     if entry.get("is_set_aside"):

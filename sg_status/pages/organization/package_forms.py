@@ -71,7 +71,7 @@ class PackageForm(forms.Form):
 
     @classmethod
     def of(cls, organization: Organization, moment: datetime, data: Any = None) -> "PackageForm":
-        """The form for an organization; the last weeks are filled in."""
+        """The form for an organization; the last 30 days are filled in."""
         initial = {"start": day_start(moment, days=-_DAYS_SHOWN), "end": day_start(moment)}
         form = cls(data, initial=initial)
         form.fields["stations"] = stations_field(organization)

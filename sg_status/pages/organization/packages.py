@@ -1,4 +1,4 @@
-"""Data packages of an organization: ask for one, see how far it is, download it; and the terms of its data."""
+"""Data packages of an organization: asking for one, its progress, downloading it; and the terms of the data."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,7 +45,7 @@ class PackageRow:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is not made yet."""
+        """Whether it is still waiting or being made."""
         return self.package.state in {State.WAITING, State.MAKING}
 
 
@@ -99,7 +99,7 @@ def package_download(request: HttpRequest, viewer: Viewer, slug: str, package_id
 @page
 @require_POST
 def remove(request: HttpRequest, viewer: Viewer, slug: str, package_id: int) -> HttpResponse:
-    """Remove a package, or stop its making."""
+    """Remove a package, or stop making it."""
     found = organization_find(viewer=viewer, slug=slug)
     package = package_find(viewer=viewer, organization=found, package_id=package_id)
     act(request, lambda: package_remove(actor=viewer, package=package), done=_("The package is removed."))

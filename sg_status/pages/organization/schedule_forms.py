@@ -26,7 +26,7 @@ TARGET_WORDS: Final = {
 
 
 class ScheduleForm(forms.Form):
-    """The contents of a repeated package, how often it is made, and its place."""
+    """The contents of a repeated package, how often it is made, and where it goes."""
 
     name = forms.CharField(label=_("Name"), max_length=80)
     every = forms.ChoiceField(
@@ -52,7 +52,7 @@ class ScheduleForm(forms.Form):
 
     @classmethod
     def of(cls, organization: Organization, data: Any = None) -> "ScheduleForm":
-        """The form for an organization, with the places that this server has."""
+        """The form for an organization, with the targets that this server offers."""
         form = cls(data)
         form.fields["target"] = forms.ChoiceField(
             label=_("Where to"), choices=[(name, TARGET_WORDS[name]) for name in targets_offered()]

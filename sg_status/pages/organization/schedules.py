@@ -1,4 +1,4 @@
-"""Packages of an organization that repeat: the list with a form, and what became of each period of one."""
+"""Repeated packages of an organization: the list with a form, and the outcome of each period of one."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ def schedule(request: HttpRequest, viewer: Viewer, slug: str, schedule_id: int) 
 @page
 @require_POST
 def remove(request: HttpRequest, viewer: Viewer, slug: str, schedule_id: int) -> HttpResponse:
-    """End one."""
+    """End a repeated package."""
     found = organization_find(viewer=viewer, slug=slug)
     one = schedule_find(viewer=viewer, organization=found, schedule_id=schedule_id)
     done = _("It no longer repeats. Files that are in their place stay there.")

@@ -36,7 +36,7 @@ class AntennaRow(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            # The head of the table is the label of the whole column.
+            # The heading labels the column, not the controls in it.
             field.widget.attrs["aria-label"] = field.label
 
 
@@ -48,7 +48,7 @@ class _Rows(forms.BaseFormSet[AntennaRow]):
 
 
 class AntennasForm:
-    """All antennas of a deployment: rows, as `forms` of the page see a form."""
+    """All antennas of a deployment: a set of rows with the methods by which the page uses its forms."""
 
     def __init__(self, deployment: Deployment, data: Any = None) -> None:
         antennas = list(deployment.antennas.order_by("port"))
@@ -78,7 +78,7 @@ class AntennasForm:
         return [AntennaSaid(**{name: row.cleaned_data[name] for name in AntennaSaid._fields}) for row in self._kept()]
 
     def refusal_show(self, refusal: DomainError) -> None:
-        """Show what is wrong at its row."""
+        """Show a refusal at the row that it concerns, else above the rows."""
         field = refusal.field if isinstance(refusal, InvalidInput) else ""
         parts = field.split(".")
         kept = self._kept()

@@ -1,4 +1,4 @@
-"""The map of a page about places: what the template draws, and what its script is told."""
+"""The map of a page about places: the drawing for its template, and the data for its script."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ LABEL = gettext_lazy("Map; the table shows the same information")
 
 
 def place_pin(place: PlaceShown, name: str, address: str = "") -> list[Pin]:
-    """The pin of a place as far as the viewer may know it; none if that is nowhere."""
+    """The pin of a place as the viewer may see it; empty without coordinates."""
     if place.latitude is None or place.longitude is None:
         return []
     return [Pin(place.latitude, place.longitude, name, address=address, radius_m=place.radius_m)]

@@ -79,7 +79,7 @@ def public_pins(request: HttpRequest) -> HttpResponse:
 def _rows(after: str) -> tuple[list[tuple[Deployment, PlaceShown]], bool]:
     """A page of deployments with what everybody may know of their places, and whether there are more."""
     moment = clock.now()
-    # Neither counted nor skipped: a page costs the same however many there are and however far back it is.
+    # No count and no offset, so that a page costs the same however many deployments there are.
     found = list(deployments_public_after(public_id=after)[: PAGE_SIZE + 1])
     shown = [(each, place_shown(viewer=NOBODY, deployment=each, moment=moment)) for each in found[:PAGE_SIZE]]
     return shown, len(found) > PAGE_SIZE
@@ -100,7 +100,7 @@ def public_deployment(request: HttpRequest, public_id: UUID) -> HttpResponse:
     found, moment = deployment_public_get(public_id=public_id), clock.now()
     place = place_shown(viewer=NOBODY, deployment=found, moment=moment)
     antennas = sorted(found.antennas.all(), key=lambda antenna: antenna.port)
-    # In a circle nobody knows where the antennas stand.
+    # If the place is a circle, nobody knows where in it the antennas stand.
     beams = [] if place.radius_m else beams_of(antennas, place.latitude, place.longitude)
     context = {
         "deployment": found,
@@ -111,7 +111,7 @@ def public_deployment(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "has_pages": public_pages(slug=found.site.organization.slug).exists(),
         **map_context(place_pin(place, found.site.name), beams=beams),
     }
-    # Strangers have no time zone of their own: they see the place's, unless it would tell more than they may know.
+    # Visitors without a login have no time zone: they see the place's, unless that would reveal too much.
     is_exact = place.latitude is not None and place.radius_m is None
     is_theirs = request.user.is_authenticated or not is_exact
     with override(viewer_zone() if is_theirs else zone_of(found.site.timezone)):

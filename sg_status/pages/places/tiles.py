@@ -17,7 +17,7 @@ _RANGE: Final = re.compile(r"bytes=(\d{1,18})-(\d{0,18})")
 
 @require_safe
 def tiles_file(request: HttpRequest) -> HttpResponse:
-    """One piece of the file. Everybody may read it, since public places have maps too; whole it is never sent."""
+    """One range of the file; without a range the request is refused. Everybody may read it, for public maps."""
     file = Path(settings.ROOST_TILES_FILE)
     if not settings.ROOST_TILES_FILE or not file.is_file():
         raise Http404
@@ -34,7 +34,7 @@ def tiles_file(request: HttpRequest) -> HttpResponse:
     headers = {
         "Content-Range": f"bytes {first}-{last}/{size}",
         "Accept-Ranges": "bytes",
-        # Another file in its place is another file.
+        # A file that replaces this one has another ETag.
         "ETag": f'"{size:x}-{file.stat().st_mtime_ns:x}"',
         "Cache-Control": "public, max-age=86400",
     }

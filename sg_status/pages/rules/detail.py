@@ -34,7 +34,7 @@ ACTS: Final[Mapping[str, tuple[Callable[..., object], Promise]]] = {
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def rule(request: HttpRequest, viewer: Viewer, slug: str, rule_id: int) -> HttpResponse:
-    """GET: how it stands. POST: pause it or start it again."""
+    """GET: the rule with its incidents. POST: pause it or start it again."""
     found, one = _find(viewer, slug, rule_id)
     if request.method == "POST":
         viewer.require(Role.OPERATOR, organization=found, to=_("change the alert rules of %(name)s"))
@@ -57,7 +57,7 @@ def rule(request: HttpRequest, viewer: Viewer, slug: str, rule_id: int) -> HttpR
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest, viewer: Viewer, slug: str, rule_id: int) -> HttpResponse:
-    """GET: the form as it is. POST: preview or save it."""
+    """GET: the form with the rule's values. POST: preview or save it."""
     found, one = _find(viewer, slug, rule_id)
     viewer.require(Role.OPERATOR, organization=found, to=_("change the alert rules of %(name)s"))
     return form_answer(request, viewer, found, one)

@@ -21,9 +21,9 @@ _SCOPES: Final = (
     (Scope.GROUP.value, _("stations of one group")),
     (Scope.STATION.value, _("one station")),
 )
-#: `what` of the subject series; figures of the health have a list of their own.
+#: The subject whose series people type; the figures of other subjects are chosen from a list.
 _SERIES: Final = "series"
-#: Names of the draft's fields where the form has others.
+#: Fields of the draft that have another name in the form.
 RENAMED: Final = {"for_s": "for_min", "within_s": "within_min", "what": "series"}
 
 
@@ -106,7 +106,7 @@ class RuleForm(forms.Form):
 
     @classmethod
     def of_rule(cls, rule: AlertRule | None = None, data: Any = None, **initial: str) -> "RuleForm":
-        """The form, filled in with a rule or with what an address suggests."""
+        """The form, filled in with a rule or with values from the URL."""
         known = {name: text for name, text in initial.items() if name in cls.base_fields}
         form = cls(data, initial=known if rule is None else _initial(rule))
         form.fields["subject"].choices = _subjects()  # type: ignore[attr-defined]
@@ -114,7 +114,7 @@ class RuleForm(forms.Form):
         return form
 
     def ask_if_sure(self) -> None:
-        """Add the box that says that so many alerts are meant."""
+        """Add the box that confirms that the rule may ring at so many stations."""
         self.fields["is_sure"] = forms.BooleanField(
             label=_("Yes, I want it to ring at so many stations"), required=False
         )
@@ -137,7 +137,7 @@ class RuleForm(forms.Form):
 
 
 def _subjects() -> list[tuple[str, Any]]:
-    """The choices: each figure of each subject that has some, and the other subjects."""
+    """The choices: subjects without figures, then each figure of the other subjects."""
     found: list[tuple[str, Any]] = []
     for subject in sorted(subjects().values(), key=lambda one: bool(one.choices)):
         if subject.choices:

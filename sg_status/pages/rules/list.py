@@ -23,14 +23,14 @@ from sg_status.pages.organization.frame import organization_render
 from sg_status.pages.rules.forms import RENAMED, RuleForm
 
 TAB: Final = "organization-rules"
-#: Stations that a preview names.
+#: Maximum stations that a preview names.
 _ROWS_MOST: Final = 30
 
 
 @page
 @require_safe
 def rules(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
-    """The rules, and how they stand."""
+    """The rules and their state."""
     found = organization_find(viewer=viewer, slug=slug)
     context = {
         "rows": rule_views(list(rule_list(organization=found))),
@@ -49,7 +49,7 @@ def add(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
 
 
 def form_answer(request: HttpRequest, viewer: Viewer, found: Organization, rule: AlertRule | None) -> HttpResponse:
-    """The form of a new rule or of a known one; saved rules lead to their page."""
+    """The form of a new or an existing rule; saving it redirects to the rule's page."""
     if request.method != "POST":
         return _render(request, viewer, found, RuleForm.of_rule(rule, None, **request.GET.dict()), rule, None)
     form = RuleForm.of_rule(rule, request.POST)

@@ -1,4 +1,4 @@
-"""Forms of the pages on which stored files are read: which files, and the answers to what is asked about them."""
+"""Forms for reading stored files into the database: which files, and the answers to a survey's questions."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class BackfillForm(forms.Form):
 
 
 class AnswersForm(forms.Form):
-    """Answers to the questions of a survey; only what is asked has a field."""
+    """Answers to the questions of a survey; only questions that it asks have a field."""
 
     def __init__(self, backfill: Backfill, kinds: frozenset[str], data: Any = None) -> None:
         super().__init__(data)

@@ -105,7 +105,7 @@ def backfill(request: HttpRequest, viewer: Viewer, serial: str, backfill_id: int
 @page
 @require_POST
 def backfill_end(request: HttpRequest, viewer: Viewer, serial: str, backfill_id: int) -> HttpResponse:
-    """Stop it; what it has sent stays."""
+    """Stop reading; rows that were sent stay."""
     station = station_of(viewer, serial)
     found = backfill_find(station=station, backfill_id=backfill_id)
     act(request, lambda: backfill_stop(actor=viewer, backfill=found), done=_("Stopped. What was sent stays."))

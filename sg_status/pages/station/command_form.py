@@ -43,7 +43,7 @@ class DurationWidget(forms.MultiWidget):
         return f"{id_}_{index or 0}" if id_ else id_
 
     def decompress(self, value: Any) -> list[Any]:
-        """Seconds as a whole number of the largest unit that gives one."""
+        """Seconds as number and unit: the largest unit that makes it a whole number."""
         if not isinstance(value, int):
             return ["", _USUAL_UNIT]
         if value == 0:
@@ -74,7 +74,7 @@ class DurationField(forms.MultiValueField):
 
 
 class CommandForm(forms.Form):
-    """Parameters of one command, and its lifetime unless there is a prefix: then several of them share one field.
+    """Parameters of one command. Without a prefix it also has the lifetime; forms with a prefix share one such field.
 
     `parameters()` gives the values filled in.
     """
@@ -112,7 +112,7 @@ def needs_page(contract: CommandContract) -> bool:
 
 
 def is_handled_with_care(contract: CommandContract) -> bool:
-    """Whether it stands apart from the others and asks first."""
+    """Whether the command is listed apart from the others and asks for confirmation."""
     return bool(contract.danger or contract.needs_care)
 
 

@@ -1,4 +1,4 @@
-"""Commands of a station: choosing and sending one, those to handle with care, and what came of each."""
+"""Commands of a station: choosing and sending one, those to handle with care, and the outcome of each."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,7 +50,7 @@ class CommandChoice:
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_commands(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """GET: the commands on offer, and the newest ones with what came of them. POST: send the one that is chosen."""
+    """GET: the commands on offer, and the newest ones sent with their outcome. POST: send the chosen one."""
     station = station_of(viewer, serial)
     moment = clock.now()
     data = request.POST if request.method == "POST" else None
@@ -146,7 +146,7 @@ def _send(request: HttpRequest, viewer: Viewer, station: Station, form: CommandF
 
 
 def _expiry(request: HttpRequest, choice: CommandChoice) -> int:
-    """The lifetime that was chosen, or what is usual for the command."""
+    """The chosen lifetime, or the command's default."""
     asked = request.POST.get("expires_in", "")
     return int(asked) if asked in {str(seconds) for seconds in EXPIRIES} else choice.form.contract.default_expiry
 

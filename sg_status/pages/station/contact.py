@@ -1,4 +1,4 @@
-"""The contact row of a station; missing for a station that never called."""
+"""The contact row of a station; a station that never called has none."""
 
 from fleet.stations.models import Station, StationContact
 

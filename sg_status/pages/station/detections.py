@@ -1,4 +1,4 @@
-"""A station's detections: which tags it heard, hours and ports as heat strips, noise, and each detection one by one."""
+"""A station's detections: which tags it heard, heat strips by port, noise, and every single detection."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -159,7 +159,7 @@ def _counts(station: Station, asked: DetectionFilter, parts: Parts) -> Counts:
 
 
 def _counts_of_tag(station: Station, asked: DetectionFilter, parts: Parts) -> Counts:
-    """The same of one tag, which has no pulses."""
+    """The counts of one tag, which has no pulses."""
     if asked.kind == "pulse":
         return {}
     question = HeardQuestion([station.pk], parts.start, parts.end, asked.port, asked.tag)
@@ -169,7 +169,7 @@ def _counts_of_tag(station: Station, asked: DetectionFilter, parts: Parts) -> Co
 
 
 def _rows(counts: Counts, columns: Sequence[tuple[int, int]], covered: set[int], parts: Parts) -> Iterator[PartRow]:
-    """The rows, oldest first; consecutive parts in which nothing was heard are one row, but not at either end."""
+    """The rows, oldest first. Successive parts without a detection share a row; at either end they are left out."""
     sums = [sum(counts[column][place] for column in columns) for place in range(parts.count)]
     heard = [place for place, total in enumerate(sums) if total]
     if not heard:

@@ -35,7 +35,7 @@ MOVES_SHOWN = 10
 @page
 @require_safe
 def station_files(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Every file, the last reported first; state, search and place are in the URL."""
+    """Every file, most recently reported first; state, search and position are in the URL."""
     station, words = station_of(viewer, serial), state_words()
     state = request.GET.get("state")
     state = state if state in words else None

@@ -63,7 +63,7 @@ def station_render(
         "contact": contact,
         "shown": shown,
         "marks": marks,
-        # A station that is on time and has something wrong is not simply fine.
+        # A station that is on time can still have a fault that the heading should name.
         "remark": marks[0].word if shown.state == "on_time" and marks and marks[0].is_bad else "",
         "has_chart": False,
         "timezone": station.organization.timezone,

@@ -28,13 +28,13 @@ from sg_status.words import NOTHING, bytes_words, quantity_words
 _CLOCK_SAME_S: Final = 10.0
 #: Errors of a clock by its Sensorgnome code, in seconds.
 _CODES: Final = {"Z": 1.0, "Y": 0.1, "X": 0.01, "W": 1e-3, "V": 1e-4, "U": 1e-5, "T": 1e-6}
-#: Percent of memory or processor in use from which a station is short of it.
+#: From this percentage of memory or processor in use, a station is short of it.
 _SHORT_FROM: Final = 90.0
 _SIGNAL_GOOD_DBM: Final = -85.0
-#: A day's mean that differs from the one before by less than this share says nothing: weather is not a trend.
+#: A change between two days' means by less than this share is no trend: it may be the weather.
 _TREND_LEAST: Final = 0.008
 _DAY: Final = timedelta(days=1)
-#: Warnings of one report that are shown.
+#: Maximum warnings shown of one report.
 _WARNINGS_MOST: Final = 8
 
 
@@ -55,7 +55,7 @@ class HealthRow(NamedTuple):
 
 
 def also_said_of(contact: StationContact | None) -> list[Fact]:
-    """Fields of the station's newest messages that our contracts do not know, as sent."""
+    """Fields of the station's newest messages that are not in our contracts, as sent."""
     said = contact.also_said if contact is not None else {}
     return [
         Fact(f"{kind}: {place}", value if isinstance(value, str) else msgspec.json.encode(value).decode())

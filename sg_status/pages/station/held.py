@@ -27,7 +27,7 @@ PAGE_SIZE = 100
 @page
 @require_safe
 def station_held(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """Every file of the station's manifest, the last path first; state, search and place are in the URL."""
+    """Every file in the station's manifest, in descending order of path; state, search and position are in the URL."""
     station = station_of(viewer, serial)
     state, search = request.GET.get("state", ""), request.GET.get("q", "")[:100]
     asked = state if state in STATES else None
@@ -99,7 +99,7 @@ def station_fetch_policy(request: HttpRequest, viewer: Viewer, serial: str) -> H
 
 
 def _row(one: object, fate: tuple[str, str] | None) -> dict[str, object]:
-    """A file with its words: state, why it is kept, and its state at Motus."""
+    """A file with its words: its state, why it stays on the station, and its state at Motus."""
     state, why = getattr(one, "state", ""), getattr(one, "kept_for", "")
     return {
         "one": one,

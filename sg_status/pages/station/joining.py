@@ -1,4 +1,4 @@
-"""A station that is joining: what to run on it, and what it waits for; turns green with its first report."""
+"""The page of a joining station: what to run on it, and what is missing; it turns green with the first report."""
 
 from typing import Any
 
@@ -22,14 +22,14 @@ from sg_status.pages.station.frame import station_of
 @page
 @require_safe
 def station_joining(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """The steps and what is done; only the last one if the page's script asks. The token is not shown again."""
+    """The steps and their progress; only the last step for the page's script. The token is not shown again."""
     station = station_of(viewer, serial)
     name = "step" if request.headers.get("HX-Request") else "joining"
     return render(request, f"sg_status/joining/{name}.html", joining_context(viewer, station))
 
 
 def joining_context(viewer: Viewer, station: Station, *, token: str = "") -> dict[str, Any]:
-    """Context of the page. With a token it is the answer that shows the token once."""
+    """Context of the page. With `token`, for the one answer that shows the token."""
     address = reverse("station-joining", args=[station.serial])
     return {
         "station": station,

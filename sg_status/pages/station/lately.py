@@ -1,4 +1,4 @@
-"""The latest happenings at a station: incidents, commands, notes, moves and events in one line of time."""
+"""The latest happenings at a station: incidents, commands, notes, moves and events in one list by time."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from sg_status.event_words.rows import event_shown
 from sg_status.words import quantity_words
 
 MOST: Final = 8
-#: Letters of a note or an unknown event; its page has the rest.
+#: Maximum characters of a note or an event; its page has the rest.
 _TEXT_MOST: Final = 140
 _ICONS: Final = {"silence": "silent", "health_battery": "bat", "health_clock": "clock", "wrong_time": "clock"}
 
@@ -39,7 +39,7 @@ class Latest:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """Everything that may have happened lately, newest first."""
+    """The newest of each kind, newest first, from which the latest are chosen."""
 
     incidents: Sequence[Incident]
     commands: Sequence[Command]

@@ -14,13 +14,13 @@ from message_queue.contracts.health import Health, Radio
 from sg_status.command_words import profile_word
 from sg_status.pages.station.health import Fact, also_said_of
 
-#: Letters of anything that a station says about itself.
+#: Maximum characters of anything that a station says about itself.
 _TEXT_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class MadeOf:
-    """Facts, the radios, what it said beyond our contracts, and how other systems list it."""
+    """Facts, the radios, fields that are not in our contracts, and how other systems list the station."""
 
     facts: list[Fact]
     radios: list[Radio]
@@ -29,7 +29,7 @@ class MadeOf:
 
 
 def made_of(station: Station, contact: StationContact | None, health: Health | None, moment: datetime) -> MadeOf:
-    """Everything known about the thing itself."""
+    """Everything known about the device itself."""
     hello = contact.hello if contact else {}
     hardware = hello.get("hardware")
     board = hardware.get("model") if isinstance(hardware, dict) else None

@@ -1,4 +1,4 @@
-"""The next steps at a station: a few real ones, in order, from everything known about it."""
+"""The next steps for a station: a few that people can really take, in order, from everything known about it."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from fleet.stations.models import Station, StationContact
 from message_queue.contracts.health import Health
 from sg_status.words import bytes_words, quantity_words
 
-#: More than these nobody does today.
+#: Maximum steps: nobody does more than these in a day.
 MOST: Final = 4
 
 
@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The facts about a station when somebody asks what to do. `rules` are those of its open incidents."""
+    """The facts from which the steps follow. `rules` are those of the station's open incidents."""
 
     station: Station
     contact: StationContact | None
@@ -146,7 +146,7 @@ def _decisions(situation: Situation) -> Iterator[Step]:
 
 
 def _repairs(situation: Situation) -> Iterator[Step]:
-    """Troubles named by its newest health report or its data."""
+    """Steps against faults that show in its newest health report or its data."""
     health = situation.health
     if health is not None:
         yield from _power(health)

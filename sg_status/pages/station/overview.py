@@ -1,4 +1,4 @@
-"""The station's first page: its state in one sentence, what to do, and everything on one line of time."""
+"""The station's first page: its state in one sentence, what to do, and everything on one time axis."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -39,12 +39,12 @@ from sg_status.pages.station.next_steps import Situation, next_steps
 from sg_status.pages.station.place import place_of
 from sg_status.spine.spine import Known, spine_of
 
-#: The most of each that are asked for; the spine says if there were more.
+#: Maximum number of each that is read; the page says if the spine leaves any out.
 INCIDENTS_MOST: Final = 120
 COMMANDS_MOST: Final = 200
 DEPLOYMENTS_MOST: Final = 40
 EVENTS_ASKED: Final = 40
-#: Events without any news, of which there are many.
+#: Names of events that are frequent and never news.
 _ROUTINE: Final = ("clock", "filter")
 #: Rules whose incidents the page's own sentence tells.
 _SAID: Final = (silence.NAME, flooding.NAME)
@@ -61,7 +61,7 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
     contact = contact_of(found)
     health = health_of(contact)
     state = state_shown(found, contact, moment)
-    # Open incidents first, however many have opened and closed since.
+    # Open incidents first, so that the limit never cuts them off.
     incidents = list(
         incident_list(viewer=viewer, station=found, open_first=True, since=moment - _YEAR)[:INCIDENTS_MOST]
     )
@@ -120,14 +120,14 @@ def station(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
 
 
 def _marks(station: Station, contact: StationContact | None, health: Health | None, moment: datetime) -> list[Mark]:
-    """The marks of its health, with the one about its disk, which is worked out from two weeks."""
+    """The marks of its health, with the forecast for its disk, which is worked out from two weeks."""
     days = disk_days(stations=[station], moment=moment).get(station.pk) if health else None
     coming = disk_mark(days, health.disk_percent if health else None)
     return [*marks_of(contact), *([coming] if coming else [])]
 
 
 def _rhythm_words(station: Station, moment: datetime) -> str:
-    """How often the station is heard from, by its own contacts; empty for one that has no history."""
+    """How often the station calls, judged by its contacts; empty without a history."""
     rhythm = rhythm_of(pauses_of(station_ids=[station.pk], moment=moment)[station.pk])
     return "" if rhythm is None or station.retired_at is not None else rhythm_sentence(rhythm, moment)
 
@@ -147,7 +147,7 @@ def _current(deployments: list[Deployment]) -> Deployment | None:
 
 
 def _opened(incidents: list[Incident]) -> list[tuple[IncidentView, str]]:
-    """Open incidents with their sentences and a few words, besides its silence, which the page's own sentence tells."""
+    """Open incidents with their sentences and a few words, without those that the page's own sentence names."""
     return [
         (incident_shown(one), str(rule.opened_subject) if (rule := rule_known(one.rule, one.title)) else one.rule)
         for one in incidents

@@ -1,4 +1,4 @@
-"""The place of a station on its first page: a small map, and what is known about standing there."""
+"""The place of a station on its first page: a small map, and what is known about the deployment there."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from fleet.telemetry.selectors import latest_position
 from sg_status.maps.drawing import SMALL, MapDrawn, map_drawn
 from sg_status.maps.pins import Pin
 
-#: Kinds of antennas that are named; the others are counted.
+#: Maximum kinds of antennas named; antennas of other kinds are counted.
 _KINDS_MOST: Final = 3
-#: Near enough to tell the shore, and far enough to see one.
+#: The closest zoom: close enough to make out a shore, and far enough to have one in view.
 _ZOOM_MOST: Final = 8.5
 
 
 @dataclass(frozen=True, slots=True)
 class StationPlace:
-    """The place of a station. `map` is None if nobody knows; `said_at` is when its GPS said so, if it did."""
+    """The place of a station. `map`: None without coordinates; `said_at`: the time of the fix if they are by GPS."""
 
     site: str
     address: str
@@ -39,7 +39,7 @@ class StationPlace:
 def place_of(
     viewer: Viewer, station: Station, deployment: Deployment | None, state: str, moment: datetime
 ) -> StationPlace | None:
-    """The place of its deployment; without one, where its GPS was last. None if there is neither."""
+    """The place of its deployment, with its last GPS fix if that has no coordinates. None if there is neither."""
     coordinates, said_at = None, None
     if deployment is not None:
         shown = place_shown(viewer=viewer, deployment=deployment, moment=moment)
@@ -67,7 +67,7 @@ def _map(station: Station, coordinates: tuple[float, float], state: str) -> MapD
 
 
 def _antennas(deployment: Deployment) -> str:
-    """How many of which kind: `3 Yagis, 1 omni`, as people wrote them."""
+    """The number of antennas of each kind, as people wrote it: `3 Yagi, 1 omni`."""
     kinds = Counter(antenna.type.strip() or _("antenna") for antenna in deployment.antennas.all())
     told = [f"{number} {kind[:40]}" for kind, number in kinds.most_common(_KINDS_MOST)]
     if (rest := sum(kinds.values()) - sum(number for _kind, number in kinds.most_common(_KINDS_MOST))) > 0:

@@ -1,4 +1,4 @@
-"""A station's GPS track: on a map, its fixes as a table, and both as CSV."""
+"""A station's GPS track on a map, and its fixes as a table and as CSV."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -73,7 +73,7 @@ def _map(station: Station, track: Sequence[TrackPoint], displacement: Displaceme
     if track:
         pins.append(Pin(track[-1].latitude, track[-1].longitude, str(station), getattr(station, "shown_state", "")))
     said = [(one.latitude, one.longitude, local_words(one.at, moment, exact=True)) for one in track]
-    # A line between the place and the station only where they should be one and are not.
+    # A line between the place and the station, only if they should be at the same position and are not.
     apart = [(pin.longitude, pin.latitude) for pin in pins] if displacement and len(pins) > 1 else []
     return map_context(pins, track=said, apart=apart, wide=LONG)
 

@@ -39,7 +39,7 @@ UPLOADS_SHOWN, REFUSED_SHOWN = 20, 50
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def station_stored(request: HttpRequest, viewer: Viewer, serial: str) -> HttpResponse:
-    """GET: every stored file, the last path first; search and place are in the URL. POST: store the files of the form.
+    """GET: stored files in descending order of path; search and position are in the URL. POST: store the form's files.
 
     Where scripts run, the browser sends files to the API instead (`web/static/upload.js`).
     """
@@ -82,7 +82,7 @@ def _refused_list(refused: QuerySet[Upload]) -> dict[str, object]:
 @page
 @require_safe
 def station_stored_file(request: HttpRequest, viewer: Viewer, serial: str, revision_id: int) -> HttpResponseBase:
-    """Download a stored file, or a range of it. A damaged one is only given to those who ask for it as that."""
+    """Download a stored file, or a range of it; a damaged one only if the request says `damaged=1`."""
     station = station_of(viewer, serial)
     revision = revision_find(station=station, revision_id=revision_id)
     content = revision.content
@@ -124,12 +124,12 @@ def station_stored_view(request: HttpRequest, viewer: Viewer, serial: str) -> Ht
 
 
 def _take_files(request: HttpRequest, viewer: Viewer, station: Station) -> list[FileFate]:
-    """Store the files of the form, one after the other; what became of each."""
+    """Store the files of the form one by one; return the outcome of each."""
     viewer.require(Role.OPERATOR, station=station, to=_("upload files of %(serial)s"))
     files, folder = request.FILES.getlist("files"), request.POST.get("folder", "")
     if not files:
         messages.error(request, _("No file selected. Select the files first."))
-    # The same counter as in the API: a person's unfinished uploads are those of both.
+    # The same key as in the API, so that a person's unfinished uploads are counted together.
     sender = UploadSender(key=f"person:{request.user.pk}", name=viewer.name, viewer=viewer)
     return [
         file_take(sender=sender, serial=station.serial, path=f"{folder}/{one.name}".lstrip("/"), opened=one)

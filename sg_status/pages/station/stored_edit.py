@@ -1,4 +1,4 @@
-"""Changing a stored text: a form with a preview; what is saved is another revision of the file."""
+"""Changing a stored text: a form with a preview; saving adds a revision of the file."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ class StoredTextForm(forms.Form):
     )
 
     def clean_text(self) -> str:
-        """The text with plain line breaks. It is measured before anything shows it."""
+        """The text with plain line breaks. Its length is checked before anything renders it."""
         text: str = self.cleaned_data["text"].replace("\r\n", "\n")
         if len(text) > EDIT_MOST:
             words = _("The text has %(length)d characters: use at most %(most)d.")
@@ -57,7 +57,7 @@ class StoredTextForm(forms.Form):
 def station_stored_edit(request: HttpRequest, viewer: Viewer, serial: str, revision_id: int) -> HttpResponse:
     """GET: the text. POST: show how it will look, or save it; if the file has a newer revision, show both texts.
 
-    An older revision is shown too: saved, its text is the newest revision again.
+    An older revision can be edited too: saving makes its text the newest revision.
     """
     station = station_of(viewer, serial)
     revision = revision_find(station=station, revision_id=revision_id)
@@ -77,7 +77,7 @@ def station_stored_edit(request: HttpRequest, viewer: Viewer, serial: str, revis
         except (DomainError, NotFound) as error:
             messages.error(request, str(error))
             return redirect("station-stored-look", serial=station.serial, revision_id=revision.pk)
-        # What is saved follows the newest one, whichever text it began with.
+        # The saved text follows the newest revision, whichever revision it began with.
         context["revision"] = newest
         context["old"] = revision if revision.pk != newest.pk else None
     context["form"] = form
@@ -97,7 +97,7 @@ def _save(
     form: StoredTextForm,
     context: dict[str, Any],
 ) -> bool:
-    """Store the text; whether it is here. What was typed stays in the form."""
+    """Store the text; False if it was refused or somebody was quicker. The form keeps the typed text."""
     sender = UploadSender(key=f"person:{request.user.pk}", name=viewer.name, viewer=viewer)
     try:
         fate = text_write(
@@ -126,7 +126,7 @@ def _lines(began: FileRevision, newest: FileRevision) -> Any:
     try:
         return difference_html(text_read(began).text, text_read(newest).text)
     except DomainError:
-        # The newer one is no text that can be shown beside it; its page shows what it is.
+        # One of the two cannot be shown as text; its own page shows what it is.
         return None
 
 

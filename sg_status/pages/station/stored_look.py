@@ -48,7 +48,7 @@ def station_stored_look(request: HttpRequest, viewer: Viewer, serial: str, revis
 @page
 @require_safe
 def station_stored_sheet(request: HttpRequest, viewer: Viewer, serial: str, revision_id: int) -> HttpResponseBase:
-    """A sheet of a spreadsheet as CSV, the first one or `sheet`; a refusal is said on the file's page."""
+    """A sheet of a spreadsheet as CSV, the first or `sheet`; a refusal becomes a message on the file's page."""
     station = station_of(viewer, serial)
     revision = revision_find(station=station, revision_id=revision_id)
     try:
@@ -64,7 +64,7 @@ def station_stored_sheet(request: HttpRequest, viewer: Viewer, serial: str, revi
 def station_stored_picture(
     request: HttpRequest, viewer: Viewer, serial: str, revision_id: int, size: Size
 ) -> HttpResponseBase:
-    """A picture as a JPEG of our own making, whole or small."""
+    """A stored picture as a JPEG that Roost made, whole or small."""
     revision = revision_find(station=station_of(viewer, serial), revision_id=revision_id)
     try:
         opened = preview_file(revision.content, size).open("rb")

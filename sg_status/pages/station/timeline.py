@@ -57,7 +57,7 @@ class Timeline:
 
 
 def timeline_of(deployments: Sequence[Deployment], *, moment: datetime, timezone: str) -> Timeline | None:
-    """From the first beginning to now, or to the last end if that is later; the newest site is the first lane."""
+    """The timeline from the first beginning to now or, if later, to the last end; the newest site's lane is first."""
     starts = [one.period.lower for one in deployments if one.period.lower]
     if not starts:
         return None

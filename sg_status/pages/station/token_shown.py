@@ -14,7 +14,7 @@ from sg_status.pages.station.joining import joining_context
 
 
 def enrolment_line(station: Station, token: str, purpose: LoginPurpose) -> str:
-    """The command to type at the station, or at the desk, once the agent is there."""
+    """The command to type at the station or at the desk once the agent is installed there."""
     words = ["station-agent", "enrol", "--server", settings.SITE_URL, "--serial", station.serial, "--token", token]
     if purpose == LoginPurpose.UPLOAD:
         # A separate file per station: the desk may read the cards of many stations.

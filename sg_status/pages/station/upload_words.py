@@ -1,4 +1,4 @@
-"""The words with which the upload script speaks, in the reader's language."""
+"""The upload script's texts, in the reader's language."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def fate_words() -> dict[Fate, str]:
 
 
 def upload_words() -> dict[str, Any]:
-    """For `web/static/upload.js`; braces stand for what it fills in, `worker` is for `send.js`."""
+    """Texts for `web/static/upload.js`, which fills in the braces; `worker` has those for `send.js`."""
     changed = _("It changed while it was being sent: choose it again once nothing writes to it.")
     broken = _("The script that sends files failed: reload the page and choose the files again.")
     return {

@@ -77,7 +77,7 @@ def status_item(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse
 @page
 @require_POST
 def status_item_gone(request: HttpRequest, viewer: Viewer, slug: str, item_id: int) -> HttpResponse:
-    """Show it no longer."""
+    """Remove an item from the status page."""
     found = organization_find(viewer=viewer, slug=slug)
     status_page_change_check(actor=viewer, organization=found)
     shown = status_page_find(organization=found)
@@ -91,7 +91,7 @@ def status_item_gone(request: HttpRequest, viewer: Viewer, slug: str, item_id: i
 
 def _add(viewer: Viewer, shown: StatusPage, form: StatusItemForm) -> None:
     thing, name = form.cleaned_data["thing"], form.cleaned_data["name"]
-    # One that was deleted meanwhile is none, which the service refuses.
+    # If it was deleted meanwhile, it is None here, which the service refuses.
     if thing.startswith(STATION):
         station = Station.objects.filter(pk=int(thing.removeprefix(STATION))).first()
         status_item_add(actor=viewer, page=shown, name=name, station=station)

@@ -14,7 +14,7 @@ from fleet.status_pages.notices import TITLE_MOST as NOTICE_TITLE_MOST
 from fleet.status_pages.services import NAME_MOST, SLUG_MOST, TITLE_MOST, WORDS_MOST, StatusAsked
 from sg_status.time_fields import MomentField
 
-#: The beginnings of the choices in the list of stations and sites.
+#: Prefixes of the values in the choice of stations and sites.
 STATION: Final = "station-"
 SITE: Final = "site-"
 

@@ -1,7 +1,7 @@
 """The public status page, without a login: page, embedded page, JSON, badge, digit and feed.
 
 Each answer is the same for everybody who asks in one language, so that `web.kept_answers` and caches may keep it. So
-it is rendered without the request: no login, no cookie and no time zone of a reader has a part in it.
+it is rendered without the request: no reader's login, cookie or time zone has any effect.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ from sg_status.status.language import language_asked
 
 #: Seconds for which browsers and caches may show an answer.
 FRESH_S: Final = 60
-#: As strict as the policy of the other pages, and without their live process and map tiles.
+#: The content security policy: as strict as that of other pages, and without their live process and map tiles.
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {who}"
 )
@@ -59,7 +59,7 @@ def _answer(kind: str, *, is_framed: bool = False) -> Callable[[Maker], Callable
             answer.headers["Cache-Control"] = f"public, max-age={FRESH_S}"
             answer.headers["Content-Language"] = language
             answer.headers["Content-Security-Policy"] = _POLICY.format(who="*" if is_framed else "'none'")
-            # There is nothing here that not everybody may read.
+            # Everybody may read everything here.
             answer.headers["Access-Control-Allow-Origin"] = "*"
             etag = f'W/"{hashlib.sha256(answer.content).hexdigest()[:32]}"'
             answer.headers["ETag"] = etag
@@ -85,7 +85,7 @@ def status_embed(standing: Standing, language: str) -> str:
 
 @_answer("application/json")
 def status_json(standing: Standing, language: str) -> bytes:  # noqa: ARG001 - every answer is made from both
-    """The same as data."""
+    """The same content as JSON."""
     return msgspec.json.encode(status_document(standing, address=_address("status-page", standing)))
 
 

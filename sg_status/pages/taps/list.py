@@ -53,7 +53,7 @@ def taps(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def tap(request: HttpRequest, viewer: Viewer, slug: str, tap_id: int) -> HttpResponse:
-    """GET: how it stands. POST: give it a new secret; only this answer shows it."""
+    """GET: the tap and what waits in it. POST: give it a new secret; only this answer shows the secret."""
     found = organization_find(viewer=viewer, slug=slug)
     one = tap_find(organization=found, tap_id=tap_id)
     if request.method == "POST":

@@ -64,7 +64,7 @@ def completeness(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @page
 @require_safe
 def completeness_csv(request: HttpRequest, viewer: Viewer) -> HttpResponseBase:
-    """The whole report, whatever the page shows, in the order in which stations were added."""
+    """Every station that matches the search, in the order in which stations were added."""
     report = CompletenessReport(viewer=viewer, search=request.GET.get("q", "")[:100])
     return csv_response(
         request, name="completeness.csv", head=_CSV_HEAD, rows=(_csv_row(station) for station in report.every())

@@ -32,7 +32,7 @@ _Doing = Callable[[HttpRequest, Viewer, Incident], None]
 @page
 @require_POST
 def incident_act(request: HttpRequest, viewer: Viewer, incident_id: int, do: str) -> HttpResponse:
-    """Do one of `_DOINGS`; what is refused or incomplete is told on the page."""
+    """Do one of `_DOINGS`; a refusal or an incomplete form becomes a message on the page."""
     incident = incident_get(viewer=viewer, incident_id=incident_id)
     handling_require(actor=viewer, incident=incident)
     _DOINGS[do](request, viewer, incident)

@@ -19,12 +19,12 @@ _LENGTHS: Final = {
     "3d": timedelta(days=3),
     "7d": timedelta(days=7),
 }
-#: Members that a form offers; the API takes every one.
+#: Maximum members that a form offers; the API takes any member.
 _OFFERED_MOST: Final = 500
 
 
 class SnoozeForm(forms.Form):
-    """How long nobody is told."""
+    """How long to snooze an incident."""
 
     how_long = forms.ChoiceField(
         label=_("Snooze for"),
@@ -46,7 +46,7 @@ class SnoozeForm(forms.Form):
 
 
 class SnoozeAtForm(SnoozeForm):
-    """The same, or until a moment."""
+    """How long to snooze an incident, or until which moment."""
 
     until_at = MomentField(
         label=_("Or until"), required=False, help_text=_("Leave empty to use the choice above. At most 90 days.")

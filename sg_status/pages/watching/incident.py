@@ -37,9 +37,9 @@ from sg_status.command_words import command_label, state_word
 from sg_status.pages.watching.handling_forms import AssignForm, SnoozeAtForm, StepNoteForm
 from sg_status.spine.around import around_of
 
-#: A change made just before it may be its cause.
+#: Changes are shown from this long before an incident: one of them may be its cause.
 BEFORE: Final = timedelta(days=1)
-#: Of notes and of commands, the newest are shown.
+#: Maximum notes, and maximum commands, shown: the newest.
 ACTS_MOST: Final = 20
 STEPS_SHOWN: Final = 100
 EARLIER_MOST: Final = 5
@@ -121,7 +121,7 @@ def _lasted_s(found: Incident, now: datetime) -> float:
 
 
 def _course(found: Incident) -> list[IncidentLine]:
-    """Roost's own steps: noticed and told."""
+    """Roost's own steps: it noticed the incident, saw its end, and told people."""
     view = IncidentView(found, found.said(is_over=False))
     shape = ("silent", "silent") if view.is_silence else ("check", "check")
     lead = _("Found later.") if found.is_found_later else _("Noticed.")
@@ -134,7 +134,7 @@ def _course(found: Incident) -> list[IncidentLine]:
 
 
 def _steps(steps: Sequence[IncidentStep], now: datetime) -> list[IncidentLine]:
-    """Its steps, by people and by Roost."""
+    """The recorded steps of an incident, by people and by Roost."""
     lines = []
     for one in steps:
         (icon, colour), (lead, text) = _SHAPES.get(one.kind, ("note", "")), _STEP_WORDS[one.kind](one, now)
@@ -215,7 +215,7 @@ def _told_words(phase: str, number: int) -> str:
 
 
 def _acts(found: Incident, now: datetime) -> list[IncidentLine]:
-    """Changes that people made meanwhile, and shortly before."""
+    """Notes and commands by people during the incident and shortly before."""
     start, end = found.began_at - BEFORE, found.closed_at or now
     notes = note_list(station=found.station).filter(at__gte=start, at__lt=end)[:ACTS_MOST]
     commands = command_list(station=found.station, start=start, end=end)[:ACTS_MOST]

@@ -30,7 +30,7 @@ DocumentMaker: TypeAlias = Callable[[IncidentFeed, list[FeedEntry]], str | bytes
 
 
 def _answer(kind: str) -> Callable[[DocumentMaker], Callable[..., HttpResponseBase]]:
-    """Decorate the function that makes the document; an answer that is still known is not sent again."""
+    """Decorate the function that makes the document; a document that the program has already is not sent again."""
 
     def decorate(make: DocumentMaker) -> Callable[..., HttpResponseBase]:
         @require_safe
@@ -39,7 +39,7 @@ def _answer(kind: str) -> Callable[[DocumentMaker], Callable[..., HttpResponseBa
         def view(request: HttpRequest, token: str) -> HttpResponseBase:
             feed = feed_find(token=token)
             organization = feed.organization
-            # The readers are programs, so it is in the organization's language and time zone, as webhooks are.
+            # Programs read it, so it uses the organization's language and time zone, as webhooks do.
             with override(organization.language), timezone.override(zone_of(organization.timezone)):
                 body = make(feed, [entry_of(incident) for incident in feed_incidents(feed=feed)])
             answer = HttpResponse(body, content_type=kind)

@@ -1,4 +1,4 @@
-"""The page behind the link of an alert: it shows the incident and what would happen, and asks. Works without a login."""
+"""The page behind an alert's link: it shows the incident, and asks before it acts. Works without a login."""
 
 from http import HTTPStatus
 

@@ -33,7 +33,7 @@ TROUBLES_MOST = 5
 
 
 MINE: Final = "mine"
-#: By which the open ones are narrowed.
+#: The filters for open incidents: by state, or the viewer's own.
 _STATES: Final[dict[str, Promise]] = {
     Incident.State.OPEN: pgettext_lazy("incidents", "not acknowledged"),
     Incident.State.ACKNOWLEDGED: pgettext_lazy("incidents", "acknowledged"),

@@ -40,7 +40,7 @@ def mails_off(request: HttpRequest, token: str) -> HttpResponse:
         "is_on": link.is_on,
         "field": FIELD,
     }
-    # A post without the words changes nothing, and whoever sent it is told so.
+    # A POST without these words changes nothing and answers 400.
     is_refused = request.method == "POST" and not is_asked
     status = HTTPStatus.BAD_REQUEST if is_refused else HTTPStatus.OK
     return render(request, "sg_status/watching/mails_off.html", context, status=status)

@@ -1,4 +1,4 @@
-"""Quarantine: messages that could not be processed, why, and deciding about one or all of one reason."""
+"""Quarantine: messages that could not be processed, why, and deciding about one, or about all with the same reason."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,7 +50,7 @@ PAGE_SIZE = 50
 REPLAYS_SHOWN = 5
 #: Maximum reasons shown with their count; there are about thirty.
 REASONS_SHOWN = 40
-#: Maximum stations and reasons shown of which more messages came than are kept in full.
+#: Maximum pairs of station and reason shown with more messages than are kept in full.
 CUT_SHOWN = 50
 _STATES = {
     QuarantinedMessage.State.HELD.value: pgettext_lazy("messages", "held"),

@@ -43,7 +43,7 @@ class WikiForm(forms.Form):
     number = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def clean_text(self) -> str:
-        """The text with plain line breaks. It is measured before anything shows it."""
+        """The text with plain line breaks. Its length is checked before anything renders it."""
         text: str = self.cleaned_data["text"].replace("\r\n", "\n")
         if len(text) > TEXT_MOST:
             words = gettext("The text has %(length)d characters: use at most %(most)d.")
@@ -52,14 +52,14 @@ class WikiForm(forms.Form):
 
     @classmethod
     def of(cls, page: WikiPage, revision: WikiRevision, data: Any = None) -> "WikiForm":
-        """The form with the page as it is. Its name in addresses stays: somebody else may be writing at it."""
+        """The form with the page's current content. Its slug cannot change: somebody else may be editing it."""
         initial = {name: getattr(page, name) for name in ("title", "is_public", "position", "number")}
         form = cls(data, initial={**initial, "text": revision.text})
         del form.fields["slug"]
         return form
 
     def asked(self) -> PageAsked:
-        """The page that the form asks for."""
+        """The page as entered."""
         told = self.cleaned_data
         return PageAsked(
             title=told["title"],
@@ -71,5 +71,5 @@ class WikiForm(forms.Form):
         )
 
     def start_from(self, number: int) -> None:
-        """Let the next answer to this form start from another revision, with what was typed in it."""
+        """Make the next submission of this form start from another revision; the typed text stays."""
         self.data = {**dict(self.data.items()), "number": str(number)}

@@ -19,7 +19,7 @@ from sg_status.pages.organization.frame import organization_render
 from sg_status.pages.wiki.forms import WikiForm
 from sg_status.wiki.showing import page_html
 
-#: Said beside the form.
+#: Limits shown beside the form.
 LIMITS = {"characters": TEXT_MOST, "pages": PAGES_MOST, "revisions": REVISIONS_MOST}
 
 

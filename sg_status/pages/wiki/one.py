@@ -85,7 +85,7 @@ def wiki_remove(request: HttpRequest, viewer: Viewer, slug: str, page_slug: str)
 
 
 def _gone(request: HttpRequest, viewer: Viewer, found: Organization) -> HttpResponse:
-    """The page was removed while somebody wrote: what was typed can be a new page."""
+    """The answer if the page was removed while somebody edited it: the typed text can become a new page."""
     page_change_check(actor=viewer, organization=found)
     context = {"form": WikiForm(request.POST), "limits": LIMITS, "is_gone": True}
     return organization_render(
@@ -94,13 +94,13 @@ def _gone(request: HttpRequest, viewer: Viewer, found: Organization) -> HttpResp
 
 
 def _conflict(form: WikiForm, one: WikiPage, sentence: str) -> dict[str, Any]:
-    """The change that the other person made. The form keeps what was typed, and its next answer starts from their revision."""
+    """The other person's change. The form keeps the typed text, and its next submission starts from their revision."""
     one.refresh_from_db()
     theirs = revision_newest(one)
     try:
         began = revision_find(page=one, number=form.cleaned_data["number"] or 0).text
     except NotFound:
-        # It is no longer kept: compare with what was typed.
+        # The revision is no longer kept: compare with the typed text.
         began = form.asked().text
     form.start_from(theirs.number)
     return {"sentence": sentence, "theirs": theirs, "lines": difference_html(began, theirs.text)}

@@ -13,7 +13,7 @@ from sg_status.wiki.showing import page_html
 @require_safe
 @public
 def public_wiki(request: HttpRequest, slug: str) -> HttpResponse:
-    """The organization's public pages in their order. One without any has no such page."""
+    """The organization's public pages in their order; 404 if there are none."""
     rows = list(public_pages(slug=slug))
     if not rows:
         raise page_missing()

@@ -27,7 +27,7 @@ def wiki_history(request: HttpRequest, viewer: Viewer, slug: str, page_slug: str
     found = organization_find(viewer=viewer, slug=slug)
     one = page_find(organization=found, slug=page_slug)
     pages = Paginator(revision_list(page=one), PAGE_SIZE).get_page(request.GET.get("page"))
-    # Numbers have no gaps, so those before the oldest were removed.
+    # Revision numbers have no gaps, so the newest one tells how many were removed.
     context = {
         "page": one,
         "pages": pages,
@@ -60,7 +60,7 @@ def wiki_revision(request: HttpRequest, viewer: Viewer, slug: str, page_slug: st
 @page
 @require_POST
 def wiki_restore(request: HttpRequest, viewer: Viewer, slug: str, page_slug: str, number: int) -> HttpResponse:
-    """Make the title and text of this revision those of the page, as its newest revision."""
+    """Give the page the title and text of this revision, as a new revision."""
     found = organization_find(viewer=viewer, slug=slug)
     one = page_find(organization=found, slug=page_slug)
     page_change_check(actor=viewer, organization=found)

@@ -40,7 +40,7 @@ class Command(WordCommand):
         word.add_argument("digits", metavar="SHA256", help="its SHA-256, or at least the first eight digits")
 
     def strays_list(self, options: Options) -> None:
-        """List all of them."""
+        """List all strays."""
         strays = list(stray_list())
         rows = [
             {
@@ -59,7 +59,7 @@ class Command(WordCommand):
             self.stdout.write("All stored bytes belong to a file.")
 
     def stray_copy(self, options: Options) -> None:
-        """Write the bytes of one to a new file."""
+        """Write the bytes of a stray to a new file."""
         stray = stray_get(digits=options["digits"])
         try:
             with content_open(stray) as opened, options["file"].open("xb") as copy:
@@ -69,7 +69,7 @@ class Command(WordCommand):
         self._say(options, {"sha256": stray.sha256, "file": str(options["file"])}, f"Copied to {options['file']}.")
 
     def stray_give(self, options: Options) -> None:
-        """Make one the file of a station."""
+        """Make a stray the file of a station."""
         station = station_get(viewer=viewer_of_server("the command line"), serial=options["serial"])
         met = stray_give(digits=options["digits"], station=station, path=options["path"])
         said = {
@@ -79,7 +79,7 @@ class Command(WordCommand):
         self._say(options, {"serial": station.serial, "path": options["path"], "met": met.value}, said[met.value])
 
     def stray_remove(self, options: Options) -> None:
-        """Remove one permanently."""
+        """Remove a stray permanently."""
         octets = stray_remove(digits=options["digits"])
         self._say(options, {"octets": octets}, f"{octets} bytes are removed.")
 

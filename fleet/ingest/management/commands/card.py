@@ -16,7 +16,7 @@ from fleet.organizations.access import viewer_of_server
 from fleet.stations.selectors import station_get
 
 Options = dict[str, Any]
-#: Files that are named with their reason; `--json` names all.
+#: Maximum files that are listed with their reason; `--json` lists all.
 _NAMED_MOST = 20
 _KINDS = {
     "p": "pulses",
@@ -38,7 +38,7 @@ class Command(WordCommand):
     help = "Survey the card of a station, and send what is not here yet."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """Add the words after `card`."""
+        """Add the subcommands of `card`."""
         word = add("survey", self.card_survey, help="say what is on a card and what of it is here; writes nothing")
         self._card_words(word)
         word.add_argument("--station", metavar="SERIAL", help="compare with this station, whatever the names say")
@@ -70,7 +70,7 @@ class Command(WordCommand):
             self._survey_print(survey)
 
     def card_send(self, options: Options) -> None:
-        """Send the card and print what became of it. The exit code is 1 if something of it is not in the database."""
+        """Send the card and print the outcome. The exit code is 1 if data is held back, refused or damaged."""
         actor = viewer_of_server("command line")
         station = station_get(viewer=actor, serial=options["station"])
         answers = CardAnswers(options["also_of"], options["leave_others"], options["any_clock"])

@@ -1,1 +1,1 @@
-"""Words of the command line for `fleet.stations`."""
+"""Words of the command line for `fleet.telemetry`."""

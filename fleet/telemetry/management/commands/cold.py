@@ -71,7 +71,7 @@ class Command(WordCommand):
             self.stdout.write(f"Months of {station.serial} brought back: {months}, with {rows} rows.{again}")
 
     def cold_check(self, options: Options) -> None:
-        """Read every file; exit code 1 if one is not what was stored."""
+        """Read every file; the exit code is 1 if one is missing or differs from what was stored."""
         wrong = cold_check()
         if options["json"]:
             self.data_print({"wrong": wrong})
