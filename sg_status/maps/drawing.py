@@ -22,9 +22,8 @@ SMALL: Final = (304, 228)
 LONG: Final = (1016, 400)
 HALF: Final = (660, 400)
 LOW: Final = (358, 300)
-#: Half the width of a pin, of a group in a pill, and the widest scale bar, in pixels.
+#: Half the width of a pin, and the widest scale bar, in pixels.
 _PIN: Final = 9.5
-_GROUP: Final = 30
 _SCALE_MOST: Final = 140.0
 _BEAM: Final = 64.0
 
