@@ -1,4 +1,4 @@
-"""Entry point of the command line, `python -m operations`: what a person is told when a word cannot be answered."""
+"""Entry point of the command line, `python -m operations`. It turns common errors into one sentence for people."""
 
 import errno
 import os
@@ -14,9 +14,9 @@ from operations.paths import Paths
 #: Errors for a folder that belongs to another user, is read-only, or does not exist.
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 
-#: The number of the stream, whatever `sys.stdout` is by then.
+#: File descriptor of standard output, whatever `sys.stdout` refers to by then.
 STDOUT = 1
-#: The exit code of a program whose reader has gone, as shells count it.
+#: Exit code after the reader of a pipe has gone, as shells count it.
 PIPE_CLOSED = 128 + signal.SIGPIPE
 
 
@@ -27,7 +27,8 @@ def main(words: list[str]) -> int:
     is_djangos = bool(words) and words[0] in DJANGO_WORDS
     try:
         if not is_djangos:
-            # These need three hundred modules more, and Django's words none of them: a third of `station show`'s time.
+            # Imported here, because Django's subcommands do not need it: its 300 modules took a third of the time of
+            # `station show`.
             from operations.cli import main as answer  # noqa: PLC0415
 
             return answer(words)
@@ -46,7 +47,7 @@ def main(words: list[str]) -> int:
 
 
 def _trouble_with_folder(error: OSError) -> str | None:
-    """A sentence about the folder of the instance, if that is the trouble."""
+    """A sentence for a full disk or an unwritable instance folder; None for any other error."""
     folder = Paths.from_environment().var
     if error.errno == errno.ENOSPC:
         return f"The disk that holds {folder} is full: free some space and start again."
@@ -57,7 +58,7 @@ def _trouble_with_folder(error: OSError) -> str | None:
 
 
 def reader_has_gone() -> bool:
-    """Whether what is printed can reach nobody: it goes to a pipe, and its other end is closed."""
+    """Whether standard output is a pipe whose other end is closed, so that nobody can read it."""
     poll = select.poll()
     poll.register(STDOUT, 0)
     return any(event & select.POLLERR for _stream, event in poll.poll(0))
@@ -69,9 +70,9 @@ if __name__ == "__main__":
         sys.stdout.flush()
     except BrokenPipeError:
         if not reader_has_gone():
-            # A connection broke, and nobody has heard of it yet.
+            # Some other connection broke, and this error is the only report of it.
             raise
-        # Whoever read the output, such as `head`, has seen enough. Python would still flush to them when it ends.
+        # The reader, such as `head`, has read enough. Python would still flush the rest to it on exit, and fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
         CODE = PIPE_CLOSED
     sys.exit(CODE)

@@ -51,12 +51,12 @@ def certificates_ensure(*, folder: Path, hosts: tuple[str, ...]) -> bool:
 
 
 def certificate_is_ending(certificate: x509.Certificate) -> bool:
-    """Whether it is time for a new one."""
+    """Whether a certificate must be replaced soon."""
     return certificate.not_valid_after_utc - datetime.now(UTC) < RENEW_BEFORE
 
 
 def certificate_is_signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    """Whether that authority signed it."""
+    """Whether this authority signed the certificate."""
     try:
         certificate.verify_directly_issued_by(authority)
     except Exception:  # noqa: BLE001 - any doubt is answered with a new certificate
@@ -72,7 +72,7 @@ def certificate_hosts(certificate: x509.Certificate) -> set[str]:
 
 
 def authority_create(*, certificate_path: Path, key_path: Path) -> None:
-    """A self-signed authority with a distinctive name, so that two of them can be told apart."""
+    """A self-signed authority. Its name is distinctive, so that two authorities can be told apart."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
         [
@@ -168,7 +168,7 @@ def hosts_from_environment() -> tuple[str, ...]:
     """The names by which stations reach this machine: ROOST_PUBLIC_HOST, comma-separated."""
     public = os.environ.get("ROOST_PUBLIC_HOST", "")
     named = tuple(host.strip() for host in public.split(",") if host.strip())
-    # A container's name is different each time, and so would its certificate be.
+    # A container's name changes with every start, and so would its certificate.
     return named or (() if os.environ.get("ROOST_IN_CONTAINER") else (socket.gethostname(),))
 
 

@@ -93,7 +93,7 @@ def demo_command(
     leave: Annotated[bool, typer.Option("--leave", help="Remove it again, with all its data.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Like `up`, with simulated stations in a spring migration. They have a week behind them, and a few troubles."""
+    """Like `up`, with simulated stations during spring migration. They have a week of data, and some have problems."""
     if join and leave:
         raise WrongUse("Choose one: --join adds the demo, --leave removes it.")
     if leave:
@@ -121,14 +121,14 @@ def checks_command(
 ) -> None:
     """Run every check that CI runs. Further arguments go to pytest."""
     for word in context.args:
-        # pytest would refuse it as well, after minutes.
+        # pytest would refuse it too, but only after minutes.
         if meant := get_close_matches(word, ("--long", "--quick", "--help"), n=1, cutoff=0.7):
             raise WrongUse(f"There is no option {word}. Did you mean {meant[0]}?")
     raise typer.Exit(checks.checks_run(long=long, quick=quick, pytest_arguments=context.args))
 
 
 for _word, _help in DJANGO_WORDS.items():
-    # Listed for the help only: `operations/__main__.py` lets Django answer them.
+    # Listed here only for the help: `operations/__main__.py` passes these to Django.
     app.command(_word, help=_help, context_settings={**PASS_ON, "help_option_names": []})(lambda: None)
 
 

@@ -1,4 +1,4 @@
-"""Shell completion of `./roost`: a script for each shell, made from the commands themselves, fast as it asks nobody."""
+"""Shell completion of `./roost`: a script per shell, generated from the commands. It is fast, as it runs no program."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from operations.running import health
 from station_agent.errors import similar_say
 
 SHELLS = ("bash", "zsh", "fish")
-#: Commands whose words Django parses.
+#: Commands whose arguments Django parses.
 _DJANGO = ("station", "organization", "user", "key", "card", "export")
 
 
 class Completions(NamedTuple):
-    """The words that can follow some words: subcommands and options, each with a sentence."""
+    """The subcommands and options that are possible at one place of the command line, each with its help."""
 
     words: dict[str, str]
     options: dict[str, str]
@@ -39,7 +39,7 @@ def script_make(shell: str, app: typer.Typer) -> str:
 
 
 def _places(app: typer.Typer) -> dict[str, Completions]:
-    """Every place by the words before it."""
+    """The completions for every place, by the words before it."""
     group: Any = get_command(app)
     places = {"": Completions({}, {"--help": "Show the help."})}
     for name, command in group.commands.items():
@@ -59,7 +59,7 @@ def _places(app: typer.Typer) -> dict[str, Completions]:
 
 
 def _parsed(path: str, parser: argparse.ArgumentParser) -> dict[str, Completions]:
-    """The places of one parser and those below it."""
+    """The completions of one parser and its subparsers, by the words before them."""
     place, found = Completions({}, {}), {path: Completions({}, {})}
     for action in parser._actions:  # noqa: SLF001 - there is no other way to list them
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above

@@ -21,7 +21,8 @@ from operations.stack import wait_until
 #: User of Roost's processes in the image, and the one used by the official images of all three services.
 OUR_USER, THEIR_USER = 10001, 999
 
-#: Folders in which `files` puts what each container may read; one volume each, so that none sees another's secrets.
+#: Folders where `files` puts what each container may read. Each is a volume of its own, so that no container sees
+#: another's secrets.
 SHARES = Path("/shares")
 
 

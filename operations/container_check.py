@@ -1,4 +1,4 @@
-"""A container's health check, which asks the process and loads only a little of the standard library.
+"""A container's health check. It queries the process, and loads only a little of the standard library.
 
 Run as `python -I -S operations/container_check.py NAME`; the exit code is 0 if the process works. With ten containers,
 a check that loads Django cost a third of a core permanently.
@@ -16,8 +16,8 @@ from pathlib import Path
 
 #: Seconds to wait for an answer.
 PATIENCE_S = 5.0
-#: Process -> the sign it leaves when it has done its work, and its maximum age in seconds. The clock and, through it,
-#: the task workers leave theirs every 15 s.
+#: Process -> the sign, a file that it touches after some work, and the maximum age of that file in seconds. The clock
+#: touches its own with each task that it sends; the task workers touch theirs with the clock's canary, every 15 s.
 SIGNS = {"ingest": ("ingest", 15), "relay": ("relay", 15), "tasks": ("canary.tasks", 60), "beat": ("beat", 60)}
 #: Process -> its port and a page that it answers successfully when it works.
 PAGES = {
@@ -41,7 +41,7 @@ def trouble_find(name: str) -> str | None:
 
 
 def sign_trouble(name: str, most: float) -> str | None:
-    """Check whether the process left its sign recently."""
+    """The problem if the process has not touched its file recently; None if it has."""
     sign = Path(os.environ["ROOST_SIGNS"]) / f"{name}.sign"
     if not sign.exists():
         return "has not worked yet"
@@ -50,7 +50,7 @@ def sign_trouble(name: str, most: float) -> str | None:
 
 
 def page_trouble(port: int, path: str, *, password: str | None) -> str | None:
-    """Check whether a page answers."""
+    """The problem if a page does not answer; None if it does."""
     headers = {"Host": "localhost"}
     if password is not None:
         headers["Authorization"] = f"Basic {base64.b64encode(f'roost:{password}'.encode()).decode()}"
@@ -66,7 +66,7 @@ def page_trouble(port: int, path: str, *, password: str | None) -> str | None:
 
 
 def smtp_trouble() -> str | None:
-    """Check whether the mail catcher greets."""
+    """The problem if the mail catcher does not greet; None if it does."""
     try:
         with socket.create_connection(("127.0.0.1", SMTP_PORT), timeout=PATIENCE_S) as door:
             return None if door.recv(4).startswith(b"220") else "does not greet"
@@ -80,7 +80,7 @@ def flower_password() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Check one process; the sentence appears in `docker inspect`."""
+    """Check one process and print its problem, which then appears in `docker inspect`."""
     name = arguments[0] if arguments else ""
     trouble = trouble_find(name)
     if trouble is not None:

@@ -1,4 +1,4 @@
-"""The words of `./roost` that Django answers, in this process, with common errors reported in one sentence."""
+"""The subcommands of `./roost` that Django runs, in this process, with common errors reported in one sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from operations.paths import REPOSITORY
 from operations.settings_env import interactive_environment
 from station_agent.waiting_line import waiting
 
-#: The words, each with what it does.
+#: The subcommands, each with its help.
 DJANGO_WORDS = {
     "manage": "Run Django's own commands with this instance's settings.",
     "station": "Add, list, show and revoke stations. See `./roost station --help`.",
@@ -23,35 +23,35 @@ DJANGO_WORDS = {
     "card": "Survey the card of a station, and send what is not here yet. See `./roost card --help`.",
     "export": "Write what stations recorded to a folder, as a data package. See `./roost export --help`.",
 }
-#: Words whose commands take a while and ask nothing.
+#: Subcommands that take a while and ask no questions, so a waiting line is shown.
 _WAITED_FOR = frozenset({"station", "organization", "key"})
 
 
 class _Ending(io.TextIOBase):
-    """A stream that ends the line on the terminal before the first word of a result."""
+    """A stream that ends the waiting line on the terminal before the first output."""
 
     def __init__(self, stream: TextIO, end: Callable[[], None]) -> None:
         self._stream = stream
         self._end = end
 
     def write(self, text: str) -> int:
-        """Write to the stream itself."""
+        """End the waiting line, then write to the stream."""
         self._end()
         return self._stream.write(text)
 
     def flush(self) -> None:
-        """Flush the stream itself."""
+        """Flush the stream."""
         self._stream.flush()
 
     def isatty(self) -> bool:
-        """Whether the stream itself is a terminal."""
+        """Whether the stream is a terminal."""
         return self._stream.isatty()
 
 
 def django_prepare(word: str, *words: str) -> None:
-    """Give this process the settings of the instance. Django is loaded afterwards, as its settings read them."""
+    """Put the instance's settings into this process's environment. Django must be loaded only after that."""
     instance = Instance.load()
-    # Only who administers the database may make logins for analysts.
+    # Only `manage analyst` gets the superuser's login, because it makes logins for analysts.
     is_administering = (word, *words[:1]) == ("manage", "analyst")
     extra = {"ROOST_DATABASE_ADMIN_URL": instance.postgres.superuser_url} if is_administering else {}
     environment = interactive_environment(instance, extra)
@@ -59,7 +59,7 @@ def django_prepare(word: str, *words: str) -> None:
     os.environ.update(environment)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # As the environment says, for which this process has started too early.
+            # The environment asks Python for this too, but this process had already started.
             stream.reconfigure(encoding="utf-8", write_through=True)
 
 

@@ -18,7 +18,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside a container; what is shown outside
 
 #: Set in the image: every service is a separate container, reached by name at its usual port.
 CONTAINER_VARIABLE = "ROOST_IN_CONTAINER"
-#: Set in the image: the folder of the files that its health check reads.
+#: Set in the image: the folder with the files that the container's health check reads.
 SIGNS_VARIABLE = "ROOST_SIGNS"
 CONTAINER_PORTS = {
     "site": 8000,
@@ -93,6 +93,6 @@ def bind_from_environment() -> str:
 def site_bind_from_environment() -> str:
     """The address on which site and live process listen.
 
-    It has its own setting, because passwords go over it in plain HTTP.
+    It has its own setting, because the site uses plain HTTP, and passwords would cross the network unencrypted.
     """
     return os.environ.get("ROOST_BIND_SITE") or LOOPBACK

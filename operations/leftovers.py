@@ -1,4 +1,4 @@
-"""Finding and stopping processes left by a killed start; other people's processes are never touched."""
+"""Finding and stopping processes left behind when a start was killed. Other people's processes are never touched."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def process_is_of(process: psutil.Process, *, paths: Paths) -> bool:
 
 
 def sees_our_var(pid: int, *, paths: Paths) -> bool:
-    """Whether our folder's name means the same folder to that process; in a container or a chroot it does not."""
+    """Whether our folder's path is the same folder for that process. In a container or a chroot it is not."""
     if not PROC.exists():
         return True
     root = PROC / str(pid) / "root"
@@ -52,16 +52,16 @@ def sees_our_var(pid: int, *, paths: Paths) -> bool:
 
 
 def folder_is_of(folder: Path, *, paths: Paths) -> bool:
-    """Whether a server works here for this instance, and not for another whose var is inside ours."""
-    # The kernel appends a word to the name of a deleted folder.
+    """Whether a server's working folder belongs to this instance, and not to another whose var is inside ours."""
+    # The kernel appends " (deleted)" to the path of a deleted folder.
     folder = Path(str(folder).removesuffix(" (deleted)"))
-    # Also where PostgreSQL had to move its data.
+    # Include the folder to which PostgreSQL's data may have had to move.
     homes = (paths.var / "redis", paths.var / "postgres", ELSEWHERE / paths.instance)
     return folder in homes or (folder.name == "data" and folder.parent in homes)
 
 
 def leftovers_end(*, paths: Paths, seconds: float = 8) -> int:
-    """Ask them to stop, then kill them. Return how many there were."""
+    """Terminate leftover processes, and kill those still alive after `seconds`. Return how many there were."""
     processes = leftovers_find(paths=paths)
     for process in processes:
         _signal(process, signal.SIGTERM)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-#: After its reason a server often logs its shutdown, so the reason is searched this far from the end of the log.
+#: Number of lines at the end of a log that are searched for a reason: a server often logs its shutdown after it.
 LINES_LOOKED_AT = 80
 BYTES_LOOKED_AT = 40_000
 LONGEST_WORDS = 300
-#: From the plainest words to the last resort: RabbitMQ prints its reason once for people and then ten times as Erlang
+#: Patterns of a reason, the plainest first: RabbitMQ prints its reason once for people and then ten times as Erlang
 #: terms.
 REASONS = (
     re.compile(r"Conf file attempted|already running|Bad directive"),

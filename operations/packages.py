@@ -38,7 +38,7 @@ done
 """
 
 
-#: The lines of apt's output that are shown as progress, and how often.
+#: Beginnings of apt's output lines that are shown as progress, and seconds between two shown lines.
 STEPS = ("Get:", "Unpacking ", "Setting up ")
 TELL_EVERY_S = 5.0
 
@@ -55,9 +55,8 @@ class Tool:
 RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", ("rabbitmq-server", "epmd.service", "epmd.socket"))
 POSTGRES = Tool("PostgreSQL", "postgresql", ())
 REDIS = Tool("Redis", "redis-server", ("redis-server",))
-#: The tests view pages with a browser (the one without windows takes half the processor time), talk to the broker with
-#: a third-party client, forward values to an MQTT broker, and run the line that installs the agent, which fetches with
-#: wget.
+#: For the tests: a browser (the headless one takes half the processor time), an MQTT broker to forward values to, a
+#: third-party AMQP client, and wget for the command that installs the agent.
 CHROMIUM = Tool("Chromium", "chromium-headless-shell", ())
 MOSQUITTO = Tool("Mosquitto", "mosquitto", ("mosquitto",))
 AMQP_TOOLS = Tool("amqp-publish", "amqp-tools", ())
@@ -82,17 +81,17 @@ def tools_missing(*, for_tests: bool = False) -> list[Tool]:
 
 
 def browser_find() -> str | None:
-    """The browser of the tests: the one without windows, else the whole one."""
+    """The browser for the tests: the headless one, else the full one."""
     return shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
 
 def mosquitto_find() -> str | None:
-    """The MQTT broker of the tests. Debian puts it where only root looks."""
+    """The MQTT broker for the tests. Debian puts it in /usr/sbin, which is usually only on root's PATH."""
     return shutil.which("mosquitto", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin")))
 
 
 def tools_ensure(*, assume_yes: bool, for_tests: bool = False) -> None:
-    """Install what is missing, or say in one sentence what a person must do."""
+    """Install missing tools. Raises `OperationsError` with what to do if it cannot."""
     missing = tools_missing(for_tests=for_tests)
     if not missing:
         return
@@ -124,7 +123,7 @@ def titles_of(tools: list[Tool]) -> str:
 
 
 def elevation_find(*, assume_yes: bool, by_hand: str, names: str) -> list[str]:
-    """The command prefix that makes it run as root, after asking a person."""
+    """The prefix that runs a command as root, after asking the person."""
     if shutil.which("sudo") is None:
         raise OperationsError(by_hand)
     if not assume_yes:

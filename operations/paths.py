@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-#: Roost's Python packages, the tests aside.
+#: Roost's Python packages, without the tests.
 PACKAGES = (
     "fleet",
     "formats",
@@ -40,7 +40,7 @@ class Paths:
 
     @property
     def run(self) -> Path:
-        """Files useful only while it runs: sockets, locks, ports, generated configuration."""
+        """Files that are needed only while Roost runs: sockets, locks, ports, generated configuration."""
         return self.var / "run"
 
     @property
@@ -80,7 +80,7 @@ class Paths:
 
     @property
     def up_lock(self) -> Path:
-        """Held by an `up` that is starting or stays in the foreground."""
+        """Lock file, held by an `up` that is starting or stays in the foreground."""
         return self.run / "up.lock"
 
     @property

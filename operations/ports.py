@@ -34,15 +34,15 @@ NAMES = (
 LOOPBACK = "127.0.0.1"
 NOTHING_OPEN: Mapping[str, str] = MappingProxyType({})
 
-# Below the kernel's range for outgoing connections (32768 and up): a port in that range that was free at the last start
-# may now belong to somebody's connection.
+# Below the kernel's range for outgoing connections (32768 and up): a remembered port in that range may meanwhile be in
+# use by some connection.
 LOWEST, HIGHEST = 15000, 32000
 
 
 def port_refusal(port: int, *, host: str = LOOPBACK) -> str | None:
     """Why the kernel refuses this port; None if it does not.
 
-    Checked with the option that every server sets, so that old connections do not count.
+    The check sets `SO_REUSEADDR`, as every server does, so that closed connections do not count.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -105,7 +105,7 @@ def ports_read(*, paths: Paths) -> dict[str, int]:
 
 
 def port_from_environment(name: str) -> int | None:
-    """The port fixed by the operator with ROOST_PORT_<NAME>, if any."""
+    """The port set with ROOST_PORT_<NAME>, if any."""
     variable = f"ROOST_PORT_{name.upper()}"
     value = os.environ.get(variable)
     if not value:
@@ -116,7 +116,7 @@ def port_from_environment(name: str) -> int | None:
 
 
 def ports_write(*, paths: Paths, ports: dict[str, int]) -> None:
-    """Store the ports; a reader never sees half of them."""
+    """Store the ports by write and rename, so that a reader never sees half a file."""
     paths.run.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = paths.ports_file.with_suffix(f".{os.getpid()}")
     scratch.write_text(json.dumps(ports, indent=1) + "\n")
@@ -124,7 +124,7 @@ def ports_write(*, paths: Paths, ports: dict[str, int]) -> None:
 
 
 def ports_settle(*, paths: Paths, binds: Mapping[str, str] = NOTHING_OPEN) -> tuple[dict[str, int], list[str]]:
-    """Before a start, make sure every port is free, or pick another. Return the ports and messages for a person."""
+    """Before a start, replace remembered ports that are in use. Return the ports, and messages for the person."""
     ports = ports_read(paths=paths)
     remarks: list[str] = []
     for name, port in ports.items():

@@ -27,7 +27,7 @@ NODE_FOLDER = Path(sys.prefix).parent / "node"
 
 
 def django_run(instance: Instance, *arguments: str, extra: dict[str, str] | None = None) -> None:
-    """Run one of Django's commands, quietly unless it fails. A migration may take longer than a query."""
+    """Run one of Django's commands without a statement timeout, as migrations may be long. Quiet unless it fails."""
     environment = process_environment(instance, extra={"ROOST_STATEMENT_TIMEOUT_MS": "0", **(extra or {})})
     command_run([sys.executable, "manage.py", *arguments], environment=environment)
 
@@ -53,7 +53,7 @@ def database_migrate(instance: Instance) -> None:
     """Migrate the tables and make sure that there is a first administrator."""
     stamp = instance.paths.run / "migrations.stamp"
     files = fingerprint([*REPOSITORY.glob("fleet/**/migrations/*.py"), REPOSITORY / "requirements" / "lock.txt"])
-    # Asking Django takes a second at every start; the table of applied migrations answers at once.
+    # Running `migrate` takes a second at every start; reading the table of applied migrations takes none.
     if not stamp_fits(stamp, files + migrations_applied(instance)):
         django_run(instance, "migrate", "--no-input", "--skip-checks", "-v0")
         admin_ensure(instance)
@@ -61,7 +61,7 @@ def database_migrate(instance: Instance) -> None:
 
 
 def migrations_applied(instance: Instance) -> str:
-    """A value that changes with the migrations this database has seen."""
+    """A hash of the migrations applied to this database; empty before the first."""
     with instance.postgres.connect(DATABASE) as connection:
         if connection.execute("SELECT to_regclass('django_migrations')").fetchone() == (None,):
             return ""
@@ -98,7 +98,7 @@ def pages_build(instance: Instance) -> None:
 
 def assets_build(instance: Instance) -> None:
     """Install the browser's libraries from the lock file and copy those the pages use, unless that is done."""
-    # With the proxies, certificates and registries from the caller's own environment.
+    # npm needs the proxies, certificates and registries from the caller's environment.
     environment = {**os.environ, **process_environment(instance)}
     if shutil.which("npm") is None or shutil.which("node") is None:
         environment["PATH"] = os.pathsep.join((str(npm_folder()), environment["PATH"]))
@@ -111,7 +111,7 @@ def npm_folder() -> Path:
     npm = NODE_FOLDER / "commands" / "npm"
     NODE_FOLDER.mkdir(parents=True, exist_ok=True)
     with (NODE_FOLDER / "lock").open("w") as lock:
-        # Tests in several processes need it at once: the second waits for the first.
+        # Several test processes may need it at once: one installs, the others wait.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not npm.exists():
             npm_install(wheel, npm)

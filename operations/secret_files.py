@@ -27,7 +27,7 @@ def secret_read(*, folder: Path, name: str) -> str:
     """The secret of that name; created on first use."""
     path = folder / name
     if not path.exists():
-        # Linked into place when complete: two simultaneous starts agree on the first one's secret.
+        # Link the complete file into place: two simultaneous starts then use the same secret, the first one's.
         descriptor, scratch = tempfile.mkstemp(dir=folder)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(32) + "\n")

@@ -79,10 +79,10 @@ OPERATORS_CHOICE = (
     "ROOST_WEBHOOK_PRIVATE_ADDRESSES",
 )
 
-#: From the caller's environment only what any program needs.
+#: Variables of the caller's environment that every program gets.
 INHERITED = ("HOME", "TMPDIR", "TZ", "USER", CONTAINER_VARIABLE, SIGNS_VARIABLE)
 
-#: From the caller's environment what a command that talks to a person needs, too.
+#: Variables of the caller's environment that a command for a person gets too.
 _OF_TERMINAL = ("TERM", "COLUMNS", "LINES", "EDITOR", "NO_COLOR")
 
 FLEET_VHOST = "fleet"
@@ -100,7 +100,7 @@ def site_url(instance: Instance, operator: Mapping[str, str] = os.environ) -> st
 
 
 def public_port(instance: Instance, name: str, operator: Mapping[str, str]) -> int:
-    """The external port of a service: a container's own port is always the same, and published under another."""
+    """The external port of a service. A container's own port is fixed, and published as another one."""
     shown = operator.get(f"ROOST_PORT_{name.upper()}") if instance.in_container else None
     return int(shown) if shown else instance.ports[name]
 
@@ -134,7 +134,7 @@ def settings_environment(
         "ROOST_STATION_AMQP_TLS": "1",
         "ROOST_CA_FILE": str(paths.tls / "ca.pem"),
         "ROOST_SITE_URL": site_url(instance, operator),
-        # Behind a proxy, pages find the live process at the site's own address.
+        # Behind a proxy, browsers reach the live process at the site's own address.
         "ROOST_LIVE_PORT": "" if operator.get("ROOST_SITE_URL") else str(public_port(instance, "live", operator)),
         "ROOST_ALLOWED_HOSTS": ",".join(site_hosts(instance, operator)),
         "ROOST_DEBUG": "0",
@@ -170,7 +170,7 @@ def process_environment(
 
 
 def interactive_environment(instance: Instance, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A complete environment for a command that talks to a person, and may take as long as it wants."""
+    """A complete environment for a command for a person, without a time limit on statements."""
     no_limit = {"ROOST_STATEMENT_TIMEOUT_MS": "0", "PYTHONPATH": str(REPOSITORY)}
     environment = process_environment(instance, extra={**no_limit, **(extra or {})})
     environment |= {name: os.environ[name] for name in _OF_TERMINAL if name in os.environ}

@@ -26,7 +26,7 @@ from operations.services.redis import Redis
 
 StopMode = Literal["smart", "fast", "immediate"]
 
-#: Seconds for a server to answer. RabbitMQ starts in ten, and on a machine at ten times its load in a hundred.
+#: Seconds for a server to answer. RabbitMQ usually starts in ten; a machine may be under ten times the load.
 START_S: Final = 180
 
 POSTGRES_SIGNALS: dict[StopMode, signal.Signals] = {
@@ -98,7 +98,7 @@ class RunningService:
         wait_until(self.check, seconds=seconds, what=self._service.name, log=self._logs / f"{self._service.name}.log")
 
     def stop(self, mode: StopMode = "fast", *, seconds: float = 15) -> None:
-        """Stop it in order; `mode` is PostgreSQL's and means nothing to the others."""
+        """Stop it in an orderly way. `mode` is PostgreSQL's shutdown mode; the others ignore it."""
         for program in reversed(self._service.programs()):
             if program.name == "epmd" and mode != "fast":
                 continue
@@ -144,7 +144,7 @@ def program_launch(program: Program, *, logs: Path) -> subprocess.Popen[bytes]:
 
 
 def wait_until(look: Callable[[], str | None], *, seconds: float, what: str, log: Path) -> None:
-    """Check repeatedly until nothing is wrong; the last answer becomes the error."""
+    """Check repeatedly until nothing is wrong. On a timeout, raise an error with the last problem."""
     deadline = time.monotonic() + seconds
     while (wrong := look()) is not None:
         if time.monotonic() > deadline or wrong.startswith("exited"):

@@ -25,7 +25,7 @@ def _also_of() -> Any:
 
 
 class BackfillIn(StrictSerializer):
-    """Which stored files to read. Without any of these: all of them."""
+    """Which stored files to read. Default: all of them."""
 
     search = serializers.CharField(required=False, max_length=100, default="", help_text="Part of the path.")
     files = serializers.ListField(
@@ -42,7 +42,7 @@ class BackfillIn(StrictSerializer):
 
 
 class BackfillAnswersIn(StrictSerializer):
-    """Answers to the questions. Other serials than before lead to another survey."""
+    """Answers to the questions. If `also_of` changes, the files are surveyed again."""
 
     also_of = _also_of()
     leave_others = serializers.BooleanField(default=False, help_text="Leave the files of other stations alone.")
@@ -72,7 +72,7 @@ class KindOut(serializers.Serializer[Any]):
 
 
 class OtherStationOut(serializers.Serializer[Any]):
-    """Files that are named for another station."""
+    """Files whose names contain another station's serial."""
 
     serial = serializers.CharField()
     files = serializers.IntegerField()
@@ -84,7 +84,7 @@ class OtherStationOut(serializers.Serializer[Any]):
 
 
 class BackfillOut(serializers.Serializer[Any]):
-    """A back-fill. `lines_read` is the sum of taken, known, kept back and refused; so it is with bytes."""
+    """A back-fill. `lines_read` is the sum of taken, known, kept-back and refused lines; the same holds for bytes."""
 
     id = serializers.IntegerField()
     state = serializers.ChoiceField(choices=Backfill.State.choices)
@@ -103,7 +103,7 @@ class BackfillOut(serializers.Serializer[Any]):
     progress = serializers.SerializerMethodField(help_text="Of the survey, then of sending, from 0 to 1.")
 
     def get_progress(self, backfill: Backfill) -> float:
-        """By bytes."""
+        """Progress by bytes."""
         return _progress_of(backfill)
 
 
@@ -137,7 +137,7 @@ class BackfillReportOut(BackfillOut):
 
 
 class BackfillFileOut(serializers.Serializer[Any]):
-    """A file that was read: a stored one, or one in a stored archive. Lines are counted by their letter."""
+    """A file that was read: a stored file, or one in a stored archive. Lines are counted by kind."""
 
     id = serializers.IntegerField()
     stored_file = serializers.IntegerField(source="revision_id", help_text="Id of the stored revision.")
@@ -166,7 +166,7 @@ BackfillFilesOut = page_of("BackfillFilesOut", BackfillFileOut, "A page of files
 
 
 def _progress_of(backfill: Backfill) -> float:
-    """How far it is in its state, from 0 to 1."""
+    """How far a back-fill has come in its current state, from 0 to 1."""
     is_over = backfill.state in {Backfill.State.DONE, Backfill.State.SURVEYED}
     return 1.0 if is_over else round(backfill.octets / backfill.octets_all, 3) if backfill.octets_all else 0.0
 

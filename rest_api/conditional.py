@@ -1,7 +1,7 @@
 """ETags: `If-None-Match` avoids resending an unchanged answer, `If-Match` avoids overwriting somebody else's change.
 
-The tag covers the whole answer, so each `fields=` selection has its own. To change a name, use `fields=name`: its tag
-does not change with every contact of the station.
+The tag covers the whole answer, so each `fields=` selection has its own tag. To change a name, use `fields=name`: that
+tag does not change with every contact of the station.
 """
 
 import copy
@@ -27,7 +27,7 @@ class Conditional:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer; 304 if nothing changed, 412 if something did."""
+        """Answer the request: a read with 304 if nothing has changed, a change with 412 if something has."""
         if not is_api(request):
             return self.get_response(request)
         if request.method in _CHANGES and "If-Match" in request.headers:

@@ -30,7 +30,7 @@ class Docs(SpectacularSwaggerSplitView):
 
     permission_classes = (AllowAny,)
     url_name = "api:openapi"
-    # The library's page does not document OPTIONS.
+    # Without OPTIONS, which the library's page does not document.
     http_method_names = ["get", "head"]
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

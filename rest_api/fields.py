@@ -19,7 +19,7 @@ class SparseFields:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer; if `fields` is given, remove all other fields."""
+        """Answer the request. If it has `fields`, remove all other fields from the answer."""
         response = self.get_response(request)
         asked = request.GET.get(PARAMETER, "")
         if not asked or not is_api(request) or not isinstance(response, Response) or response.status_code != 200:

@@ -22,12 +22,12 @@ from fleet.stations.models import Credential
 from rest_api.requests import is_api, is_private, source_of
 
 if TYPE_CHECKING:
-    # Django REST framework imports this module while it defines that class.
+    # Django REST framework imports this module before it has defined that class.
     from rest_framework.views import APIView
 
 #: Length of one counting window in seconds.
 WINDOW_S = 60
-#: Refused requests per window after which uploads of a caller wait for the next one.
+#: Refused requests of a caller after which its uploads are refused for the rest of the window.
 REFUSALS_MOST = 60
 _LEFT = "roost_limit_left"
 
@@ -46,10 +46,10 @@ class AskerThrottle(BaseThrottle):
 
 
 class RefusalThrottle(BaseThrottle):
-    """Refuses callers of uploads for the rest of a minute in which too many of their requests were refused."""
+    """Refuses a caller's uploads for the rest of a minute in which too many of them were refused already."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:  # noqa: ARG002 - the library's signature
-        """False if the limit is reached; `refusal_count` counts."""
+        """False if the limit is reached. Does not count; `refusal_count` does."""
         return int(cache.get(_name(f"refused:{asker_of(request)}")) or 0) < REFUSALS_MOST
 
     def wait(self) -> float:
@@ -64,7 +64,7 @@ class RateLimitHeaders:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer; add the two headers if the request was counted."""
+        """Answer the request; add the two headers if it was counted."""
         response = self.get_response(request)
         left = getattr(request, _LEFT, None)
         if is_private(request):
@@ -85,12 +85,12 @@ def asker_count(request: HttpRequest, asker: str, *, requests: int = 1) -> bool:
 
 
 def asker_left(request: Request) -> None:
-    """Let the answer say how many requests are left, without counting this one."""
+    """Make the answer report how many requests are left, without counting this one."""
     asker_count(request._request, asker_of(request), requests=0)  # noqa: SLF001 - the library has no other name for it
 
 
 def asker_charge(request: Request, requests: int) -> None:
-    """Count so many more requests for this caller. Raises `Throttled` if the limit was reached before."""
+    """Count `number` more requests for this caller. Raises `Throttled` if the limit was already reached."""
     if requests and not asker_count(request._request, asker_of(request), requests=requests):  # noqa: SLF001 - no other name
         raise Throttled(wait=_left_s())
 

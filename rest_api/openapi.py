@@ -1,6 +1,6 @@
-"""Headers, parameters and responses that middleware gives every operation, added to the OpenAPI document.
+"""Headers, parameters and responses that middleware adds to every operation, declared here in the OpenAPI document.
 
-Views do not declare these themselves, so no view can forget one.
+Views do not declare them, so no view can forget one.
 """
 
 from collections.abc import Iterator

@@ -25,7 +25,7 @@ _CURSOR_MOST = 1_000
 
 
 def page_of(name: str, row: type[Serializer], description: str, **beside: Field) -> type[Serializer]:
-    """The serializer of a page of rows; `beside` are fields that precede the rows. `name` is its name in the document."""
+    """The serializer of a page of rows, called `name` in the document. Fields in `beside` precede the rows."""
     fields = {
         **beside,
         "results": row(many=True),
@@ -42,13 +42,13 @@ class Page(Generic[Row]):
     next: str | None
 
     def response(self, kind: type[Serializer], row: Callable[[Row], Any] | None = None, **beside: Any) -> Response:
-        """Answer with this page as a serializer of `page_of` shows it. `row` converts a row first."""
+        """Answer with this page through `kind`, a serializer made by `page_of`. `row` converts each row first."""
         rows = self.rows if row is None else [row(one) for one in self.rows]
         return Response(kind({**beside, "results": rows, "next": self.next}).data)
 
 
 def page_cut(rows: Sequence[Row], limit: int, address: Callable[[Row], str]) -> Page[Row]:
-    """The first `limit` rows. One more than that shows that there is a next page: `address` is its URL after a row."""
+    """A page of the first `limit` rows. If there are more, the next page's URL is `address` of the last row here."""
     return Page(rows[:limit], address(rows[limit - 1]) if len(rows) > limit else None)
 
 
@@ -59,12 +59,12 @@ def cursor_encode(*values: datetime | float | str | None) -> str:
 
 
 def moment_cursor(text: str) -> datetime | None:
-    """The moment in a cursor, or None for no cursor. Raises `InvalidInput` for a cursor that we did not make."""
+    """The moment in a cursor, or None without a cursor. Raises `InvalidInput` if we did not make the cursor."""
     return _moment(cursor_decode(text, 1)[0]) if text else None
 
 
 def detection_cursor(text: str) -> DetectionCursor | None:
-    """The place of a detection in a cursor, or None for no cursor."""
+    """The detection at which the next page starts, or None without a cursor."""
     if not text:
         return None
     at, *numbers = cursor_decode(text, 4)
@@ -74,7 +74,7 @@ def detection_cursor(text: str) -> DetectionCursor | None:
 
 
 def position_cursor(text: str) -> PositionCursor | None:
-    """The place of a GPS fix in a cursor, or None for no cursor."""
+    """The GPS fix at which the next page starts, or None without a cursor."""
     if not text:
         return None
     at, line, source = cursor_decode(text, 3)
@@ -84,7 +84,7 @@ def position_cursor(text: str) -> PositionCursor | None:
 
 
 def number_cursor(text: str) -> int | None:
-    """The number in a cursor, or None for no cursor."""
+    """The number in a cursor, or None without a cursor."""
     if not text:
         return None
     (number,) = cursor_decode(text, 1)
@@ -99,7 +99,7 @@ def cursor_address(request: Request, cursor: str) -> str:
 
 
 def next_address(request: Request, cursor: str, *, start: datetime, end: datetime) -> str:
-    """The URL of the same request with this cursor and an explicit range, so that a default of "now" does not move."""
+    """The URL of the same request with this cursor and an explicit range, so that the default "now" stays fixed."""
     return _address(request, **{"from": start.isoformat(), "to": end.isoformat(), "cursor": cursor})
 
 

@@ -19,7 +19,7 @@ from fleet.core.errors import Conflict, DomainError, Forbidden, InvalidInput, No
 
 CONTENT_TYPE = "application/problem+json"
 
-#: Every refusal of the domain belongs to one of these families; a test finds those that do not.
+#: Every error of the domain belongs to one of these families, and a test checks that.
 _STATUS: dict[type[DomainError], HTTPStatus] = {
     Forbidden: HTTPStatus.FORBIDDEN,
     Conflict: HTTPStatus.CONFLICT,
@@ -28,11 +28,11 @@ _STATUS: dict[type[DomainError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     InvalidInput: HTTPStatus.BAD_REQUEST,
 }
-#: Seconds to wait before trying again, when the broker is down or a row is locked.
+#: Seconds after which clients should try again if the broker is down or a row is locked.
 _RETRY_AFTER = "30"
 
 _log = logging.getLogger(__name__)
-#: As RFC 9110 names them, and Python from 3.13 on.
+#: Names from RFC 9110, which Python uses from 3.13 on.
 _PHRASES = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "Range Not Satisfiable",

@@ -121,7 +121,7 @@ def json_check(value: Any, *, most: int) -> None:
         raise serializers.ValidationError("It contains a character that cannot be stored.")
 
 
-#: Every reason to doubt a row, as the API names it.
+#: Every reason to doubt a row, by its name in the API.
 SUSPICIONS = tuple(reason.name.lower() for reason in Suspicion)
 
 
@@ -144,7 +144,7 @@ def answers(good: dict[Any, Any], *problems: HTTPStatus) -> dict[Any, Any]:
 
 #: Errors that any read may return.
 READ_PROBLEMS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
-#: Errors of reads that are open to owners only, or show owners more.
+#: Errors of reads that only owners may make, or that show owners more.
 OWNER_READ_PROBLEMS = (*READ_PROBLEMS, HTTPStatus.FORBIDDEN)
 WRITE_PROBLEMS = (*OWNER_READ_PROBLEMS, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 #: Errors for devices that have no login yet.

@@ -35,12 +35,12 @@ class Repeats:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, or repeat the saved answer."""
+        """Answer the request, or repeat the saved answer."""
         key = request.headers.get(HEADER)
         if key is None or request.method != "POST" or not is_api(request):
             return self.get_response(request)
         asker = asker_checked(request)
-        # Without a valid login no saved answer is returned: the view says what is missing.
+        # Never return a saved answer without a valid login: the view reports what is missing.
         if not asker:
             return self.get_response(request)
         if not key or len(key) > KEY_MOST or not key.isprintable():

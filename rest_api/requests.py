@@ -1,4 +1,4 @@
-"""Facts about an API request that middleware needs before a view runs: API or not, private or not, its network."""
+"""Facts about a request that middleware needs before a view runs: whether it is for the API or private; its network."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 
@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 PREFIX = "/api/v1/"
 _PUBLIC = tuple(f"{PREFIX}{name}" for name in ("public/", "openapi.json", "docs"))
-#: A customer's line usually gets a whole IPv6 /64, so all its addresses count as one network.
+#: An internet connection usually gets a whole IPv6 /64, so all addresses in it count as one network.
 _V6_PREFIX = 64
 
 

@@ -1,4 +1,4 @@
-"""Authentication with a station's own login, which is that of the broker, as Basic in the `Authorization` header."""
+"""Authentication with a station's own login, the one for the broker, as Basic in the `Authorization` header."""
 
 import base64
 import binascii
@@ -44,7 +44,7 @@ class StationLoginScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
     name = "station"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:  # noqa: ARG002 - the library's signature
-        """Basic."""
+        """Basic authentication."""
         return {"type": "http", "scheme": "basic", "description": "The login of a station, as it has for the broker."}
 
 

@@ -1,14 +1,14 @@
-"""Bodies of uploads, written to disk as they arrive: whatever came before a cut counts.
+"""Bodies of uploads, written to disk as they arrive: if the connection breaks, everything that arrived before is kept.
 
-Django reads a body to its end before it calls a view, and forgets it when the connection breaks. So this ASGI
-middleware asks Django first, with an empty body, whether the upload may go on (login, role, limits, offset), writes the
-body itself, and then lets Django answer:
+Django reads a body to its end before it calls a view, and discards it if the connection breaks. So this ASGI
+middleware first asks Django, with an empty body, whether the upload may go on (login, role, limits, offset). It writes
+the body itself, and then lets Django answer:
 
 PATCH ──Django──▶ refused: that answer
             └──▶ a writer ──body, until its end, a cut or a pause──▶ Django ──▶ answer
 
-The body is read ahead from the start, though only a little before the sender is known: uvicorn forgets what it holds
-when the line breaks.
+The body is read ahead from the start, because uvicorn discards what it has buffered when the connection breaks. Before
+the sender is known, only a little is read.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ from typing import Any
 from fleet.core.requests.door import Application, Message, Receive, Scope, Send
 from fleet.files.store.parts import PartWriter, part_is_written, part_wish
 
-#: Under this name the view finds the stream in its request's scope.
+#: Key of the stream in the request's scope, where the view finds it.
 NAME = "roost.stream"
-#: Seconds without a byte after which a body counts as cut; and once another request asks for the upload.
+#: Seconds without a byte after which a body counts as cut: usually, and once another request asks for the upload.
 PAUSE_S, PAUSE_ASKED_S = 60.0, 0.5
-#: Seconds that a request waits for the one before it.
+#: Seconds that a request waits for an earlier one to end.
 HANDOVER_S = 10.0
-#: Seconds between two looks for another process that asks for the upload, and at one that still writes.
+#: Seconds between checks whether another process asks for the upload, and whether another process still writes.
 LOOK_S, LOOK_BUSY_S = 0.25, 0.05
-#: Bytes read ahead before the sender is known, and then ahead of the disk.
+#: Maximum bytes read ahead before the sender is known, and after that.
 STRANGERS_MOST, AHEAD_MOST = 131_072, 4_000_000
-#: Bytes that are written together, and seconds for which they are waited for: to write each small piece as it comes, in
-#: a thread, costs more than all else that is done to it.
+#: Bytes that are written together, and seconds to wait until there are so many: writing each small piece in a thread
+#: would cost more than all other work on it.
 LUMP, LUMP_S = 1_000_000, 0.05
-#: Bytes of a refused body that are read so that the sender sees the answer.
+#: Maximum bytes of a refused body that are read and discarded, so that the sender sees the answer.
 DRAIN_MOST = 4_000_000
-#: Methods that a POST may name instead of its own.
+#: Methods that a POST can stand for, with the header `X-HTTP-Method-Override`.
 _NAMED = frozenset({b"PATCH", b"DELETE"})
 _PATH = re.compile(r"/api/v1/uploads/[0-9a-f]{32}\Z")
 
 
 class Stream:
-    """One body on its way: what the view decided, and what became of it."""
+    """One body while it arrives: the writer that the view chose, and whether the body was cut."""
 
     def __init__(self, receive: Receive) -> None:
-        #: Set by the view the first time; then the body is written with it.
+        #: Set when the view is first called, if it accepts the body; the body is then written with it.
         self.writer: PartWriter | None = None
-        #: Why the disk did not take it.
+        #: Error of the disk, if writing failed.
         self.trouble: OSError | None = None
         self.is_cut = False
         self.done = threading.Event()
@@ -63,7 +63,7 @@ class Stream:
         self._reading = asyncio.create_task(self._read())
 
     def hand_over(self) -> None:
-        """End soon, because another request asks for the upload. For any thread."""
+        """Make this stream end soon, because another request asks for the upload. Any thread may call this."""
         self._loop.call_soon_threadsafe(self._hurry)
 
     async def write(self, writer: PartWriter) -> None:
@@ -79,18 +79,18 @@ class Stream:
             self.stop()
 
     async def drain(self) -> None:
-        """Read and forget the rest of a refused body, up to a limit."""
+        """Read and discard the rest of a refused body, up to a limit."""
         self._pause, taken = PAUSE_ASKED_S, 0
         while taken < DRAIN_MOST and (piece := await self._take()):
             taken += len(piece)
         self.stop()
 
     def stop(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._reading.cancel()
 
     async def _read(self) -> None:
-        # Nothing stands between two calls of `receive`: what uvicorn holds when the line breaks is lost.
+        # Do no work between two calls of `receive`: what uvicorn has buffered is lost when the connection breaks.
         try:
             while True:
                 message = await self._receive()
@@ -112,7 +112,7 @@ class Stream:
             self._enough.set()
 
     async def _take(self) -> bytes:
-        """Everything that came since; empty at the end of the body, or when nothing comes any more."""
+        """Remove and return all bytes that have arrived; empty at the end of the body, after a cut or a long pause."""
         while not self._size:
             if self._reading.done():
                 return b""
@@ -131,7 +131,7 @@ class Stream:
         return piece
 
     async def _wait(self) -> bool:
-        """Wait until bytes come; False after a pause that is too long."""
+        """Wait until bytes arrive; False after too long a pause."""
         since = self._loop.time()
         while not self._came.is_set():
             if self.writer is not None and self.writer.is_wished_for():
@@ -157,17 +157,17 @@ def is_stream(scope: Scope) -> bool:
 
 
 def _method(scope: Scope) -> str:
-    """The method, or the one that the header of tus names for clients behind proxies that know no PATCH."""
+    """The method, or the one in tus' override header, for clients behind proxies that do not pass PATCH."""
     method: str = scope["method"]
     named = next((value for name, value in scope["headers"] if name == b"x-http-method-override"), b"")
     return named.decode("latin-1") if method == "POST" and named in _NAMED else method
 
 
 def stream_hand_over(upload_id: str, *, to: Stream | None = None) -> bool:
-    """End streams that other connections left behind, once they wrote what arrived; False if there was none.
+    """End other streams of this upload, after they have written what arrived; False if there were none.
 
-    A stream waits only for those that began before it, so that no two wait for each other. One in another process
-    is asked by a file beside the part.
+    A stream waits only for streams that began before it, so that no two wait for each other. A stream in another
+    process is asked through a file beside the part.
     """
     others = list(_running.get(upload_id, ()))
     if to in others:
@@ -179,7 +179,7 @@ def stream_hand_over(upload_id: str, *, to: Stream | None = None) -> bool:
 
 
 def _elsewhere_hand_over(upload_id: str) -> bool:
-    """Wait for a process that still writes to the part; False if none did."""
+    """Ask another process that writes to the part to end, and wait for it; False if none did."""
     if not part_is_written(upload_id):
         return False
     until = time.monotonic() + HANDOVER_S
@@ -190,7 +190,7 @@ def _elsewhere_hand_over(upload_id: str) -> bool:
 
 
 class UploadStreams:
-    """ASGI middleware; `most` of the door in front of it limits how long a body may be."""
+    """ASGI middleware. `Door` in front of it limits the length of a body."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -215,7 +215,7 @@ class UploadStreams:
         return await answer.give(send)
 
     async def _ask(self, asked: Scope, stream: Stream) -> _Answer:
-        """Let Django decide; its answer counts only if it gave no writer."""
+        """Let Django decide. Its answer is used only if it set no writer."""
         answer = _Answer()
         try:
             await self._application(asked, nothing_more(), answer.take)
@@ -228,7 +228,7 @@ class UploadStreams:
 
 
 class _Answer:
-    """An answer of Django's, kept until it may be sent."""
+    """An answer from Django, held until it can be sent."""
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
@@ -255,7 +255,7 @@ def _known_as_running(upload_id: str, stream: Stream) -> Iterator[None]:
 
 
 def nothing_more() -> Receive:
-    """An empty body; after it, nothing happens on the connection."""
+    """A `receive` that returns an empty body, and after that waits forever."""
     given = False
 
     async def receive() -> Any:

@@ -1,4 +1,4 @@
-"""Headers of tus 1.0 as our values, with a refusal for each that is missing or wrong."""
+"""Reading the headers of tus 1.0, with an error for each that is missing or wrong."""
 
 import base64
 import binascii
@@ -17,29 +17,29 @@ from fleet.files.store.uploads import FileAsked
 
 VERSION, PIECE_TYPE = "1.0.0", "application/offset+octet-stream"
 ALGORITHMS = ("sha1", "sha256", "md5")
-#: Words of `Upload-Metadata` that mean something here.
+#: Keys of `Upload-Metadata` that this server understands.
 _WORDS = frozenset({"station", "path", "filename", "sha256", "modified", "resume"})
 _IGNORED_MOST = 10
 _NUMBER = re.compile(r"\d{1,18}\Z", re.ASCII)
-#: Year 3000: what lies beyond is no time at which a file was changed.
+#: Year 3000. Later times cannot be when a file was modified.
 _SECONDS_MOST = 32_503_680_000
 
 
 class VersionUnknown(APIException):
-    """Another version of tus, or none."""
+    """The request names another version of tus, or none."""
 
     status_code = HTTPStatus.PRECONDITION_FAILED
     default_detail = f"Send the header `Tus-Resumable: {VERSION}`: this server speaks no other version."
 
 
 class FileTooLarge(APIException):
-    """A file larger than the store takes."""
+    """The file is larger than the store accepts."""
 
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class FileChanged(APIException):
-    """A file whose bytes are not those that were announced."""
+    """The bytes of the file are not those that were announced."""
 
     status_code = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -67,7 +67,7 @@ def asked_read(request: Request, *, most: int) -> FileAsked:
 
 
 def ignored_words(request: Request) -> str:
-    """Words of the metadata that mean nothing here, with commas between them; at most ten, cut to 40 characters."""
+    """Unknown keys of the metadata, separated by commas: at most ten, each cut to 40 characters."""
     told = sorted(set(_metadata(request.headers.get("Upload-Metadata", ""))) - _WORDS)
     return ",".join(quote(name[:40]) for name in told[:_IGNORED_MOST]) + (",..." if len(told) > _IGNORED_MOST else "")
 

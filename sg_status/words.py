@@ -63,7 +63,7 @@ def percent_words(percent: float | None) -> str:
 
 
 def gaps_words(gaps: Iterable[Gap]) -> str:
-    """Gaps as people write them, each a number or a range: `7, 9–12`."""
+    """Gaps as people write them, each a number or a range: `7, 9-12`."""
     return ", ".join(str(gap.first) if gap.first == gap.last else f"{gap.first}\u2013{gap.last}" for gap in gaps)
 
 

@@ -21,9 +21,9 @@ from sg_status.status.language import language_asked  # noqa: E402
 from web.kept_answers import KeptAnswers  # noqa: E402
 from web.threads import SiteHandler  # noqa: E402
 
-#: Maximum body in octets: of any request, and of a form with photos or files. Other forms and the API have lower limits
-#: of their own. A file is as long as the store allows: nothing of it is read before its sender is known, and none is
-#: kept in memory.
+#: Maximum bytes of a body: in general, and for a form with photos or files. Other forms and the API have lower limits
+#: of their own. An upload may be as long as the store allows: only a little of it is read before its sender is known,
+#: and it is written to disk as it arrives.
 BODY_MOST, FORM_MOST = 4_000_000, 32_000_000
 _FORMS = re.compile(r"/photos/?\Z|/files/stored/\Z")
 #: A request with neither of these headers is not logged in, so it gets the lower limit.
@@ -31,7 +31,7 @@ _LOGINS = frozenset({b"authorization", b"cookie"})
 
 
 def body_most(scope: Scope) -> int:
-    """Maximum length of this request's body, before anything has checked who sends it."""
+    """Maximum bytes of this request's body. It applies before anything has checked who sends the request."""
     is_login = any(name in _LOGINS for name, _value in scope["headers"])
     if is_login and is_stream(scope):
         return FILE_MOST
@@ -39,7 +39,7 @@ def body_most(scope: Scope) -> int:
 
 
 def is_kept(path: str) -> bool:
-    """Whether what is answered at this path is the same for everybody: public status pages."""
+    """Whether answers at this path may be kept for everybody: only public status pages."""
     return path.startswith("/status/")
 
 
@@ -51,9 +51,9 @@ application = Door(
 
 
 def settle() -> None:
-    """Mark the folder of files, and load what the first request would load.
+    """Mark the folder of files, and load everything that the first request would have to load.
 
-    What is loaded is excluded from garbage collection, which delayed a page by 0.2 s.
+    Everything loaded is excluded from garbage collection, which delayed a page by 0.2 s.
     """
     _ = get_resolver().url_patterns
     place_mark()

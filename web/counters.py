@@ -1,7 +1,7 @@
 """The cache used for counting: in Redis, or in this process while Redis does not answer.
 
-Nothing in it has to survive, but rate limits are counted here. A hanging Redis costs one request in five seconds its
-timeout; meanwhile each process counts for itself, so limits apply per process instead of to all together.
+Rate limits are counted here, but nothing has to survive a restart. While Redis hangs, one request every five seconds
+waits for the timeout. Meanwhile each process counts on its own, so limits apply per process instead of in total.
 """
 
 import logging
@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-#: Seconds to wait for Redis, and seconds to leave it alone after it did not answer.
+#: Seconds to wait for Redis, and seconds before asking again after it did not answer.
 ANSWER_S, PAUSE_S = 0.25, 5.0
 #: Maximum counters in one process while Redis is away.
 _LOCAL_MOST = 20_000
@@ -29,7 +29,7 @@ _log = logging.getLogger("roost.counters")
 
 
 class _Gate:
-    """Whether to ask Redis. One per process, because Django makes a cache object per request."""
+    """Decides whether to ask Redis. Shared by the whole process, because Django makes a cache object per request."""
 
     def __init__(self) -> None:
         self._away_until = 0.0
@@ -69,18 +69,18 @@ _gates: defaultdict[str, _Gate] = defaultdict(_Gate)
 
 
 class _KeptClient(RedisCacheClient):
-    """Django's client, which makes a new `redis.Redis` for every call; that takes longer than Redis' answer."""
+    """Django's client, but keeping its `redis.Redis`: making a new one for every call takes longer than the call."""
 
     @cached_property
     def _redis(self) -> Redis:
         return super().get_client(write=True)
 
     def get_client(self, *_key: object, **_use: object) -> Redis:
-        """The same for all calls and threads: its pool gives each call a connection."""
+        """The client shared by all calls and threads; its pool gives each call a connection."""
         return self._redis
 
 
-#: One per server and process, because Django makes a cache object per request: each would make a connection.
+#: One client per server. Django makes a cache object per request, and each would open its own connection.
 _clients: dict[str, _KeptClient] = {}
 
 

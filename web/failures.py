@@ -1,4 +1,4 @@
-"""Answers when no view could answer: a page for people, a problem document for programs."""
+"""Answers to requests that no view could answer: a page for people, a problem document for programs."""
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
-    """200 when a query goes through, else 503."""
+    """Answer 200 if a database query succeeds, else 503."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

@@ -1,14 +1,14 @@
-"""Answers that are the same for everybody, kept for some seconds in the process: a site process serves thousands a second.
+"""Answers that are the same for everybody, kept in memory for seconds, so that a process serves thousands a second.
 
-Behind this ASGI middleware Django sees each such address at most once in `KEPT_S` per language, however many ask:
+However many people ask, Django renders each such page at most once per `KEPT_S` and language:
 
 asked ──kept, fresh──▶ answer
-  └──▶ one request to Django, for all who wait ──public, 200──▶ kept ──▶ answer
+  └──▶ one request to Django, for all callers ──public, 200──▶ kept ──▶ answer
                                                 ├──5xx, and an old one is kept──▶ the old one, with its age
                                                 └──anything else──▶ passed on, not kept
 
-Django gets neither cookies nor a login with it, so nothing personal can be kept, and no condition or encoding: those
-are answered here. A query is no part of the address, or else anybody could fill the memory.
+This ASGI middleware passes no cookies or logins to Django, so nothing personal can be kept. It answers conditional and
+compressed requests itself. The query is ignored, because otherwise anybody could fill the memory.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from django.utils.http import parse_etags
 from fleet.core.requests.door import Application, Message, Receive, Scope, Send
 from rest_api.streams import nothing_more
 
-#: Seconds for which an answer is given again, and for which an old one stands in while Django fails.
+#: Seconds for which an answer is reused, and for which an old one is used while Django fails.
 KEPT_S: Final = 30.0
 STANDS_IN_S: Final = 900.0
-#: Answers that are kept, and the longest one in octets.
+#: Maximum number of kept answers, and maximum bytes of one.
 ANSWERS_MOST: Final = 256
 OCTETS_MOST: Final = 400_000
-#: Headers of a request that Django gets.
+#: Request headers that are passed on to Django.
 _PASSED: Final = frozenset({b"host", b"user-agent"})
 #: Shorter bodies are not worth compressing.
 _GZIP_FROM: Final = 200
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class KeptAnswer:
-    """An answer of Django's, and when it was made by the process' own clock."""
+    """An answer from Django, and when it was made, by the process's monotonic clock."""
 
     status: int
     headers: Headers
@@ -58,7 +58,7 @@ class KeptAnswer:
 
     @property
     def is_for_everybody(self) -> bool:
-        """Whether Django itself says so, and set no cookie."""
+        """Whether it may be kept: a 200 of limited size that Django marked as public, without a cookie."""
         said = [part.strip() for part in self.header(b"cache-control").decode("latin-1").lower().split(",")]
         is_small = len(self.body) <= OCTETS_MOST
         return self.status == 200 and "public" in said and not self.header(b"set-cookie") and is_small
@@ -70,12 +70,15 @@ class KeptAnswer:
 
     @cached_property
     def zipped(self) -> bytes | None:
-        """The body compressed, once; None if that is not worth it."""
+        """The compressed body; None if it is too short to be worth compressing."""
         return gzip.compress(self.body, 6, mtime=0) if len(self.body) >= _GZIP_FROM else None
 
 
 class KeptAnswers:
-    """ASGI middleware. `is_kept`: whether answers at this path may be kept; `language`: of an Accept-Language header."""
+    """ASGI middleware that keeps answers.
+
+    `is_kept` says whether answers at a path may be kept; `language` picks the language for an Accept-Language header.
+    """
 
     def __init__(
         self, application: Application, *, is_kept: Callable[[str], bool], language: Callable[[str], str]
@@ -97,13 +100,13 @@ class KeptAnswers:
         return await _give(kept, scope, send)
 
     async def _made(self, key: tuple[str, str], scope: Scope, old: KeptAnswer | None) -> KeptAnswer:
-        """A new answer, or the old one if Django fails. All who ask meanwhile wait for the same one."""
+        """A new answer, or the old one if Django fails. Callers at the same time share one request to Django."""
         making = self._making.get(key)
         if making is None:
             making = self._making[key] = asyncio.create_task(self._make(key, scope))
             making.add_done_callback(lambda _task: self._making.pop(key, None))
         try:
-            # Who goes away does not take the answer from the others.
+            # A caller that disconnects must not cancel the request for the others.
             made = await asyncio.shield(making)
         except Exception:
             if old is None or old.age > STANDS_IN_S:
@@ -133,13 +136,13 @@ class KeptAnswers:
             while len(self._kept) > ANSWERS_MOST:
                 self._kept.popitem(last=False)
         elif made.status < 500:
-            # Switched off or gone: the old one must not come back if Django fails later.
+            # The page was switched off or deleted: its old answer must not come back if Django fails later.
             self._kept.pop(key, None)
         return made
 
 
 class _Taken:
-    """The answer of Django."""
+    """Collects Django's answer."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -155,7 +158,7 @@ class _Taken:
 
 
 async def _give(kept: KeptAnswer, scope: Scope, send: Send) -> None:
-    """Send it to one who asks: whole, compressed, or only that it has not changed."""
+    """Send the answer to one caller: whole, compressed, or as a 304 if the caller already has it."""
     headers = [(name, value) for name, value in kept.headers if name not in (b"content-length", b"vary")]
     body, status = kept.body, kept.status
     if kept.is_for_everybody:
@@ -176,7 +179,7 @@ async def _give(kept: KeptAnswer, scope: Scope, send: Send) -> None:
 
 
 def _is_known(kept: KeptAnswer, header: str) -> bool:
-    """Whether one of the tags is the answer's, compared weakly as RFC 9110 asks for If-None-Match."""
+    """Whether If-None-Match names this answer. The comparison is weak, as RFC 9110 requires."""
     own = kept.header(b"etag").decode("latin-1").removeprefix("W/")
     known: Iterable[str] = parse_etags(header) if header else ()
     return any(tag == "*" or tag.removeprefix("W/") == own for tag in known)

@@ -1,4 +1,4 @@
-"""The languages of the site: English, and each that has a catalogue. A new one needs files only."""
+"""The languages of the site: English, and each that has a catalogue. Adding a language needs only files."""
 
 from pathlib import Path
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 
 def live_origin(request: HttpRequest) -> str:
-    """Scheme, host and port of the live process as this browser reaches it; empty for the site's own origin."""
+    """Scheme, host and port at which this browser reaches the live process; empty if it is the site's own origin."""
     if not settings.ROOST_LIVE_PORT:
         return ""
     host = urlsplit(f"//{request.get_host()}").hostname or "localhost"

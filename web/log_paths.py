@@ -11,9 +11,9 @@ from django.urls import Resolver404, resolve
 _NAMES = frozenset({"name", "prefix", "serial", "size", "slug", "system", "username"})
 _LEFT_OUT = "…"
 _SAFE = "/:@!$&'()*+,;=~"
-#: A longer first part is not one of our path words.
+#: A longer first part cannot be a word of ours, so it is left out.
 _WORD_MOST = 24
-#: Django's words for an unknown path inside an error message.
+#: An unknown path inside Django's error message.
 _RESOLVED = re.compile(r"'path': '([^'\n]*)'")
 #: Index of the path in the arguments of `uvicorn.access`.
 _ACCESS_PATH = 2
@@ -35,10 +35,10 @@ class PathsWithoutSecrets(logging.Filter):
 
 
 class PlainLines(logging.Formatter):
-    """Plain log lines. A path inside an error is rewritten like that of the line itself."""
+    """Plain log lines. Paths in error messages and tracebacks are rewritten too."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, with the error below it."""
+        """The line, followed by its traceback, if any."""
         text = super().format(record)
         path = getattr(getattr(record, "request", None), "path", "").lstrip("/")
         text = text.replace(path, path_shown(f"/{path}").lstrip("/")) if path else text
@@ -46,7 +46,7 @@ class PlainLines(logging.Formatter):
 
 
 def path_shown(path: str) -> str:
-    """The path on one line, without its query and without any part that is not a fixed word, name or number."""
+    """The path as shown in logs: on one line, without its query, and with possible secrets replaced by `…`."""
     path = f"/{unquote(path.partition('?')[0]).lstrip('/')}"
     if path.startswith(("/live/", settings.STATIC_URL)):
         return quote(path, safe=_SAFE)
@@ -62,7 +62,7 @@ def path_shown(path: str) -> str:
 
 
 def _secret_parts(path: str) -> list[str] | None:
-    """The parts that may be secrets; None for an unknown URL, of which any part may be one."""
+    """The parts that may be secrets; None for an unknown URL, where any part may be a secret."""
     for each in (path, f"{path}/"):
         try:
             found = resolve(each)

@@ -11,7 +11,7 @@ _ADDRESS_MOST = 45
 
 
 class OriginMiddleware:
-    """Wraps everything that can change something. ROOST_PROXIES says which proxies are trusted."""
+    """Records the origin of each request, outside all middleware that can change data."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -23,7 +23,7 @@ class OriginMiddleware:
 
 
 def address_of(request: HttpRequest) -> str:
-    """The caller's network address; the door has already put it here, past our own proxies."""
+    """The caller's network address. `Door` has already put it here, if a trusted proxy named it (`ROOST_PROXIES`)."""
     try:
         return str(ip_address(str(request.META.get("REMOTE_ADDR", ""))))[:_ADDRESS_MOST]
     except ValueError:

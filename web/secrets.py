@@ -11,8 +11,9 @@ from fleet.core.requests.proxies import Proxies, proxies_read
 
 
 def setting(name: str, default: str | None = None) -> str:
-    """The value of `name`, or of the file that `<name>_FILE` names; a clear error if neither is set.
+    """The value of `name`, or the content of the file that `<name>_FILE` names, else the default.
 
+    Raises `ImproperlyConfigured` if none of these exists, or if both variables are set.
     An empty value counts as unset: Compose passes `NAME=` for unset variables.
     """
     value, file = os.environ.get(name) or None, os.environ.get(f"{name}_FILE") or None
@@ -31,7 +32,7 @@ def setting(name: str, default: str | None = None) -> str:
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """The value of `name`, which must be one of `words`."""
+    """The value of `name`, which must be one of `allowed`."""
     value = setting(name, default)
     if value not in allowed:
         raise ImproperlyConfigured(f"{name} is {value!r}: it must be one of {', '.join(allowed)}.")
@@ -55,7 +56,7 @@ def months_setting(name: str, *, least: int) -> int:
 
 
 def objects_options(bucket: str) -> dict[str, Any]:
-    """The options of the storage that keeps files in a bucket of S3. Without the library for it, a clear error."""
+    """Options of the storage for an S3 bucket. Raises `ImproperlyConfigured` if django-storages is missing."""
     if find_spec("storages") is None:
         raise ImproperlyConfigured("ROOST_S3_BUCKET is set, but django-storages is missing: install roost-server[s3].")
     return {

@@ -1,4 +1,4 @@
-"""The content security policy: only our own files run, nothing inline; pages connect to the site and live process."""
+"""The content security policy: only our own files run, nothing inline; pages connect only to site and live process."""
 
 from collections.abc import Callable
 from functools import cache
@@ -39,7 +39,7 @@ class ContentSecurityPolicyMiddleware:
 
 @cache
 def _tiles_origin() -> str:
-    """Sources of map tiles, if an operator has configured any: their origin, or pieces of a file."""
+    """The source of map tiles, if the administrator has configured any: their origin, or `blob:` for a tile file."""
     if settings.ROOST_TILES_FILE and not settings.ROOST_TILES_URL:
         return " blob:"
     parts = urlsplit(settings.ROOST_TILES_URL)

@@ -14,7 +14,7 @@ from web.secrets import choice, months_setting, objects_options, proxies_setting
 # Let Django's generic classes take type parameters at run time.
 django_stubs_ext.monkeypatch()
 
-# What imports make is no garbage: looking for it at every 700 objects took a fifth of each process's start.
+# Objects created by imports stay in use. Collecting garbage every 700 objects took a fifth of each process's start.
 gc.set_threshold(20_000, 20, 20)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -186,7 +186,7 @@ STATICFILES_DIRS = [BASE_DIR / "web" / "static"]
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        # Names are the SHA-256 of the content, so what is overwritten is the same or was damaged.
+        # Names are the SHA-256 of the content, so an overwritten file was identical or damaged.
         "OPTIONS": {"allow_overwrite": True, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -236,7 +236,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["rest_api.limits.AskerThrottle"],
     "DEFAULT_THROTTLE_RATES": {"enrolment": setting("ROOST_ENROLMENT_RATE", "20/min")},
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-    # The door has already put the caller's own address into the request: see ROOST_PROXIES.
+    # `Door` has already put the caller's own address into the request: see ROOST_PROXIES.
     "NUM_PROXIES": 0,
 }
 SPECTACULAR_SETTINGS = {
@@ -273,7 +273,7 @@ SPECTACULAR_SETTINGS = {
 # Roost's own settings.
 #: Addresses of the proxies in front of the site. X-Forwarded-For from anyone else is ignored.
 ROOST_PROXIES = proxies_setting("ROOST_PROXIES")
-#: API requests per minute per key or person, and wrong keys per minute per address.
+#: API requests per minute per key or person, and wrong keys per minute per network.
 ROOST_API_RATE = int(setting("ROOST_API_RATE", "1200"))
 ROOST_API_WRONG_KEYS = int(setting("ROOST_API_WRONG_KEYS", "30"))
 ROOST_REDIS_URL = setting("ROOST_REDIS_URL")
@@ -288,72 +288,73 @@ ROOST_STATION_AMQP_HOST = setting("ROOST_STATION_AMQP_HOST", "localhost")
 ROOST_STATION_AMQP_PORT = int(setting("ROOST_STATION_AMQP_PORT", "5671"))
 ROOST_STATION_AMQP_TLS = setting("ROOST_STATION_AMQP_TLS", "1") == "1"
 ROOST_CA_FILE = setting("ROOST_CA_FILE", "")
-#: Map tile URL, as https://tiles.example.org/{z}/{x}/{y}.png; empty: only the ground that comes with Roost.
+#: Map tile URL, such as https://tiles.example.org/{z}/{x}/{y}.png; empty: only the base map that comes with Roost.
 ROOST_TILES_URL = setting("ROOST_TILES_URL", "")
-#: A PMTiles file of images on this server, which the site serves itself; used if there is no URL.
+#: A PMTiles file of raster tiles on this server, served by the site itself; used if no tile URL is set.
 ROOST_TILES_FILE = setting("ROOST_TILES_FILE", "")
-#: Credit of the tiles, as their licence asks.
+#: Attribution that the licence of the tiles requires.
 ROOST_TILES_ATTRIBUTION = setting("ROOST_TILES_ATTRIBUTION", "")
-#: The ground of maps, which `python -m web.assets` builds.
+#: The base map, built by `python -m web.assets`.
 GROUND_FOLDER = BASE_DIR / "web" / "static" / "vendor" / "ground"
 #: Port of the live process on this host; empty if a proxy serves /live/ on the site's own address.
 ROOST_LIVE_PORT = setting("ROOST_LIVE_PORT", "")
 ROOST_MOTUS_URL = setting("ROOST_MOTUS_URL", "https://motus.org/api/")
 #: Web page of a receiver deployment, for links only; {id} is its number. Roost sends no requests there.
 ROOST_MOTUS_PAGE = setting("ROOST_MOTUS_PAGE", "https://motus.org/data/receiverDeployment?id={id}")
-#: Motus' job server, which tells what became of uploads.
+#: Motus' job server, which reports the results of uploads.
 ROOST_MOTUS_STATUS_URL = setting("ROOST_MOTUS_STATUS_URL", "https://sgdata.motus.org/status2/")
-#: A folder with a folder of raw files for each station, named by its serial; empty: no files are sent.
+#: Folder with one folder of raw files per station, named by its serial; empty: no files are sent to Motus.
 ROOST_MOTUS_FOLDER = setting("ROOST_MOTUS_FOLDER", "")
 ROOST_MOTUS_LOGIN = setting("ROOST_MOTUS_LOGIN", "")
 ROOST_MOTUS_PASSWORD = setting("ROOST_MOTUS_PASSWORD", "")
 #: Seconds between two scheduled checks of each outside system; at least ten minutes.
 ROOST_SYNC_INTERVAL_S = float(setting("ROOST_SYNC_INTERVAL_S", "3600"))
-#: Seconds an alert waits for others that belong in the same message.
+#: Seconds for which an alert waits for others to share its message.
 ROOST_ALERT_GROUP_WAIT_S = float(setting("ROOST_ALERT_GROUP_WAIT_S", "10"))
-#: Seconds within which most stations of a site, network or organization must fall silent to be one incident; 0: never.
+#: If most stations of a site, network or organization fall silent within these seconds, it is one incident; 0: never.
 ROOST_SHARED_WINDOW_S = float(setting("ROOST_SHARED_WINDOW_S", "600"))
-#: Alerts that one receiver gets in an hour on a channel; the others are held back, and one message says so. 0: no limit.
+#: Maximum alerts per hour to one destination; the rest are held back, and one message says so. 0: no limit.
 ROOST_STORM_CAP = int(setting("ROOST_STORM_CAP", "20"))
-#: Whether alerts may go to webhooks in private networks, where users could otherwise reach services beside this one.
+#: Whether webhooks may be in private networks. If so, users can make Roost call other services there.
 ROOST_WEBHOOK_PRIVATE_ADDRESSES = setting("ROOST_WEBHOOK_PRIVATE_ADDRESSES", "0") == "1"
-#: Taps of one organization, and the bytes of events that each may hold.
+#: Maximum taps per organization, and maximum bytes of events in each.
 ROOST_TAPS_MOST = int(setting("ROOST_TAPS_MOST", "5"))
 ROOST_TAP_BYTES = int(setting("ROOST_TAP_BYTES", "50000000"))
-#: Messages of one station that may go to quarantine in an hour before an alert is raised.
+#: Messages of one station that may go to quarantine within an hour before it is an incident.
 ROOST_QUARANTINE_GROWTH = int(setting("ROOST_QUARANTINE_GROWTH", "20"))
 # A station's quota: messages per second and burst, bytes per hour and burst; 0 means no limit.
 ROOST_QUOTA_MESSAGES_PER_S = float(setting("ROOST_QUOTA_MESSAGES_PER_S", "20"))
 ROOST_QUOTA_BURST = float(setting("ROOST_QUOTA_BURST", "20000"))
 ROOST_QUOTA_BYTES_PER_HOUR = float(setting("ROOST_QUOTA_BYTES_PER_HOUR", "50000000"))
 ROOST_QUOTA_BYTES_BURST = float(setting("ROOST_QUOTA_BYTES_BURST", "500000000"))
-#: Whether this Celery worker drains the stations' queues, its name among several, and the most messages of a batch.
+#: Whether this Celery worker drains the stations' queues, its name among such workers, and the maximum batch size.
 ROOST_INGEST = setting("ROOST_INGEST", "0") == "1"
 ROOST_INGEST_NAME = setting("ROOST_INGEST_NAME", "ingest")
 ROOST_INGEST_BATCH = int(setting("ROOST_INGEST_BATCH", "1000"))
-#: Whether it also takes files that come over AMQP, which it needs the site's disk for.
+#: Whether it also takes files sent over AMQP. It needs the site's disk for them.
 ROOST_INGEST_FILES = setting("ROOST_INGEST_FILES", "1") == "1"
-#: Folder of the files that a container's health check reads; empty outside a container.
+#: Folder for the signs of life that a container's health check reads; empty outside a container.
 ROOST_SIGNS = setting("ROOST_SIGNS", "")
-# Messages waiting for ingest before stations are asked to slow down.
+# Number of messages waiting for ingest at which stations are asked to slow down.
 ROOST_PACE_BACKLOG = int(setting("ROOST_PACE_BACKLOG", "200000"))
-#: How long a data package is kept, and how many bytes of them each organization may have.
+#: How long a data package is kept.
 ROOST_PACKAGES_KEPT = timedelta(days=float(setting("ROOST_PACKAGES_DAYS", "7")))
-#: A superuser's login of PostgreSQL: only `manage analyst` has it.
+#: URL with a PostgreSQL superuser's login; set only for `manage analyst`.
 ROOST_DATABASE_ADMIN_URL = setting("ROOST_DATABASE_ADMIN_URL", "")
-#: A folder of this server for packages that repeat; without it, they cannot go to a folder.
+#: Folder on this server to which repeating packages can be copied; empty: they cannot go to a folder.
 ROOST_EXPORTS_FOLDER = setting("ROOST_EXPORTS_FOLDER", "")
+#: Maximum bytes of data packages per organization.
 ROOST_PACKAGES_BYTES = int(setting("ROOST_PACKAGES_BYTES", "20000000000"))
 #: Age in months at which readings move to cold storage: Parquet files beside the stored files. 0: never.
 ROOST_COLD_AFTER_MONTHS = months_setting("ROOST_COLD_AFTER_MONTHS", least=3)
-#: How many bytes the stored files of an organization may take, unless it has a quota of its own.
+#: Maximum bytes of stored files per organization, unless it has its own quota.
 ROOST_FILES_QUOTA_BYTES = int(setting("ROOST_FILES_QUOTA_BYTES", "100000000000"))
 #: People who can create organizations: `anybody` who is logged in, or only `admins` of the server.
 ROOST_ORGANIZATIONS_BY = choice("ROOST_ORGANIZATIONS_BY", "anybody", ("anybody", "admins"))
 #: How long a station's old login keeps working after a new one has been issued.
 ROOST_ROTATION_OVERLAP = timedelta(hours=float(setting("ROOST_ROTATION_OVERLAP_HOURS", "24")))
 ROOST_ENROLMENT_TOKEN_LIFE = timedelta(hours=float(setting("ROOST_ENROLMENT_TOKEN_HOURS", "72")))
-#: A station is late, then silent, after silence of this many intervals.
+#: Silence, in reporting intervals, after which a station is late, then silent.
 ROOST_LATE_FACTOR = float(setting("ROOST_LATE_FACTOR", "1.5"))
 ROOST_SILENT_FACTOR = float(setting("ROOST_SILENT_FACTOR", "3"))
 #: Extra seconds for stations to reconnect after an outage of the server.
@@ -368,12 +369,12 @@ LOGGING = {
     "filters": {"paths": {"()": "web.log_paths.PathsWithoutSecrets"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["paths"]}},
     "root": {"handlers": ["console"], "level": setting("ROOST_LOG_LEVEL", "INFO")},
-    # A request line may hold a query with a secret; to see these, set the logger's level explicitly.
+    # At INFO they log request lines, whose query may hold a secret. To see these, change the level here.
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "pika": {"level": "WARNING"},
-        # With their own handlers they would write the raw request path, bypassing the filter.
+        # With their own handlers these loggers would write the raw request path, bypassing the filter.
         "uvicorn": {"handlers": ["console"], "propagate": False},
         "uvicorn.access": {"handlers": ["console"], "propagate": False},
         "django.server": {"handlers": ["console"], "propagate": False},

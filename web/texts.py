@@ -1,4 +1,4 @@
-"""Texts of the station commands that the site shows: the wire contracts cannot mark them, as they do not use Django."""
+"""Texts of station commands shown on the site. The wire contracts do not use Django, so they cannot mark them."""
 
 from typing import Any
 

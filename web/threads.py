@@ -1,11 +1,11 @@
-"""Threads of the site: each request has one to itself, and threads stay, so that their connections to the database do.
+"""Threads of the site: each request has one to itself. Threads are kept, and with them their database connections.
 
     request comes ──▶ a free thread, or a new one ──▶ all of Django, in that thread ──▶ it is free once its work is over
                                                                                        └── enough are free: it ends
 
-Django's own handler starts a thread for each request and ends it afterwards, and with it the connection, which the next
-request has to open again: half of what a small request cost. It also goes to and fro between the thread and the event loop
-for each middleware, of which none here has anything to do in the latter.
+Django's own handler starts a thread for each request and ends it afterwards. The database connection ends with it, and
+opening another for the next request was half the cost of a small one. It also switches between the thread and the
+event loop for each middleware, although no middleware here does anything in the event loop.
 """
 
 import threading
@@ -18,27 +18,27 @@ from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-#: Free threads that stay. PostgreSQL has a process for the connection of each.
+#: Maximum free threads that are kept. For each one's connection PostgreSQL runs a process.
 KEPT_MOST: Final = 8
 
 
 class RequestThread(ThreadPoolExecutor):
-    """One thread, which does what it is given in turn."""
+    """One thread that runs its tasks one after another."""
 
     def __init__(self) -> None:
         super().__init__(max_workers=1, thread_name_prefix="request")
-        #: The task that it was given last: when that is done, all are.
+        #: The task submitted last: when it is done, all are.
         self.last: Future[Any] = Future()
         self.last.set_result(None)
 
     def submit(self, act: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """Give it something to do."""
+        """Add a task."""
         self.last = super().submit(act, *arguments, **named)
         return self.last
 
 
 class FreeThreads:
-    """Threads that wait for a request. Those used last come first, as their connections are the freshest."""
+    """Threads waiting for a request. The one used last is taken first, because its connection is the freshest."""
 
     def __init__(self, most: int = KEPT_MOST) -> None:
         self._most = most
@@ -46,12 +46,12 @@ class FreeThreads:
         self._free: list[RequestThread] = []
 
     def take(self) -> RequestThread:
-        """A thread without any work."""
+        """Remove and return a free thread, or start one."""
         with self._lock:
             return self._free.pop() if self._free else RequestThread()
 
     def give_back(self, thread: RequestThread) -> None:
-        """Take it back once its work is over: that of a caller who went away may go on for a while."""
+        """Keep or end a thread once its work is over: after a caller has gone, it may go on for a while."""
         thread.last.add_done_callback(lambda _: self._keep_or_end(thread))
 
     def _keep_or_end(self, thread: RequestThread) -> None:
@@ -64,14 +64,14 @@ class FreeThreads:
 
 
 class SiteHandler(ASGIHandler):
-    """Django's handler, in threads that stay, and in one step through all middleware."""
+    """Django's handler, with kept threads, and with all middleware and the view in a single call."""
 
     def __init__(self) -> None:
         self._threads = FreeThreads()
         super().__init__()
 
     def load_middleware(self, is_async: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Django's signature
-        """Load all of it as synchronous code."""
+        """Load all middleware as synchronous code."""
         super().load_middleware(is_async=False)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -1,4 +1,4 @@
-"""The search for texts without a translation, and for translations of texts that nothing shows; it needs no gettext."""
+"""Searching for texts without a translation, and for translations that nothing shows. It does not need gettext."""
 
 import ast
 import re
@@ -14,13 +14,13 @@ from web.texts import command_texts
 ROOT = Path(__file__).resolve().parent.parent
 #: Packages with texts for people. Stations and the command line speak English.
 PACKAGES = ("web", "rest_api", "sg_status", "workers", "fleet")
-#: Calls that mark a text, with the place of the text among their arguments; the context is before it.
+#: Calls that mark a text, with the position of the text among their arguments; a context precedes it.
 CALLS = {"_": 0, "gettext": 0, "gettext_lazy": 0, "ngettext": 0, "ngettext_lazy": 0, "pgettext": 1, "pgettext_lazy": 1}
 _STRING = r"""u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
-#: A marked text in what Django makes of a template for xgettext.
+#: A marked text in Django's conversion of a template for xgettext.
 _MARKED = re.compile(rf"\b(_|n?gettext|pgettext)\(\s*({_STRING})(?:\s*,\s*({_STRING}))?")
 
-#: A text with the context that tells it from another of the same English; mostly there is none.
+#: A context and a text. Contexts distinguish equal English texts; most texts have None.
 Text = tuple[str | None, str]
 
 
@@ -30,12 +30,12 @@ def translated_languages() -> list[str]:
 
 
 def texts_missing(language: str, asked: set[Text]) -> list[str]:
-    """Those of the texts asked for that people see in English, because no catalogue of the language has them."""
+    """Texts in `asked` that are shown in English, because no catalogue of the language has them."""
     return sorted({text for _context, text in asked - set(texts_known(language))})
 
 
 def texts_idle(language: str, asked: set[Text]) -> list[str]:
-    """Entries of a language whose English nothing shows any more, with their catalogue."""
+    """A language's entries whose text is not in `asked`, each with its catalogue: nothing shows them any more."""
     known = texts_known(language)
     return sorted(f"{known[entry]}: {entry[1]}" for entry in known.keys() - asked)
 

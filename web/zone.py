@@ -1,4 +1,4 @@
-"""The time zone of a page: the person's own, or UTC while they ask for it; the API and the admin pages keep to UTC."""
+"""The time zone of a page: the person's own, or UTC if they ask for it. The API and the admin pages always use UTC."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from fleet.core import clock
 from fleet.core.zones import UTC_NAME, viewer_zone_name, zone_label, zone_of, zone_words
 from fleet.organizations.people import person_timezone_found
 
-#: The session remembers that this browser asked for UTC.
+#: Session key, set while this browser shows times in UTC.
 IN_UTC = "times_in_utc"
-#: Cookie with zone.js' findings about the browser; asked for only until the person has a time zone.
+#: Cookie with the browser's time zone, set by zone.js. It is only used until the person has a time zone.
 COOKIE = "roost_zone"
 _ALWAYS_UTC = ("/api/", "/admin/")
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneShown:
-    """The shell's note on the times of a page: `own` is the person's time zone, empty while none is known."""
+    """The time zone of a page, as its frame shows it. `own` is the person's time zone, empty while unknown."""
 
     name: str
     words: str
@@ -30,7 +30,7 @@ class ZoneShown:
 
     @property
     def own_label(self) -> str:
-        """The person's time zone as people read it."""
+        """The person's time zone as a label."""
         return zone_label(self.own)
 
     @property
@@ -40,25 +40,25 @@ class ZoneShown:
 
 
 class ZoneMiddleware:
-    """Answers each request in the time zone of the person who asks."""
+    """Answers each request in the caller's time zone."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer the request; outside of pages, in UTC."""
+        """Answer the request: pages in the caller's time zone, the API and admin pages in UTC."""
         name = "" if request.path.startswith(_ALWAYS_UTC) else _asked(request)
         with timezone.override(zone_of(name) if name else None):
             return self.get_response(request)
 
 
 def zone_shown(request: HttpRequest) -> ZoneShown:
-    """The time zone of the page that is rendered now."""
+    """The time zone of the page being rendered."""
     return ZoneShown(viewer_zone_name(), zone_words(clock.now()), _own(request))
 
 
 def _asked(request: HttpRequest) -> str:
-    # Without a session nobody is logged in, and reading it would make every answer differ by cookie.
+    # Without a session cookie nobody is logged in. Reading the session would add `Vary: Cookie` to every answer.
     if settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return _found(request)
     if not _own(request) and isinstance(request.user, User) and (found := _found(request)):

@@ -66,7 +66,7 @@ def _keep_our_logging(**_: object) -> None:
 
 @beat_init.connect
 def _leave_signs(**_: object) -> None:
-    """Beat is healthy while the broker confirms what it sends: leave a sign each time."""
+    """Leave a sign whenever the broker has confirmed a task from beat, which proves that beat is healthy."""
     after_task_publish.connect(_leave_beat_sign, weak=False)
 
 
@@ -75,7 +75,7 @@ def _leave_beat_sign(**_: object) -> None:
 
 
 def _complete() -> None:
-    """Add the schedule, its watch, and the consumers of what stations send: their modules need the application."""
+    """Add the schedule, its watch, and the consumers of station messages. All their modules need `app` to exist."""
     from workers import failing_jobs  # noqa: F401, PLC0415 - it connects itself to Celery's signals
     from workers.consumers.files import FilesStep  # noqa: PLC0415 - app loading
     from workers.consumers.inbound import InboundStep  # noqa: PLC0415 - app loading

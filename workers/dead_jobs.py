@@ -9,12 +9,12 @@ from fleet.core.dead_jobs import dead_job_keep
 from message_queue.topology import DEAD_JOB_QUEUE, JOB_QUEUES
 from workers.celery_app import app
 
-#: Jobs of one run: what is left waits for the next minute.
+#: Maximum jobs per run. The rest wait for the next run, a minute later.
 _RUN_MOST = 20_000
 
 
 def dead_jobs_collect() -> int:
-    """Move dead jobs, as many as a run takes; return how many were taken. Each is acknowledged after its commit.
+    """Move dead jobs, at most `_RUN_MOST`; return how many were taken. Each is acknowledged after its commit.
 
     The queue also receives jobs that expired while no worker was running. They are dropped silently, because the next
     job of the same kind does their work.
@@ -39,7 +39,7 @@ def dead_jobs_collect() -> int:
 def _is_expired(headers: dict[str, Any]) -> bool:
     """Whether the job only expired, according to the broker's header `x-death`.
 
-    Delayed jobs also expire out of their delay queue; that does not count.
+    Delayed jobs also expire in their delay queue on the way; that does not count.
     """
     deaths = [death["reason"] for death in headers.get("x-death", ()) if death["queue"] in JOB_QUEUES]
     return bool(deaths) and set(deaths) == {"expired"}

@@ -99,7 +99,7 @@ class Relay:
             for row in rows:
                 if not self._publish(row, sent):
                     break
-            # In the order in which reports and withdrawals lock commands, so that none of them can deadlock with us.
+            # Lock commands in the same order as reports and withdrawals do, so that no deadlock is possible.
             for command_id, moment in sorted(sent):
                 command_sent(command_id=command_id, moment=moment)
         return len(rows)

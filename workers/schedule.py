@@ -1,6 +1,6 @@
 """Periodic tasks: name, interval in seconds, and seconds after which a late run is dropped.
 
-All are short and repeatable. Each uses a conditional UPDATE or an advisory lock to decide whether it should run.
+All can be repeated safely. Each uses a conditional UPDATE or an advisory lock to decide whether it should run.
 """
 
 from typing import Any

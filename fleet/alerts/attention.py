@@ -47,7 +47,7 @@ class FleetTotals:
 
     @property
     def fine(self) -> int:
-        """Stations of which everything is as it should be."""
+        """Stations with nothing wrong."""
         return sum(self.states[state] for state in FINE)
 
     @property
@@ -56,7 +56,7 @@ class FleetTotals:
         return self.total - self.states["never_seen"]
 
     def of(self, state: str) -> int:
-        """The number of stations that `fleet_narrow` leaves."""
+        """The number of stations that `fleet_narrow` keeps for this state."""
         if state == ATTENTION:
             return self.needing
         return self.states[state] if state else self.total
@@ -130,7 +130,7 @@ def fleet_totals(stations: QuerySet[Station]) -> FleetTotals:
 
 
 def attention_list(stations: QuerySet[Station]) -> QuerySet[Station]:
-    """Those of `fleet_list` that need attention, silent ones first and of these the longest silent."""
+    """Stations of `fleet_list` that need attention: silent ones first, and among them the longest silent."""
     return stations.filter(Q(needs_attention=1)).order_by(F("fleet_rank"), "contact__last_contact_at", "serial")
 
 

@@ -16,10 +16,10 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.members import organization_lock
 from fleet.organizations.models import Organization
 
-#: Incidents in the feed and in the calendar: the newest, and of those before them the open ones.
+#: Maximum incidents in the feed and the calendar: the newest, and older ones that are still open.
 NEWEST_MOST: Final = 100
 OPEN_MOST: Final = 100
-#: A number with so many digits is none of the database's.
+#: A number with this many digits is not an id in the database.
 _NUMBER_LONG: Final = 19
 
 
@@ -52,12 +52,12 @@ def feed_withdraw(*, actor: Viewer, organization: Organization) -> None:
 
 
 def feed_token(feed: IncidentFeed) -> str:
-    """The secret part of the address, and which organization it is of."""
+    """The part of the address that names the organization and holds the secret."""
     return f"{feed.organization_id}.{salted_hmac('fleet.alerts.feeds', feed.seed, algorithm='sha256').hexdigest()}"
 
 
 def feed_find(*, token: str) -> IncidentFeed:
-    """The feed of a token. Raises `NotFound` if the token is none, is old, or its organization was deleted."""
+    """The feed of a token. Raises `NotFound` if it is invalid or replaced, or its organization was deleted."""
     number, _dot, _secret = token.partition(".")
     if number.isascii() and number.isdecimal() and len(number) < _NUMBER_LONG:
         found = IncidentFeed.objects.select_related("organization").filter(organization__deleted_at=None)
@@ -68,7 +68,7 @@ def feed_find(*, token: str) -> IncidentFeed:
 
 
 def feed_incidents(*, feed: IncidentFeed) -> list[Incident]:
-    """The newest incidents, and those before them that are open, the newest first. Two queries, whatever there is."""
+    """The newest incidents, and older ones that are still open, newest first. Always two queries."""
     all_of_them = Incident.objects.filter(organization=feed.organization_id).select_related("station", "organization")
     ordered = all_of_them.order_by("-opened_at", "-pk")
     newest = list(ordered[:NEWEST_MOST])

@@ -27,7 +27,7 @@ class FirstSteps:
 
 
 def first_steps_of(*, viewer: Viewer) -> FirstSteps | None:
-    """The steps and what is done; None once a station of the viewer has been heard. Each list is bounded, and so are the queries."""
+    """The viewer's progress; None once one of their stations has been heard. Lists and queries are bounded."""
     stations = station_visible(viewer).filter(retired_at=None)
     if stations.filter(contact__last_contact_at__isnull=False).exists():
         return None

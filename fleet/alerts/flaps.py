@@ -1,11 +1,11 @@
-"""Short recoveries: what was acknowledged goes on as the same incident if it opens again before its end was told.
+"""Short recoveries: an acknowledged incident goes on as the same one if it opens again before its end was told.
 
     acknowledged ──over──▶ closed, its end is held ──15 min, or the end of the snooze──▶ its end is told
          ▲                       └──it opens again──┐
          └──the held end is withdrawn───────────────┘
 
-So people read of one beginning and one end, and an acknowledgement lasts. What nobody acknowledged is told at once;
-in planned maintenance, the end of whatever was told before is held until the maintenance is over.
+So people read of one beginning and one end, and an acknowledgement lasts. The end of an unacknowledged incident is told
+at once; but in planned maintenance, the end of any incident that people were told of is held until that is over.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,8 @@ _WITHDRAWN: Final = "It opened again before this was sent."
 def end_held_until(incident: Incident, moment: datetime) -> datetime | None:
     """Until when the end of an incident that closes now is held; None: it is told at once.
 
-    In planned maintenance it is held until that ends, so that work on a station rings neither for its end nor for what begins again.
+    In planned maintenance it is held until the maintenance ends, so that work on a station causes no messages about
+    incidents that end and begin again.
     """
     if incident.is_held:
         return None
@@ -36,17 +37,17 @@ def end_held_until(incident: Incident, moment: datetime) -> datetime | None:
 
 
 def incidents_reopen(*, rule: str, severities: Mapping[int, str], moment: datetime) -> list[Incident]:
-    """Reopen the incidents of a rule at these stations whose end is held; tell now the ends of those that cannot be.
+    """Reopen incidents of a rule whose end is held, at these stations; tell at once the end of any that cannot reopen.
 
-    `severities` of what opens now, by station: what became worse is a new incident. Call it in the transaction that
-    opens the others, before.
+    `severities`: of the incidents that open now, by station; with another severity it is a new incident. Call it in the
+    transaction that opens the others, before they are opened.
     """
     is_open = Incident.objects.filter(station=OuterRef("station"), rule=rule, closed_at=None)
     held = Incident.objects.filter(
         ~Exists(is_open),
         rule=rule,
         station__in=list(severities),
-        # Not what a station left with its former organization.
+        # Incidents that a station left with its former organization stay closed.
         organization=F("station__organization"),
         closed_at__isnull=False,
         reopens_until__gt=moment,

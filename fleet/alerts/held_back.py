@@ -1,10 +1,10 @@
-"""Telling of incidents that planned maintenance held back: once, when it is over, if they are still open then.
+"""Telling people of incidents that planned maintenance held back: once, when it is over, if they are still open then.
 
     opened in maintenance ─▶ held ──the maintenance ends, and it is still open──▶ told, once
                               └──it closes before──▶ closed: nobody was told, and the incident's page says why
 
-An incident is held as long as its station has a window; so one that opens while the window closes is found by the next
-look. Each step is one transaction, and what another worker has locked is left to it.
+An incident is held while its station has a window; so one that opens while the window closes is found by the next run.
+Each step is one transaction, and skips rows that another worker has locked.
 """
 
 from datetime import datetime
@@ -27,7 +27,7 @@ _STEP: Final = 500
 
 
 def maintenance_look() -> tuple[int, int]:
-    """Open and close what is due, and tell what was held back; return the number of windows and of incidents."""
+    """Open and close due windows, and tell people of held incidents; return the numbers of windows and incidents."""
     moment = clock.now()
     moved, told = windows_move(moment=moment), 0
     while number := _some_told(moment):
@@ -40,7 +40,7 @@ def maintenance_look() -> tuple[int, int]:
 @transaction.atomic
 def _some_told(moment: datetime) -> int:
     found = Incident.objects.select_related("organization", "station").filter(
-        # Of a station that was retired meanwhile, nobody needs to hear; its incidents close by themselves.
+        # Nobody needs to hear of a station that was retired meanwhile; its incidents close by themselves.
         is_held=True, closed_at=None, station__window_until=None, station__retired_at=None,
     )  # fmt: skip
     incidents = list(found.order_by("pk").select_for_update(of=("self",), skip_locked=True)[:_STEP])
@@ -51,7 +51,7 @@ def _some_told(moment: datetime) -> int:
     Incident.objects.bulk_update(incidents, ["is_held", "held_until"])
     silences = [one for one in incidents if one.rule == SILENCE]
     others = [one for one in incidents if one.rule != SILENCE]
-    # Stations that a cause has in common are told of as one, now as without maintenance.
+    # Silences with one cause share a message, as they do without maintenance.
     telling = others + silences_group(incidents=silences, moment=moment)
     notifications_plan_opened(incidents=telling, moment=moment)
     snoozes_end_changed(opened=incidents, moment=moment)

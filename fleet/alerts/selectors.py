@@ -27,7 +27,7 @@ class UnsentMessage:
     recipient: str
 
 
-#: Of open incidents, counts end here: a frame around every page must not count a storm.
+#: Counts of open incidents end here: every page shows one, and must not count a whole storm.
 OPEN_COUNTED_MOST = 100
 
 
@@ -57,7 +57,7 @@ class IncidentView:
 
     @property
     def held(self) -> str:
-        """That planned maintenance holds, or held, it back; empty if none did."""
+        """Sentence saying that planned maintenance holds, or held, it back; empty if none did."""
         return held_words(self.incident, clock.now())
 
     @property
@@ -69,7 +69,7 @@ class IncidentView:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """The messages about an incident's opening or end: how many, what became of them, the first when."""
+    """The messages about an incident in one phase: how many, their results, and when the first was planned."""
 
     phase: str
     number: int
@@ -103,7 +103,8 @@ def incident_list(
 ) -> QuerySet[Incident]:
     """The viewer's incidents, newest first, with station, contact and organization joined.
 
-    `state`: one of `Incident.State`. `assignee`: the name of a login. `shared`: the id of a shared failure. `open_first`: open ones first, then those that closed last. `since`: none that closed before.
+    `state`: one of `Incident.State`. `assignee`: the name of a login. `shared`: the id of a shared failure.
+    `open_first`: open ones first, then those that closed last. `since`: none that closed before.
     """
     found = Incident.objects.select_related(
         "organization", "station__organization", "station__contact", "assignee__user"
@@ -125,7 +126,7 @@ def incident_list(
 
 
 def incidents_open(*, viewer: Viewer) -> OpenIncidents:
-    """How many of the viewer's incidents are open, counted up to `OPEN_COUNTED_MOST`; not those that maintenance holds."""
+    """The viewer's open incidents, counted up to `OPEN_COUNTED_MOST`, without those that maintenance holds."""
     found = (
         incident_list(viewer=viewer, is_open=True).filter(is_held=False).order_by("-pk").values_list("rule", flat=True)
     )
@@ -142,7 +143,7 @@ def incident_get(*, viewer: Viewer, incident_id: int) -> Incident:
 
 
 def shared_list(*, viewer: Viewer) -> list[SharedFailure]:
-    """The open shared failures of the viewer's organizations, newest first; a few, as each has three stations."""
+    """The open shared failures of the viewer's organizations, newest first; at most `SHARED_MOST`."""
     found = SharedFailure.objects.select_related("organization").filter(closed_at=None)
     return list(found.filter(viewer.organizations("organization__")).order_by("-opened_at", "-pk")[:SHARED_MOST])
 
@@ -181,7 +182,7 @@ def incidents_before(*, incident: Incident, most: int) -> list[Incident]:
 
 
 def incident_tellings(*, incident: Incident) -> list[Telling]:
-    """How many messages went out in each phase; the receivers stay private."""
+    """How many messages there are in each phase, and their results; the receivers stay private."""
     states = Notification.State
     sent, failed, unknown = Q(state=states.SENT), Q(state=states.FAILED), Q(state=states.UNKNOWN)
     held = Q(state=states.HELD)

@@ -70,8 +70,9 @@ _NO_CLOSINGS: Mapping[int, Closing] = {}
 def incidents_open(*, openings: Sequence[Opening], rule: str, moment: datetime) -> list[Incident]:
     """Open several incidents at once, announced together. Stations with an open one are skipped.
 
-    What was acknowledged and whose end is not told yet opens again. At stations in planned maintenance they are held:
-    nobody is told before it ends, see `fleet.alerts.held_back`. A single statement with ON CONFLICT settles races.
+    An acknowledged incident whose end nobody was told yet opens again instead. At stations in planned maintenance, new
+    ones are held: nobody is told before it ends, see `fleet.alerts.held_back`. A statement with ON CONFLICT settles
+    races.
     """
     if not openings:
         return []
@@ -149,7 +150,7 @@ def silence_sweep() -> tuple[int, int]:
 def rules_sweep() -> tuple[int, int]:
     """Open and close the incidents of all rules that have no sweep of their own; return the count of each.
 
-    Of a rule that cannot be judged, the administrators are told; its incidents stay as they are.
+    The administrators are told of a rule that cannot be judged; its incidents stay as they are.
     """
     windows_move(moment=clock.now())
     opened = closed = 0
@@ -160,7 +161,7 @@ def rules_sweep() -> tuple[int, int]:
         try:
             moved = rule_sweep(rule=rule, moment=clock.now())
         except Exception:  # noqa: BLE001 - as in the comment
-            # One rule that cannot be judged keeps no other waiting.
+            # A rule that cannot be judged must not keep the others waiting.
             _log.exception("The rule %s could not be judged.", rule.name)
             failed.append(rule.name)
             continue
@@ -214,7 +215,7 @@ def _incidents_close(
         )
         incident.closing_sentence = said.get(incident.organization.language, said[settings.LANGUAGE_CODE])
         incident.closing_sentences = dict(said)
-        # People read of it only after it was noticed, whatever the station's clock says.
+        # It cannot close before it opened, whatever the station's clock says.
         incident.closed_at = moment if closing is None else max(closing.ended_at, incident.opened_at)
         incident.reopens_until = end_held_until(incident, moment) if is_told else None
     changed = ["closed_at", "closing_sentence", "closing_sentences", "reopens_until"]
@@ -234,7 +235,7 @@ def _incidents_close(
 def in_each_language(say: Callable[[], str]) -> dict[str, str]:
     """The sentence in every language of the site, because its reader is known only when it is sent or shown.
 
-    For the same reason it keeps its moments as such.
+    For the same reason its moments are not worded yet; `moments_told` does that for the reader.
     """
     said = {}
     for language, _name in settings.LANGUAGES:
@@ -271,7 +272,7 @@ def _sentence_told(incident: Incident) -> str:
 def incidents_announce(incidents: Iterable[Incident], event: str) -> None:
     """Announce an event to integrations through the outbox, and to open pages after commit.
 
-    Integrations hear nothing of what is held.
+    Integrations are not told of held incidents.
     """
     changed: dict[int, set[str]] = defaultdict(set)
     told = []

@@ -1,4 +1,4 @@
-"""The end of snoozes, because their time is over or because something changed: open again, and told again, once.
+"""Ending snoozes when their time is over or something changed: the incident is open again, and told once more.
 
 snoozed ──its moment comes, or another incident opens at the station──▶ open
 """
@@ -44,7 +44,7 @@ def snoozes_end_changed(*, opened: Collection[Incident], moment: datetime) -> in
 
 @transaction.atomic
 def _some_end(moment: datetime) -> int:
-    # In planned maintenance nothing rings: the snooze ends with it.
+    # Nothing rings in planned maintenance: a snooze that would end during it ends when it is over.
     found = Incident.objects.filter(closed_at=None, snoozed_until__lte=moment, station__window_until=None).order_by(
         "pk"
     )

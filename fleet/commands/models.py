@@ -16,8 +16,8 @@ class Command(models.Model):
           │                │                   │            │
           └────────────────┴──── expired | cancelled | refused (from any open state)
 
-    The state changes only by conditional UPDATE on an open state; anything reported after closing is kept as a step.
-    Whoever changes several commands in one transaction locks them by `id`, so that no two of them can deadlock.
+    The state changes only by conditional UPDATE on an open state; later reports are only kept as steps or counted.
+    A transaction that changes several commands locks them in the order of `id`, so that no two can deadlock.
 
     A cancelled command also has a `withdrawal`, which says what happened to its copies outside of Roost:
 
@@ -63,7 +63,7 @@ class Command(models.Model):
     issued_by_name = models.CharField(max_length=150, blank=True)
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    #: When the latest copy went to the broker; the sweep sends another if the broker may have lost it.
+    #: When the latest copy went to the broker; the sweep sends another one if the broker may have lost it.
     sent_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
     note = models.CharField(max_length=256, blank=True)
@@ -77,7 +77,7 @@ class Command(models.Model):
     sought_at = models.DateTimeField(null=True)
     #: When a cancelled command began to run, by the station's clock.
     ran_at = models.DateTimeField(null=True)
-    #: Reports that changed nothing and were not kept as steps: repeats, or too many.
+    #: Number of reports that changed nothing and were not kept as steps, because they were repeats or too many.
     reports_left_out = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
@@ -129,7 +129,7 @@ class Congestion(models.Model):
 
 
 class CommandStep(models.Model):
-    """One step in the life of a command, in order of arrival. Late reports are kept here but change nothing."""
+    """One step in the life of a command, in order of arrival. Late reports are kept here, but change nothing."""
 
     id = models.BigAutoField(primary_key=True)
     command = models.ForeignKey(Command, on_delete=models.CASCADE, related_name="steps")

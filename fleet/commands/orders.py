@@ -1,4 +1,4 @@
-"""Orders to a station, commands and their withdrawals: as they wait in the outbox, and as bytes on the wire."""
+"""Orders to a station, that is commands and their withdrawals: as rows in the outbox, and as bytes on the wire."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from message_queue.contracts.commands.base import CommandMessage, Withdrawal, co
 from message_queue.errors import PublishFailed
 
 _Target = OutboxMessage.Target
-#: Messages in the outbox for the command queues of stations.
+#: Targets of outbox messages that go to the command queues of stations.
 ORDERS = frozenset({_Target.COMMAND, _Target.WITHDRAWAL})
 
 
@@ -25,7 +25,7 @@ def withdrawal_queue_up(message: Withdrawal, *, expires_at: datetime) -> None:
 
 
 def order_encode(row: OutboxMessage) -> bytes:
-    """An order as its station reads it. Raises `PublishFailed` if the row holds none."""
+    """An order as its station reads it. Raises `PublishFailed` if the row holds no valid one."""
     try:
         if row.target == _Target.COMMAND:
             return command_encode(msgspec.convert(row.body, CommandMessage))

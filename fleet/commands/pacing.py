@@ -33,15 +33,14 @@ from message_queue.topology import COMMANDS_WAITING_MOST
 
 _log = logging.getLogger(__name__)
 
-#: Roost's own pace: a quarter of the traffic, reconnects spread over five minutes, for a quarter of an
-#: hour.
+#: The pace that Roost itself asks for: a quarter of the traffic, reconnects spread over five minutes, for 15 minutes.
 RELIEF: dict[str, Any] = {"slowdown": 4, "spread": 300, "for_s": 900}
 #: A station that is offline needs no slowing down, and must not find the request when it comes back.
 HEARD_WITHIN = timedelta(minutes=15)
 LIFE_S = 300
-#: A rate is computed over at least this long, because the first messages of a month are no rate.
+#: A rate is computed over at least this long, because the first messages of a month say little about it.
 RATE_OVER_S = 3_600.0
-#: Stations asked in one run; the next run asks the next ones.
+#: Maximum stations asked in one run; the next run asks the next ones.
 ASKED_MOST = 1_000
 #: A congestion ends when the backlog falls below this share of the limit.
 CALM = 0.1
@@ -101,7 +100,7 @@ def stations_connected(moment: datetime) -> QuerySet[Station]:
 
 
 def stations_unasked(moment: datetime) -> QuerySet[Station]:
-    """Connected stations with room for a command that got no `pace` within the duration that Roost requests."""
+    """Connected stations with room for a command that got no `pace` within the last `RELIEF["for_s"]` seconds."""
     since = moment - timedelta(seconds=RELIEF["for_s"])
     asked = Command.objects.filter(station=OuterRef("pk"), name=COMMAND.name, issued_at__gt=since)
     waiting = Command.objects.filter(state__in=Command.OPEN).values("station").annotate(waiting=Count("pk"))
@@ -122,7 +121,7 @@ def congestion_watch(*, moment: datetime, load: BrokerLoad | None = None) -> Con
         _log.info("Ingest keeps up again: %s messages wait.", load.waiting)
         return None
     with session_lock("commands.relief") as is_ours:
-        # Asking a thousand stations may take longer than the interval between runs; the next run then skips this.
+        # Asking a thousand stations may take longer than the interval between runs; the next run then asks nobody.
         asked = _ask_for_relief(moment) if is_ours else 0
     if asked:
         Congestion.objects.filter(id=opened.id).update(asked=F("asked") + asked)
@@ -147,5 +146,5 @@ def _begin_congestion(moment: datetime, load: BrokerLoad) -> Congestion | None:
                 cause="alarm" if load.has_alarm else "backlog", waiting=load.waiting, started_at=moment
             )
     except IntegrityError:
-        # Another run was faster and does the asking.
+        # Another run was faster and asks the stations.
         return None

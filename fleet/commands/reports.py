@@ -1,7 +1,7 @@
 """Reports from stations about their commands, stored in a few statements per batch.
 
 The first closing report wins. Later, repeated or out-of-order reports change nothing: up to `STEPS_MOST` are kept as
-steps, repeats and any beyond that are only counted. An expired command still keeps a result that arrives too late.
+steps; repeats and all further ones are only counted. An expired command still keeps a result that arrives too late.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from message_queue.contracts.command_status import CommandStatus
 State = Command.State
 #: How many steps that changed nothing are kept for one command.
 STEPS_MOST = 20
-#: For each reported state, the states from which it moves a command.
+#: For each reported state, the states of a command that it replaces.
 _MOVES: dict[str, tuple[str, ...]] = {
     State.RECEIVED: (State.QUEUED, State.SENT),
     State.RUNNING: (State.QUEUED, State.SENT, State.RECEIVED),

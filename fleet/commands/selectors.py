@@ -22,7 +22,7 @@ def command_list(
 ) -> QuerySet[Command]:
     """A station's commands with their steps, newest first, in two queries.
 
-    They were issued from `start` (inclusive) to `end` (exclusive). Empty criteria do not limit the list.
+    `start` (inclusive) and `end` (exclusive) limit when they were issued. Empty criteria do not limit the list.
     """
     steps = Prefetch("steps", queryset=CommandStep.objects.order_by("id"))
     found = Command.objects.filter(station=station).order_by("-issued_at", "-id").prefetch_related(steps)
@@ -38,7 +38,7 @@ def command_list(
 
 
 def stations_commanded(*, stations: Collection[Station]) -> set[int]:
-    """The ids of those stations that have an open command."""
+    """The ids of the stations that have an open command."""
     found = Command.objects.filter(station__in=[station.pk for station in stations], state__in=Command.OPEN)
     return set(found.values_list("station_id", flat=True))
 

@@ -29,7 +29,7 @@ from message_queue.topology import COMMANDS_WAITING_MOST
 State = Command.State
 #: Longest lifetime of a command in seconds: after a month nobody remembers why it was sent.
 EXPIRY_MOST_S = 31 * 86_400
-#: How many dangerous commands of one name a station accepts, and within which time.
+#: How many dangerous commands of one name can be sent to a station, and within which time.
 DANGER_MOST, DANGER_WITHIN = 3, timedelta(hours=1)
 #: A sent command without an answer for this long is published again; the station's journal runs it only once.
 RESEND_AFTER = timedelta(minutes=15)
@@ -87,7 +87,7 @@ def command_issue(
 def command_cancel(*, viewer: Viewer, command: Command) -> Command:
     """Close an open command and withdraw it from Roost's outbox, from the broker and from the station.
 
-    If the station was faster, the command is later marked as run anyway.
+    If the station runs it all the same, its report later marks the command as run.
     """
     contract = command_contracts().get(command.name)
     role = Membership.Role(contract.role) if contract else Membership.Role.OPERATOR
@@ -121,7 +121,7 @@ def commands_withdraw(*, station: Station, moment: datetime, note: str) -> int:
 def command_sent(*, command_id: UUID, moment: datetime) -> None:
     """Record that the broker confirmed the command into the station's queue."""
     with transaction.atomic():
-        # Also if it was cancelled just now: its withdrawal counts the copies.
+        # Even if it was cancelled just now: its withdrawal needs the number of copies.
         Command.objects.filter(id=command_id).update(sent_at=moment, copies=F("copies") + 1)
         if Command.objects.filter(id=command_id, state=State.QUEUED).update(state=State.SENT):
             _record_step(command_id, State.SENT, moment, moment)
@@ -149,7 +149,7 @@ def commands_expire(*, moment: datetime) -> int:
 
 
 def commands_resend(*, moment: datetime) -> int:
-    """Publish commands again that a broker may have lost, which the station's journal makes safe; return how many."""
+    """Publish commands again that a broker may have lost; return how many. The station runs each only once."""
     forgotten = Command.objects.filter(
         state=State.SENT, sent_at__lt=moment - RESEND_AFTER, expires_at__gt=moment
     ).select_related("station")[:500]
@@ -166,7 +166,7 @@ def commands_resend(*, moment: datetime) -> int:
 
 
 def _danger_check(station: Station, name: str, moment: datetime) -> None:
-    """Refuse a dangerous command that the station was sent too often lately, most likely by a script in a loop."""
+    """Refuse a dangerous command that was sent to the station too often lately, most likely by a script in a loop."""
     # The lock makes concurrent requests count one after the other.
     Station.objects.select_for_update().get(pk=station.pk)
     sent = Command.objects.filter(station=station, name=name, issued_at__gt=moment - DANGER_WITHIN)

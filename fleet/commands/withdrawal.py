@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 Withdrawal = Command.Withdrawal
 SEEK_JOB = "commands.seek_withdrawn"
-#: Commands that one run looks for on the broker, longest unsearched first.
+#: Maximum commands that one run looks for on the broker; those not looked for longest come first.
 SEEK_MOST = 500
 _RAN = frozenset({"running", "succeeded", "failed"})
 _NOT_RUN = frozenset({"refused", "expired"})
@@ -44,7 +44,7 @@ def withdrawal_ask(*, command_id: UUID, serial: str) -> None:
     waiting = OutboxMessage.objects.filter(
         target=OutboxMessage.Target.COMMAND, message_id=str(command_id), published_at=None
     )
-    # Not waited for: the relay that holds the row waits for our lock on the command after publishing.
+    # Skip a locked row: the relay that holds it waits for our lock on the command after publishing.
     unlocked = waiting.select_for_update(skip_locked=True).values_list("id", flat=True)
     kept, _ = OutboxMessage.objects.filter(id__in=list(unlocked)).delete()
     command = Command.objects.get(id=command_id)
@@ -92,7 +92,7 @@ def withdrawals_seek(*, moment: datetime, station_id: int | None = None) -> int:
             try:
                 taken = broker.take(command_queue(serial), wanted)
             except SerialNotAllowed:
-                # A station that handed on its serial has no queue.
+                # A station that passed on its serial has no queue.
                 taken = Counter()
             _record_taken_back(wanted, taken, moment)
             count += sum(taken.values())
@@ -100,7 +100,7 @@ def withdrawals_seek(*, moment: datetime, station_id: int | None = None) -> int:
 
 
 def _lock_in_order(commands: QuerySet[Command]) -> list[UUID]:
-    """Lock commands by id, the order that reports and the relay keep too; return their ids."""
+    """Lock commands in the order of their ids, as reports and the relay do; return the ids."""
     return list(commands.select_for_update().order_by("id").values_list("id", flat=True))
 
 
@@ -116,7 +116,7 @@ def _record_taken_back(wanted: set[str], taken: Counter[str], moment: datetime) 
 
 
 def _knows_withdrawals(station_id: int) -> bool:
-    """Whether the agent knows withdrawals or has not listed its commands. To older agents they are unreadable."""
+    """Whether the agent knows withdrawals or has not listed its commands. Older agents cannot read withdrawals."""
     hello = StationContact.objects.filter(station_id=station_id).values_list("hello", flat=True).first() or {}
     named = hello.get("commands")
     return not isinstance(named, list) or not named or WITHDRAW in named

@@ -29,7 +29,7 @@ class Audited(Protocol):
 
 
 def audit(actor: Actor | None, subject: Audited, action: str, /, **detail: object) -> AuditEntry:
-    """Write that the actor did this to the subject, in the transaction of the change. `actor` None: Roost itself."""
+    """Record what the actor did to the subject, in the transaction of the change. `actor` None: Roost itself."""
     organization_id, name = subject.audited_as()
     return audit_write(
         actor=actor.user if actor else None,
@@ -48,7 +48,7 @@ def audit_write(
     subject: str,
     detail: dict[str, Any] | None = None,
 ) -> AuditEntry:
-    """Write an entry about something that is no row. `actor` None: a key, the command line, or Roost."""
+    """Write an entry about something that is not `Audited`. `actor` None: a key, the command line, or Roost."""
     known = actor if isinstance(actor, User) else None
     origin = origin_now()
     return AuditEntry.objects.create(

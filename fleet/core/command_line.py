@@ -55,7 +55,7 @@ class WordCommand(BaseCommand, ABC):
 
     @abstractmethod
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """Declare the subcommands: `add(name, function, help=…)` returns the parser of one."""
+        """Declare the subcommands: `add(name, function, help=…)` returns the parser of the new one."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add one parser per subcommand, each with `--json`."""
@@ -84,7 +84,7 @@ class WordCommand(BaseCommand, ABC):
         self.stdout.write(json.dumps(data, indent=2, default=str, ensure_ascii=False))
 
     def table_print(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table for people. On a terminal it fits: its widest columns are cut; elsewhere nothing is."""
+        """Print a table for people. On a terminal, its widest columns are cut to fit; elsewhere nothing is cut."""
         lines = [headings, *rows]
         widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
         if self.stdout.isatty():
@@ -95,7 +95,7 @@ class WordCommand(BaseCommand, ABC):
 
 
 def widths_fit(widths: Sequence[int], room: int) -> list[int]:
-    """The widths of a table's columns in so many characters: the widest ones give first."""
+    """Column widths that fit a table into `room` characters; the widest columns shrink first."""
     fitting = list(widths)
     while sum(fitting) + 2 * (len(fitting) - 1) > room and max(fitting) > _COLUMN_LEAST:
         widest = fitting.index(max(fitting))

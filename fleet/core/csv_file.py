@@ -1,4 +1,4 @@
-"""Downloads that are streamed; those in CSV are protected against formula injection."""
+"""Streamed downloads; CSV is protected against formula injection."""
 
 import codecs
 import csv
@@ -14,7 +14,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.cache import patch_vary_headers
 
 Cell = str | int | float | None
-#: How a cell starts that spreadsheets read as a formula: they skip leading blanks, and full-width signs count too.
+#: The start of a cell that spreadsheets read as a formula: they skip leading blanks, and full-width signs count too.
 _FORMULA = re.compile(r"[\t\r\n]|[\s\ufeff\u200b]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 #: Without this mark, spreadsheets decode UTF-8 in the machine's own encoding: ZÃ¼rich.
 CSV_MARK = codecs.BOM_UTF8
@@ -35,9 +35,10 @@ def csv_response(
 def stream_response(
     request: HttpRequest, pieces: Iterator[bytes], *, name: str, content_type: str, is_packed: bool = False
 ) -> StreamingHttpResponse:
-    """The chunks as a download called `name`, made while it is sent; gzipped for clients that take that.
+    """The chunks as a download called `name`, made while it is sent; gzipped for clients that accept gzip.
 
-    `is_packed`: it is compressed already. An error in its middle breaks the connection: what arrived is not whole.
+    `is_packed`: the chunks are compressed already. An error midway breaks the connection, so that the client sees that
+    the file is incomplete.
     """
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
     if not is_packed and _GZIP.search(request.headers.get("Accept-Encoding", "")):
@@ -46,7 +47,7 @@ def stream_response(
     content = _iterate_async(pieces) if isinstance(request, ASGIRequest) else pieces
     response = StreamingHttpResponse(content, content_type=content_type, headers=headers)
     if is_packed:
-        # Django's own middleware would pack it again.
+        # Otherwise Django's own middleware would compress it again.
         response.headers["Content-Encoding"] = "identity"
     else:
         patch_vary_headers(response, ["Accept-Encoding"])

@@ -17,7 +17,7 @@ _ID_END = 2**63
 
 
 def dead_job_keep(*, job_id: str, task: str, arguments: dict[str, Any]) -> bool:
-    """Keep a job; return False if it is already here."""
+    """Store a job; return False if it is stored already."""
     _job, is_new = DeadJob.objects.get_or_create(
         job_id=job_id[:64], defaults={"task": task[:128], "arguments": arguments, "found_at": clock.now()}
     )

@@ -1,4 +1,4 @@
-"""Refusals of the domain: six families, each with a sentence for people. Doors answer by family, not by name."""
+"""Refusals of the domain: six families, each with a sentence for people. Callers handle them by family, not by name."""
 
 
 class DomainError(Exception):

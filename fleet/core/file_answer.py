@@ -17,9 +17,9 @@ _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 def file_answer(request: HttpRequest, path: Path, *, name: str, tag: str, content_type: str) -> HttpResponseBase:
-    """The file as a download called `name`. `tag` changes with its contents: a resumed download must be of the same.
+    """The file as a download called `name`. `tag` changes with its contents, so that parts never mix.
 
-    One range is served; several at once, or one of other contents (`If-Range`), are answered with the whole file.
+    One range is served. Several ranges at once, or a range of older contents (`If-Range`), get the whole file.
     """
     size, mark = path.stat().st_size, f'"{tag}"'
     headers = {

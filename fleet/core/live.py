@@ -60,7 +60,7 @@ def live_announce(*, changed: Mapping[int, Iterable[str]]) -> None:
 def live_publish(changed: Mapping[int, Iterable[str]]) -> None:
     """Tell open pages at once, for ingest, which has committed. If this fails, pages poll instead.
 
-    A hanging Redis delays the caller once in a while, not with every batch.
+    A hanging Redis delays the caller at most once every `PAUSE_S` seconds, not with every batch.
     """
     if not _pause.is_over():
         return

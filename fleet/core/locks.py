@@ -8,7 +8,7 @@ from django.db import Error, connection
 
 @contextmanager
 def session_lock(name: str) -> Iterator[bool]:
-    """Try to take the lock of that name; yield whether we hold it. It can be held across several transactions."""
+    """Try to take the lock of this name; yield whether we hold it. It can be held across several transactions."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
         row = cursor.fetchone()

@@ -48,7 +48,7 @@ class OutboxMessage(models.Model):
 
 
 class Mail(models.Model):
-    """A mail no mail server has accepted yet. It may hold a link that opens an account, so it is deleted once sent.
+    """A mail that no server has accepted yet. It may hold a link that opens an account, so it is deleted once sent.
 
         due ──claimed, for five minutes──▶ accepted, or permanently refused ──▶ deleted
         due ◀── with growing delay ── refused for now, or server unreachable
@@ -65,7 +65,7 @@ class Mail(models.Model):
     headers = models.JSONField(default=dict)
     created_at = models.DateTimeField()
     attempts = models.IntegerField(default=0)
-    #: Earliest time of the next attempt: until then somebody is sending it, or the last attempt failed.
+    #: Earliest time of the next attempt. Until then a job is sending it, or it waits after a failure.
     due_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:

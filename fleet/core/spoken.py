@@ -18,9 +18,9 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _DAYS_ONLY_FROM = 14
 #: From this many days on, a duration is in years.
 _YEARS_FROM, _YEAR_DAYS = 730, 365.25
-#: So many days back, the weekday says which day it was.
+#: Up to this many days back, the weekday alone names the day.
 _WEEKDAYS = 6
-#: Between three digits: a narrow no-break space, which no language takes for a decimal mark.
+#: Between groups of three digits: a narrow no-break space, which no language takes for a decimal mark.
 _GROUP = "\u202f"
 
 #: An en dash: from one time to another.
@@ -43,7 +43,7 @@ _UNITS = {
     "%EL": "%",
 }
 
-#: Whether `moment_words` keeps moments as such, for a text that is stored and read later, in any time zone.
+#: Whether `moment_words` writes placeholders for moments, for a text that is stored and read later in any time zone.
 _keeps: ContextVar[bool] = ContextVar("moments_kept", default=False)
 _KEPT = re.compile("\u27e8(\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ)\u27e9")
 
@@ -114,7 +114,7 @@ def local_words(moment: datetime, now: datetime, *, exact: bool = False) -> str:
 
 
 def stamp_words(moment: datetime) -> str:
-    """A moment that stands alone in a mail, with its day and time zone: `14 Oct 2026 18:06 (Asia/Kathmandu, UTC+5:45)`."""
+    """A moment in full, for mails, with its time zone: `14 Oct 2026 18:06 (Asia/Kathmandu, UTC+5:45)`."""
     local = viewer_time(moment)
     clock = dateformat.format(local, pgettext("time of day", "H:i"))
     zone = zone_words(moment)
@@ -122,7 +122,7 @@ def stamp_words(moment: datetime) -> str:
 
 
 def day_words(moment: datetime, now: datetime | None = None) -> str:
-    """The day of a moment on the reader's calendar: `14 Oct`, in another year than `now` `14 Oct 2025`."""
+    """The day of a moment on the reader's calendar: `14 Oct`, or `14 Oct 2025` if `now` is in another year."""
     local = viewer_time(moment)
     if now is not None and viewer_time(now).year == local.year:
         return dateformat.format(local, pgettext("day of this year", "j M"))
@@ -140,7 +140,7 @@ def span_words(start: datetime, end: datetime, now: datetime) -> str:
 
 @contextmanager
 def moments_kept() -> Iterator[None]:
-    """Let sentences keep their moments as such, because their readers and their time zones are not known yet."""
+    """Write placeholders for moments in sentences, because their readers' time zones are not known yet."""
     token = _keeps.set(True)
     try:
         yield
@@ -149,7 +149,7 @@ def moments_kept() -> Iterator[None]:
 
 
 def moments_told(text: str, now: datetime) -> str:
-    """A kept sentence with its moments on the reader's clock."""
+    """A stored sentence, with each placeholder replaced by the moment on the reader's clock."""
     return _KEPT.sub(lambda found: moment_words(datetime.fromisoformat(found[1]), now), text)
 
 
@@ -164,13 +164,13 @@ def decimal_mark() -> str:
 
 
 def decimal_words(value: float, digits: int) -> str:
-    """A number with so many decimals and the decimal mark of the language: `12.5`, in German `12,5`."""
+    """A number with `digits` decimals and the decimal mark of the language: `12.5`, in German `12,5`."""
     whole, dot, rest = f"{value:,.{digits}f}".partition(".")
     return whole.replace(",", _GROUP) + (decimal_mark() + rest if dot else "")
 
 
 def number_words(value: float) -> str:
-    """A measured value with its significant digits, never in a form that needs explaining."""
+    """A measured value with the digits that matter: at most two decimals, or three digits if it is tiny or huge."""
     if not math.isfinite(value):
         return str(value)
     if abs(value) >= NUMBER_HUGE or 0 < abs(value) < _SMALL:
@@ -183,7 +183,7 @@ def number_words(value: float) -> str:
 
 
 def decimal_shortened(text: str) -> str:
-    """A number without zeros at the end of its decimals."""
+    """A number without trailing zeros in its decimals."""
     return text.rstrip("0").rstrip(decimal_mark())
 
 

@@ -10,7 +10,7 @@ _HORIZON: Final = math.radians(-0.833)
 _TILT: Final = math.radians(23.4397)
 _EPOCH: Final = datetime(2000, 1, 1, 12, tzinfo=UTC)
 _DAY: Final = timedelta(days=1)
-#: Solar noon moves by less than this from day to day, so halves of a night may miss each other by as much.
+#: Solar noon moves by less than this from day to day, so the gap between two halves of a night is no longer than this.
 _SEAM: Final = timedelta(minutes=2)
 
 
@@ -27,7 +27,7 @@ def nights(*, latitude: float, longitude: float, start: datetime, end: datetime)
 
 
 def _halves(latitude: float, longitude: float, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The two halves of the dark around each solar noon."""
+    """For each solar noon, the darkness from midnight to sunrise and from sunset to midnight."""
     number = math.floor((start - _EPOCH) / _DAY + longitude / 360) - 1
     while True:
         noon, half_day = _day(number, latitude, longitude)

@@ -1,4 +1,4 @@
-"""Time zones: the one that the reader sees, what it is called, where its days begin, and times typed in it."""
+"""Time zones: the reader's, what it is called, where its days begin, and times typed in it."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -50,7 +50,7 @@ def viewer_time(moment: datetime) -> datetime:
 
 
 def day_start(moment: datetime, *, days: int = 0) -> datetime:
-    """The midnight on the reader's clock at or before a moment, or that of some `days` later or earlier."""
+    """The last midnight on the reader's clock up to a moment, or the midnight `days` days after it."""
     return _midnight(viewer_time(moment).date() + timedelta(days=days))
 
 
@@ -74,7 +74,7 @@ def _known() -> frozenset[str]:
 
 
 def zone_of(name: str) -> ZoneInfo | None:
-    """The zone of a name, also an old one; None if there is none."""
+    """The zone with this name, even an old name; None if there is none."""
     name = _RENAMED.get(name, name)
     return ZoneInfo(name) if name in _known() else None
 
@@ -116,9 +116,9 @@ def is_twice(typed: datetime, zone: tzinfo) -> bool:
 
 
 def typed_moment(typed: datetime, zone: tzinfo, *, turn: int | None = None) -> datetime:
-    """The moment of a time without offset. `turn` tells the two of a doubled time apart: 0 is the earlier.
+    """The moment of a time without offset. If the clocks show it twice, `turn` says which: 0 is the earlier.
 
-    Raises `InvalidInput` for a time that the clocks skip, and for a doubled one without a turn.
+    Raises `InvalidInput` for a time that the clocks skip, and for one they show twice if `turn` is missing.
     """
     words = {"time": dateformat.format(typed, "H:i"), "zone": zone_label(str(zone))}
     if not _exists(typed, zone):

@@ -14,14 +14,14 @@ from fleet.organizations.services import text_check
 
 _PORT_MOST, _TYPE_MOST, _CABLE_MOST, ANTENNAS_MOST = 99, 60, 60, 40
 _HEIGHT_MOST_M, _FREQUENCY_MOST_MHZ = 500.0, 10_000.0
-#: Drawn for a directed antenna whose beam nobody entered: a Yagi of five elements.
+#: Beam drawn for a directed antenna if nobody entered its width: that of a Yagi with five elements.
 BEAM_USUAL_DEG = 60.0
 
 
 class AntennaSaid(NamedTuple):
     """One antenna: degrees from true north (0 up to 360), metres above ground, megahertz; cable type and length.
 
-    `beam_width_deg`: up to 360, which hears all around. `polarization`: one of `Antenna.Polarization`, or empty.
+    `beam_width_deg`: up to 360, which means all around. `polarization`: one of `Antenna.Polarization`, or empty.
     """
 
     port: int

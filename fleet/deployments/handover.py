@@ -1,4 +1,4 @@
-"""A station's deployments when it moves to another organization: ended, or copied along."""
+"""A station's deployments when it moves to another organization: they end, and go along if the history does."""
 
 from datetime import datetime
 
@@ -23,7 +23,7 @@ def deployments_end(*, station: Station, moment: datetime) -> None:
 
 @transaction.atomic
 def deployments_go_along(*, station: Station, organization: Organization) -> None:
-    """Move its deployments to sites of the same names in another organization, creating missing sites."""
+    """Move the station's deployments to sites of the same names in another organization, creating missing sites."""
     for site in Site.objects.filter(deployments__station=station).exclude(organization=organization).distinct():
         there = Site.objects.filter(organization=organization, name=site.name).first() or _copy_site(site, organization)
         moved = Deployment.objects.filter(station=station, site=site)

@@ -64,8 +64,9 @@ class Room(models.Model):
 class Deployment(models.Model):
     """A station at a site for a period; without an end it is still there.
 
-    A public deployment lets everybody read its place, and nothing else about the station. How exactly and from when is
-    decided only in `fleet.deployments.places.place_shown`.
+    Of a public deployment everybody can read the place, organization, site, room, period and antennas, the station's
+    name, and its serial if an operator chose so. Only `fleet.deployments.places.place_shown` decides how exactly the
+    place is shown, and from when.
     """
 
     class Location(models.TextChoices):
@@ -81,7 +82,7 @@ class Deployment(models.Model):
     room = models.ForeignKey(Room, null=True, blank=True, on_delete=models.SET_NULL, related_name="deployments")
     period = DateTimeRangeField()
     description = models.TextField(blank=True, default="", db_default="")
-    #: The station's exact position if it differs from the site's; it then stays the same when the site moves.
+    #: The station's exact position if it differs from the site's; it stays when the site's coordinates change.
     latitude = models.FloatField(null=True, blank=True)
     longitude = models.FloatField(null=True, blank=True)
     #: The person or key that created the deployment, with the name at that time.
@@ -140,7 +141,7 @@ class Antenna(models.Model):
     frequency_mhz = models.FloatField(null=True, blank=True)
     #: Its cable, as people in the field write it: "LMR-400 8 m".
     cable = models.CharField(max_length=60, blank=True, default="", db_default="")
-    #: The angle in which it hears at least half as well as straight ahead, in degrees; 360 hears all around.
+    #: The angle in which it receives at least half the power that it does straight ahead, in degrees; 360: all around.
     beam_width_deg = models.FloatField(null=True, blank=True)
     polarization = models.CharField(max_length=10, choices=Polarization.choices, blank=True, default="", db_default="")
 

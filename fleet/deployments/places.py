@@ -7,8 +7,8 @@
                    exact ─▶ exact
 
 All places in one cell are shown as the same point, so that asking often, or saving the place again inside it, reveals
-no more. A cell is a square, north up, with its corners on the circle: somebody who knows this knows that the place is
-in the square. A secret shifts the grid, so that nobody knows in advance on which side of a line a place is.
+no more. A cell is a square, north up, with its corners on the circle: people who know this know that the place is in
+the square. A secret shifts the grid, so that nobody knows in advance on which side of a line a place is.
 """
 
 import hashlib
@@ -67,12 +67,12 @@ def place_is_open(*, deployment: Deployment, moment: datetime) -> bool:
 
 
 def place_is_withheld(*, deployment: Deployment, moment: datetime) -> bool:
-    """Whether everybody else may know nothing of the place, not even about where it is."""
+    """Whether non-members may learn nothing about the place, not even roughly where it is."""
     return _hidden_reason(deployment, moment) is not None
 
 
 def _hidden_reason(deployment: Deployment, moment: datetime) -> str | None:
-    """Why nothing at all is shown; None if something is."""
+    """Why non-members see nothing of the place; None if they see it, exactly or roughly."""
     if not deployment.is_public:
         return _("This place is not public.")
     if deployment.location != Deployment.Location.WITHHELD:
@@ -91,7 +91,7 @@ def _place(deployment: Deployment) -> tuple[float | None, float | None]:
 
 def _blur(latitude: float, longitude: float, radius_m: float, organization_id: int) -> tuple[float, float]:
     """The middle of the place's cell. The cell's corners are `radius_m` from it, so the circle contains all of it."""
-    # A little less, so that rounding puts no place outside its circle.
+    # Slightly smaller cells, so that rounding puts no place outside its circle.
     side_m = 0.99 * radius_m * math.sqrt(2.0)
     shift_north, shift_east = _shifts(organization_id, radius_m)
     step = side_m / _DEGREE_M

@@ -59,7 +59,7 @@ def deployment_list(*, station: Station) -> QuerySet[Deployment]:
 def deployments_visible(
     *, viewer: Viewer, station: Station | None = None, site_id: int | None = None, moment: datetime | None = None
 ) -> QuerySet[Deployment]:
-    """Deployments of stations in the viewer's organizations, newest first: of this station, at this site, at a moment."""
+    """Deployments of stations in the viewer's organizations, newest first; criteria that are None do not limit them."""
     found = _joined().order_by(F("id").desc()).filter(viewer.organizations("station__organization__"))
     if station is not None:
         found = found.filter(station=station)
@@ -92,7 +92,7 @@ def deployments_public() -> QuerySet[Deployment]:
 
 
 def deployments_public_after(*, public_id: str) -> QuerySet[Deployment]:
-    """The public deployments after this one, even if it is no longer public; all of them if the id is unknown."""
+    """The public deployments that follow this one, which may no longer be public; all of them if the id is unknown."""
     try:
         last = Deployment.objects.filter(public_id=UUID(public_id)).values_list("pk", flat=True).first()
     except ValueError:

@@ -94,7 +94,7 @@ def deployment_end(*, deployment: Deployment, actor: Viewer, at: datetime | None
 
 @transaction.atomic
 def deployment_update(*, deployment: Deployment, actor: Viewer, **changes: Unpack[DeploymentChanges]) -> Deployment:
-    """Correct when, in which room and where exactly it was. Raises `InvalidInput` naming the field."""
+    """Correct its period, room, description and exact position. Raises `InvalidInput` naming the field."""
     _operator_check(deployment.station, actor)
     Station.objects.select_for_update().get(pk=deployment.station_id)
     start = changes.get("start", deployment.period.lower)
@@ -124,7 +124,7 @@ def deployment_update(*, deployment: Deployment, actor: Viewer, **changes: Unpac
 
 @transaction.atomic
 def deployment_delete(*, deployment: Deployment, actor: Viewer) -> None:
-    """Delete a deployment that never happened."""
+    """Delete a deployment that was entered by mistake."""
     _operator_check(deployment.station, actor)
     audit(actor, deployment, "deployment.delete")
     deployment.delete()

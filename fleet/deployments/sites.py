@@ -123,7 +123,7 @@ def room_delete(*, room: Room, actor: Viewer) -> None:
 
 
 def coordinates_check(latitude: float | None, longitude: float | None) -> None:
-    """Check degrees, both or neither. Raises `InvalidInput`."""
+    """Check coordinates: both or neither, in range, and not 0, 0. Raises `InvalidInput`."""
     if (latitude is None) != (longitude is None):
         raise InvalidInput(_("Enter both latitude and longitude, or neither."), field="latitude")
     if is_no_fix(latitude, longitude):

@@ -1,4 +1,4 @@
-"""Places of stations as people entered them: the deployment's own position, or its site's."""
+"""Places of stations, as people entered them: the deployment's own position, or else its site's."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -18,7 +18,7 @@ class Whereabouts(NamedTuple):
 
 
 def whereabouts_of(*, stations: Collection[int], moment: datetime) -> dict[int, Whereabouts]:
-    """The deployment of each of these stations at a moment, by its number; one query. The caller may see them."""
+    """The places of these stations at a moment, by station id; one query. It checks no rights."""
     found = Deployment.objects.filter(station__in=stations, period__contains=moment).values_list(
         "station_id",
         # A deployment has both coordinates or neither.

@@ -35,7 +35,7 @@ class ScheduledPartAdmin(ReadOnlyAdmin):
 
 @admin.register(AnalystLogin)
 class AnalystLoginAdmin(ReadOnlyAdmin):
-    """Logins of the database for analysts; the command line makes and removes them."""
+    """Analysts' logins to the database; the command line creates and removes them."""
 
     list_display = ("organization", "name", "role", "connections", "minutes", "created_at", "created_by_name")
     list_select_related = ("organization",)

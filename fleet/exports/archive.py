@@ -1,4 +1,4 @@
-"""The zip file of a package: written beside its name and moved there only when it is whole and on the disk."""
+"""The zip file of a package: written under a temporary name, and renamed only when it is complete and on the disk."""
 
 import os
 import zipfile
@@ -12,7 +12,7 @@ from django.conf import settings
 
 from fleet.exports.target import Counted
 
-#: Fast: text shrinks to a sixth, and the database stays what is waited for.
+#: Fast: text shrinks to a sixth, and the database remains the slowest part.
 _LEVEL: Final = 1
 
 
@@ -22,32 +22,32 @@ def archive_path(name: str) -> Path:
 
 
 def archive_remove(name: str) -> None:
-    """Remove a package's file, whole or not."""
+    """Remove a package's file, complete or not."""
     for path in (archive_path(name), _part_of(name)):
         with suppress(FileNotFoundError, NotADirectoryError):
             path.unlink()
 
 
 def archive_names() -> Iterator[tuple[str, float]]:
-    """The names of all files, whole or not, and when each was last written (seconds since 1970)."""
+    """The names of all files, complete or not, and when each was last written (seconds since 1970)."""
     for path in archive_path("any").parent.glob("*.zip*"):
         with suppress(FileNotFoundError):
             yield path.name.partition(".")[0], path.stat().st_mtime
 
 
 class ArchiveTarget:
-    """Files in one zip. Parquet is stored as it is, text is compressed."""
+    """Collects files in one zip. Parquet is stored as it is, text is compressed."""
 
     def __init__(self, name: str) -> None:
         self._whole, self._part = archive_path(name), _part_of(name)
         self._part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # One that a killed worker left is overwritten.
+        # This overwrites a file left by a killed worker.
         self._file = self._part.open("wb")
         self._zip = zipfile.ZipFile(self._file, "w", compresslevel=_LEVEL)
 
     @property
     def bytes(self) -> int:
-        """How large the zip is so far."""
+        """The size of the zip so far."""
         return self._file.tell()
 
     @contextmanager
@@ -58,7 +58,7 @@ class ArchiveTarget:
             yield Counted(file)
 
     def finish(self) -> tuple[int, str]:
-        """Bring the zip to the disk and to its name; return its size and SHA-256."""
+        """Flush the zip to the disk and give it its final name; return its size and SHA-256."""
         self._zip.close()
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -70,8 +70,8 @@ class ArchiveTarget:
         return size, digest
 
     def close(self) -> None:
-        """Let go of the file after a failure; it is no whole zip."""
-        # It writes its end wherever it can: the caller removes the file.
+        """Close the file; after a failure it is not a complete zip."""
+        # Closing writes the end of the zip even after a failure; the caller removes that file.
         with suppress(OSError, ValueError):
             self._zip.close()
         self._file.close()

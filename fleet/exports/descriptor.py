@@ -1,4 +1,4 @@
-"""`datapackage.json`: what is in a package, in the words of Frictionless Data Package, version 2."""
+"""`datapackage.json`: the contents of a package, described as in Frictionless Data Package, version 2."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _MEDIA: Final = {
     "parquet": "application/vnd.apache.parquet",
     "geojson": "application/geo+json",
 }
-#: Times are written `2026-05-01 12:30:00+00` in CSV: any parser of ISO 8601 reads it, the T is missing.
+#: In CSV, times look like `2026-05-01 12:30:00+00`. ISO 8601 parsers read them, but the T is missing.
 _ANY_TIME: Final = "any"
 
 
@@ -31,7 +31,7 @@ class Licence:
     path: str
 
 
-#: Licences for data that are in common use; the first is what an organization has that chose none.
+#: Licences for data that are in common use. None of them is a default: an organization may have chosen none.
 LICENCES: Final[Mapping[str, Licence]] = {
     one.name: one
     for one in (

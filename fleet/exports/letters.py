@@ -1,4 +1,4 @@
-"""Mails to the person who asked for a package, or for one that repeats: it is ready, or it failed and why."""
+"""Mails to the person who asked for a package or a repeated one: it is ready, or it failed and why."""
 
 from collections.abc import Callable
 
@@ -15,12 +15,12 @@ from fleet.organizations.people import speaking_to
 
 
 def package_letter(package: DataPackage) -> None:
-    """Queue the mail, in the caller's transaction. Keys, and people who have left or have no address, get none."""
+    """Queue the mail, in the caller's transaction. Keys get none, nor do people who have left or have no address."""
     _send(package.asked_by, package.organization, lambda: _words(package))
 
 
 def schedule_letter(schedule: PackageSchedule, reason: str) -> None:
-    """Queue the mail that a schedule fails, or, without a reason, that it works again; as above."""
+    """Queue the mail that a schedule fails or, if the reason is empty, that it works again."""
     _send(schedule.created_by, schedule.organization, lambda: _schedule_words(schedule, reason))
 
 

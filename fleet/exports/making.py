@@ -1,10 +1,10 @@
 """Making packages in the background: one at a time on the whole server, organizations in turn.
 
-    claim (waiting → making) ──▶ write beside its name, telling of progress ──▶ rename, then making → done
+    claim (waiting → making) ──▶ write to a temporary name, reporting progress ──▶ rename, then making → done
 
-Whoever holds the lock is the only maker. So what is in the making when somebody else gets the lock was left by a worker
-that was killed or met an error that nobody foresaw: it is made again from its beginning, a few times, then given up. Each step back to the
-row asks for the state and the attempt, so a worker that comes back late leaves without a trace.
+Only the worker with the lock makes packages. So a package in state `making` when another worker gets the lock was left
+by a worker that was killed or hit an unforeseen error: it is made again from the start, a few times, then given up.
+Each update of the row checks state and attempt, so a worker that comes back late changes nothing.
 """
 
 import logging
@@ -30,12 +30,12 @@ from fleet.exports.services import bytes_kept
 
 _log = logging.getLogger("roost.exports")
 
-#: How often a package is begun before it is given up, and how long one attempt may take.
+#: Maximum attempts before a package is given up, and how long one attempt may take.
 ATTEMPTS_MOST: Final = 3
 MAKING_MOST: Final = timedelta(minutes=55)
-#: Bytes of disk that packages leave free for everything else.
+#: Bytes of disk space that packages leave free for everything else.
 _KEPT_FREE: Final = 1_000_000_000
-#: Progress is told at most once in this time.
+#: Progress is reported at most once in this time.
 _TOLD_EVERY: Final = timedelta(seconds=1)
 State = DataPackage.State
 
@@ -45,7 +45,7 @@ class _Superseded(Exception):
 
 
 def packages_make() -> int:
-    """Make what waits until nothing does; return how many were finished. Only one worker at a time does this."""
+    """Make waiting packages until none is left; return how many were finished. Only one worker at a time does this."""
     made = 0
     with session_lock("roost.exports.make") as is_ours:
         if not is_ours:
@@ -57,7 +57,7 @@ def packages_make() -> int:
 
 
 def _abandoned_settle() -> None:
-    """Put packages of killed workers back, or give them up. The lock is ours, so nobody makes them."""
+    """Put packages of killed workers back in the queue, or give them up. We hold the lock, so nobody is making them."""
     for package in DataPackage.objects.filter(state=State.MAKING):
         archive_remove(package.name)
         if package.attempts < ATTEMPTS_MOST:
@@ -71,7 +71,7 @@ def _abandoned_settle() -> None:
 
 
 def _next() -> DataPackage | None:
-    """The oldest waiting package of the organization whose turn was longest ago, now ours."""
+    """Claim the oldest waiting package of the organization that had its last turn longest ago; None if none waits."""
     turns = (
         DataPackage.objects.filter(organization=OuterRef("organization"))
         .values("organization")
@@ -120,7 +120,7 @@ def _make(package: DataPackage) -> bool:
 
 
 class _Told:
-    """Writes progress to the row, and stops what has become too large, too slow, or unwanted."""
+    """Writes progress to the row, and stops a package that is too large, too slow or no longer wanted."""
 
     def __init__(self, package: DataPackage, target: ArchiveTarget) -> None:
         self._package, self._target = package, target
@@ -128,7 +128,7 @@ class _Told:
         self._room = settings.ROOST_PACKAGES_BYTES - bytes_kept(package.organization)
 
     def tell(self, progress: Progress) -> None:
-        """Tell of one more part."""
+        """Report one more part."""
         moment, size = clock.now(), self._target.bytes
         self.size_check(size)
         if moment - self._last < _TOLD_EVERY and progress.parts < progress.parts_all:
@@ -204,7 +204,7 @@ def _fail(package: DataPackage, reason: str) -> None:
 
 
 def _step(package: DataPackage, state: DataPackage.State, **values: object) -> bool:
-    """Move it on, unless it is no longer ours."""
+    """Set the package's next state, unless it is no longer ours; return whether it was."""
     moved = bool(_ours(package).update(state=state, **values))
     if moved:
         package.refresh_from_db()

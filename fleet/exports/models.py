@@ -1,4 +1,4 @@
-"""Data packages that people asked for or that repeat, and the terms under which an organization gives its data away."""
+"""Data packages, on request or repeated; the terms under which an organization gives data away; analysts' logins."""
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -22,17 +22,17 @@ class DataTerms(models.Model):
 
 
 class DataPackage(models.Model):
-    """A package as it was asked for, and what became of it.
+    """A package as requested, and its state.
 
         waiting ──a worker takes it──▶ making ──▶ done ──its time is over──▶ expired
            ▲                             │          └──a station has left──▶ withdrawn
            └──the worker was killed──────┴──▶ failed
 
-    Its file is named `name`, which nobody can guess, and exists whole or not at all.
+    Its file has the name `name`, which nobody can guess, and exists completely or not at all.
     """
 
     class State(models.TextChoices):
-        """How far the package is."""
+        """The state of the package."""
 
         WAITING = "waiting"
         MAKING = "making"
@@ -48,7 +48,7 @@ class DataPackage(models.Model):
     asked_by_name = models.CharField(max_length=150, blank=True)
     asked_at = models.DateTimeField()
 
-    #: The question; see `fleet.exports.question.PackageQuestion`. No station: all that the organization had.
+    #: The question; see `fleet.exports.question.PackageQuestion`.
     station_ids = ArrayField(models.BigIntegerField())
     deployment_ids = ArrayField(models.BigIntegerField(), default=list)
     kinds = ArrayField(models.CharField(max_length=16))
@@ -62,12 +62,12 @@ class DataPackage(models.Model):
     citation = models.CharField(max_length=500, blank=True)
 
     state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING)
-    #: How often a worker has taken it: a worker that was thought dead cannot finish what another one took again.
+    #: How often a worker has taken it. A worker that was thought dead cannot finish a package that another has taken.
     attempts = models.IntegerField(default=0)
     begun_at = models.DateTimeField(null=True)
     parts = models.IntegerField(default=0)
     parts_all = models.IntegerField(default=0)
-    #: Counted so far, in the end in all. `left_out`: rows left out because they are marked as doubtful.
+    #: Counts so far, at the end the totals. `left_out`: rows left out because they are marked as doubtful.
     rows = models.BigIntegerField(default=0)
     bytes = models.BigIntegerField(default=0)
     left_out = models.BigIntegerField(default=0)
@@ -79,7 +79,7 @@ class DataPackage(models.Model):
     sha256 = models.CharField(max_length=64, blank=True)
 
     class Meta:
-        """Lists are by organization; a worker looks for what waits, and the sweep for what is done."""
+        """Lists are by organization; a worker looks for waiting packages, the sweep for finished ones."""
 
         indexes = [
             models.Index(fields=["organization", "-id"], name="package_newest_first"),
@@ -95,7 +95,7 @@ class DataPackage(models.Model):
 
 
 class PackageSchedule(models.Model):
-    """A package that repeats: one part for each day, week or month of UTC that is over, put in one place."""
+    """A package that repeats: one part for each past day, week or month of UTC, all delivered to one place."""
 
     class Every(models.TextChoices):
         """How long a part is."""
@@ -105,7 +105,7 @@ class PackageSchedule(models.Model):
         MONTH = "month"
 
     class Target(models.TextChoices):
-        """The place of its files. Administrators of the server choose the folder and the object store, nobody else."""
+        """The place of its files. Only administrators of the server choose the folder and the object store."""
 
         PAGE = "page"
         FOLDER = "folder"
@@ -120,7 +120,7 @@ class PackageSchedule(models.Model):
     created_by_name = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField()
 
-    #: The question, as in `DataPackage`. No station: all that the organization has when a part is made.
+    #: The question, as in `DataPackage`. No stations: all that the organization has when a part is made.
     station_ids = ArrayField(models.BigIntegerField(), default=list)
     kinds = ArrayField(models.CharField(max_length=16))
     series = ArrayField(models.CharField(max_length=128), default=list)
@@ -130,7 +130,7 @@ class PackageSchedule(models.Model):
 
     #: Start of the next part.
     next_start = models.DateTimeField(db_index=True)
-    #: Since when a part has failed; its creator was told then, and is told when none fails any more.
+    #: Since when parts have been failing. Its creator was told then, and will be told when none fails any more.
     failing_since = models.DateTimeField(null=True)
 
     class Meta:
@@ -147,18 +147,18 @@ class PackageSchedule(models.Model):
 
 
 class ScheduledPart(models.Model):
-    """One period of a schedule, and what became of it.
+    """One period of a schedule, and the state of its file.
 
         waiting ──its hours are settled──▶ making ──its file is in its place──▶ done
            ▲                                 │                                   │
-           └──failed: later once more────────┘                                   │
-           └──its rows are other ones than those in the file: once more──────────┘
+           └──failed: tried again later──────┘                                   │
+           └──its rows have changed since the file was made: made again──────────┘
 
-    A file that was put in its place is never overwritten: the next one has another number.
+    A delivered file is never overwritten: the next one has another number.
     """
 
     class State(models.TextChoices):
-        """How far it is."""
+        """The state of the part."""
 
         WAITING = "waiting"
         MAKING = "making"
@@ -169,18 +169,18 @@ class ScheduledPart(models.Model):
     start_at = models.DateTimeField()
     end_at = models.DateTimeField()
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
-    #: The number of the file: 2 and more were made because rows came late or were corrected.
+    #: The number of the file: 2 or more if it was made again because rows came late or were corrected.
     revision = models.IntegerField(default=1)
-    #: When to look at it again; None: never, as it is too old.
+    #: When to look at it again; None: never, because it is too old.
     next_at = models.DateTimeField(null=True)
     #: Failures in a row, and the reason of the last one; empty: none.
     failures = models.IntegerField(default=0)
     reason = models.CharField(max_length=500, blank=True)
     #: The id of the package that is being made for it.
     package_number = models.BigIntegerField(null=True)
-    #: Figures of its rows, from the roll-ups, right before the package was asked for.
+    #: Checksums of its rows, just before the package was queued; see `fleet.exports.schedules.figures`.
     figures = models.CharField(max_length=300, blank=True)
-    #: Of the last file that was put in its place.
+    #: About the last file that was delivered.
     place = models.CharField(max_length=300, blank=True)
     rows = models.BigIntegerField(default=0)
     bytes = models.BigIntegerField(default=0)
@@ -188,7 +188,7 @@ class ScheduledPart(models.Model):
     done_at = models.DateTimeField(null=True)
 
     class Meta:
-        """Each period once, and an index for those that are due."""
+        """One part per period, and an index for those that are due."""
 
         constraints = [models.UniqueConstraint(fields=["schedule", "start_at"], name="scheduled_part_once")]
         indexes = [models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="scheduled_part_due")]
@@ -198,15 +198,15 @@ class ScheduledPart(models.Model):
 
 
 class AnalystLogin(models.Model):
-    """A login of the database that reads one organization's data through the views of the schema `analyst`.
+    """A login to the database that reads one organization's data through the views of the schema `analyst`.
 
-    The views look its organization up here, by the role that is logged in. A role without a row sees nothing.
+    The views look up its organization here, by the role that is logged in. A role without a row sees nothing.
     """
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="analysts")
     name = models.CharField(max_length=80)
-    #: Says nothing: every login can read the names of all.
+    #: A random name, because every login can read the names of all roles.
     role = models.CharField(max_length=63, unique=True)
     connections = models.SmallIntegerField()
     #: How long one statement may take.

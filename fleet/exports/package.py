@@ -1,7 +1,7 @@
 """Writing a package: each kind in one file, then the places, and last the description with every checksum.
 
-Memory is flat at any size: rows pass through in pieces of the size that the database sends. A part is read at one
-moment, so rows that arrive meanwhile are in the parts that are read later, or not at all.
+Memory use does not grow with the package: rows pass through in the pieces that the database sends. Each part is read
+as of one moment, so rows that arrive meanwhile are in the parts that are read later, or not at all.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ DESCRIPTOR = "datapackage.json"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a package is; parts are the share of the work that is known beforehand."""
+    """How far a package is. The number of parts is known beforehand, so it shows the share of the work."""
 
     parts: int
     parts_all: int
@@ -45,7 +45,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class PackageWritten:
-    """A whole package as it was written. `missing`: ids of chosen stations that the organization no longer has."""
+    """A complete package as written. `missing`: ids of chosen stations that the organization no longer has."""
 
     files: tuple[Written, ...]
     station_ids: tuple[int, ...]
@@ -58,7 +58,7 @@ class PackageWritten:
 
     @property
     def left_out(self) -> int:
-        """Rows that were kept out for a mark."""
+        """Rows left out because they are marked as doubtful."""
         return sum(one.left_out for one in self.files)
 
 
@@ -66,11 +66,11 @@ class RowsWriter(Protocol):
     """Writes the parts of one kind into one file."""
 
     def part_write(self, part: PackagePart, *, is_clean: bool) -> int:
-        """Write one part; return its rows."""
+        """Write one part; return the number of its rows."""
         ...
 
     def close(self) -> None:
-        """Write what is held back."""
+        """Write the rows that are still in memory."""
         ...
 
 
@@ -83,7 +83,7 @@ class _Made:
         self._parts = self._rows = 0
 
     def part_done(self, rows: int, file: Counted) -> None:
-        """Tell of one more part."""
+        """Report one more part."""
         self._parts += 1
         self._rows += rows
         written = sum(one.bytes for one in self.files) + file.bytes
@@ -93,7 +93,7 @@ class _Made:
 def package_write(
     question: PackageQuestion, target: Target, *, tell: Callable[[Progress], None] = lambda _: None
 ) -> PackageWritten:
-    """Write a package. `tell` hears of each part and may raise to stop. Raises `Conflict` if no station is left."""
+    """Write a package. `tell` gets the progress and may raise to stop. Raises `Conflict` if no station is left."""
     stations = part_stations(question)
     if not stations:
         raise Conflict(_("None of the chosen stations is left."))
@@ -136,10 +136,10 @@ def _kind_write(
 
 
 def writer_of(wanted: Format, file: Counted, kind: str, reader: psycopg.Connection, *, is_local: bool) -> RowsWriter:
-    """The writer of a format; `reader` is for text, Arrow has a connection of its own."""
+    """The writer of a format. Text reads through `reader`; Arrow has a connection of its own as well."""
     columns = columns_of(kind, is_local=is_local)
     if wanted == Format.PARQUET:
-        # Ingest never loads Arrow, and the site only for Parquet.
+        # Load Arrow only for Parquet: other processes need not spend memory on it.
         from fleet.exports.rows.parquet import ParquetRows  # noqa: PLC0415 - as above
 
         return ParquetRows(file, kind, columns, reader)

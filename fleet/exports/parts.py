@@ -1,4 +1,4 @@
-"""A package in parts: a station, at most about a month, and the deployment that it then had."""
+"""A package in parts: each is one station, about a month at most, and the deployment of that time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from fleet.exports.question import PackageQuestion
 from fleet.stations.models import Station
 from fleet.telemetry.models import Series
 
-#: The longest part. One statement reads a part: a longer one would hold up the database's own cleaning.
+#: The longest part. One statement reads a part, and a longer statement would hold up the database's vacuum.
 LONGEST: Final = timedelta(days=31)
-#: With more parts than this, parts become longer.
+#: If there were more parts than this, parts become longer instead.
 _PARTS_ABOUT: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class PartStation:
-    """A station of a package with its series, and where it was when; both are read once."""
+    """A station of a package with its series and its deployments; both are read only once."""
 
     pk: int
     serial: str
@@ -39,7 +39,7 @@ class PackagePart:
 
 
 def part_stations(question: PackageQuestion) -> list[PartStation]:
-    """The stations of a package that its organization still has, by serial; three queries for all of them."""
+    """The stations of a package that its organization still has, by serial; three queries in total."""
     stations = Station.objects.filter(
         pk__in=question.station_ids, organization=question.organization, deleted_at=None
     ).order_by("serial")
@@ -59,7 +59,7 @@ def part_stations(question: PackageQuestion) -> list[PartStation]:
 
 
 def deployments_of(question: PackageQuestion) -> list[Deployment]:
-    """The deployments of a package in its time, with sites, by station and time."""
+    """The deployments during the time of a package, with sites, by station and time."""
     found = Deployment.objects.filter(
         station__in=question.station_ids,
         station__organization=question.organization,
@@ -75,7 +75,7 @@ def deployments_of(question: PackageQuestion) -> list[Deployment]:
 def parts_of(
     question: PackageQuestion, stations: Sequence[PartStation], *, longest: timedelta = LONGEST
 ) -> list[PackagePart]:
-    """The parts of a package, by station and time; they do not overlap, and together are what was asked for."""
+    """The parts of a package, by station and time. They do not overlap, and together cover what was asked for."""
     parts = [part for station in stations for part in _parts_of_station(question, station)]
     whole = sum(((part.end - part.start) for part in parts), timedelta())
     longest = max(min(longest, LONGEST), whole / _PARTS_ABOUT)

@@ -1,7 +1,7 @@
 """The places of a package: its deployments and antennas as a table, and their points as GeoJSON (RFC 7946).
 
-Members of the organization see exact places, so a package has them. Each deployment also says how everybody else may
-see it, for whoever passes a package on.
+Members of the organization see exact places, so a package has them. Each deployment also says how exactly the public
+may see it, for people who pass a package on.
 """
 
 import csv
@@ -41,13 +41,13 @@ ANTENNA_COLUMNS: Final = (
 
 
 def deployments_csv(deployments: Sequence[Deployment]) -> bytes:
-    """The deployments, one a line."""
+    """The deployments as CSV, one per line."""
     rows = ([values[column.name] for column in DEPLOYMENT_COLUMNS] for values in map(_values, deployments))
     return _csv(DEPLOYMENT_COLUMNS, rows)
 
 
 def antennas_csv(antennas: Sequence[Antenna]) -> bytes:
-    """The antennas, one a line."""
+    """The antennas as CSV, one per line."""
     return _csv(
         ANTENNA_COLUMNS,
         ([one.deployment_id, *(getattr(one, column.name) for column in ANTENNA_COLUMNS[1:])] for one in antennas),
@@ -61,7 +61,7 @@ def antennas_of(deployments: Sequence[Deployment]) -> list[Antenna]:
 
 
 def places_geojson(deployments: Sequence[Deployment]) -> bytes:
-    """The deployments as points; one whose place nobody entered has no geometry."""
+    """The deployments as points; a deployment without coordinates has no geometry."""
     features = [
         {
             "type": "Feature",

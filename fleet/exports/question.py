@@ -18,12 +18,12 @@ from fleet.stations.models import Station
 from fleet.telemetry.models import Series
 from fleet.telemetry.selectors import range_check
 
-#: Bounds of one package: each station and each month of it is a query.
+#: Limits of one package: every month of every station is a query.
 STATIONS_MOST: Final = 2_000
 SERIES_MOST: Final = 200
 SPAN_MOST: Final = timedelta(days=366 * 30)
 KINDS: Final = tuple(COLUMNS)
-#: Rows are files of these stations' clocks, which may be wrong; nothing is earlier than the first satellites.
+#: Rows have the times of stations' clocks, which may be wrong; a package covers nothing earlier.
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -39,8 +39,8 @@ class Format(StrEnum):
 class PackageQuestion:
     """The contents of a package: `start` inclusive, `end` exclusive, by the stations' clocks.
 
-    `deployment_ids`: only rows from while these lasted; empty for the whole time. `series`: names of readings; empty
-    for all. `is_local`: also local time. `is_clean`: without rows marked as doubtful.
+    `deployment_ids`: only rows from these deployments; empty for the whole time. `series`: names of series; empty for
+    all. `is_local`: also local time. `is_clean`: without rows marked as doubtful.
     """
 
     organization: Organization
@@ -62,7 +62,7 @@ def stations_chosen(
 ) -> tuple[list[int], list[int]]:
     """Ids of the stations and deployments of a package; without a choice, all stations of the organization.
 
-    Raises `NotFound` for a serial or deployment that the organization does not have.
+    Raises `NotFound` for a serial or deployment that the organization does not have, and `InvalidInput`.
     """
     ours = Station.objects.filter(organization=organization, deleted_at=None)
     if serials and deployment_ids:
@@ -123,7 +123,7 @@ def deployments_at(
 
 
 def question_check(question: PackageQuestion) -> None:
-    """Raise `InvalidInput` for a question that nothing could answer, or that is too large."""
+    """Raise `InvalidInput` for a question that cannot be answered or is too large."""
     range_check(start=question.start, end=question.end)
     if question.start < EARLIEST or question.end - question.start > SPAN_MOST:
         raise InvalidInput(_("A package covers at most 30 years, from 1970 on."), field="from")

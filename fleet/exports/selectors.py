@@ -1,4 +1,4 @@
-"""Queries for packages: those of an organization, one of them, and its file."""
+"""Queries for packages: an organization's packages, one of them, and its file."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from fleet.stations.models import Station
 
 
 def package_list(*, organization: Organization, state: str = "") -> QuerySet[DataPackage]:
-    """The packages of an organization, newest first; only those of one state if it is given."""
+    """The packages of an organization, newest first; with `state`, only those in that state."""
     found = DataPackage.objects.filter(organization=organization).order_by("-id")
     return found.filter(state=state) if state else found
 
@@ -29,7 +29,7 @@ def package_find(*, viewer: Viewer, organization: Organization, package_id: int)
 
 
 def package_file(package: DataPackage) -> Path:
-    """The file of a package. Raises `Conflict` if it has none, no longer, or not for its organization any more."""
+    """The file of a package. Raises `Conflict` if it has none, has expired, or holds stations its organization lost."""
     path = archive_path(package.name)
     if package.state != DataPackage.State.DONE:
         raise Conflict(_("This package has no file: it is %(state)s.") % {"state": package.state})

@@ -25,7 +25,7 @@ from fleet.organizations.models import Organization
 
 #: The job that makes packages, one at a time on the whole server.
 MAKE_JOB: Final = "exports.make_packages"
-#: Packages of one organization that may wait or be in the making.
+#: Maximum packages of one organization that wait or are being made.
 WAITING_MOST: Final = 5
 _CITATION_MOST: Final = 500
 State = DataPackage.State
@@ -85,7 +85,7 @@ def package_queue(
     asked_by_name: str,
     station_ids: Collection[int] = (),
 ) -> DataPackage:
-    """Queue a package; whoever calls has checked who may. `station_ids` instead of serials: stations chosen before."""
+    """Queue a package; the caller has checked permissions. `station_ids`: chosen stations, instead of serials."""
     organization_lock(organization)
     _room_check(organization)
     if wanted not in [*Format]:
@@ -140,7 +140,7 @@ def package_ask_check(*, actor: Viewer, organization: Organization) -> None:
 
 @transaction.atomic
 def package_remove(*, actor: Viewer, package: DataPackage) -> None:
-    """Remove a package with its file; one in the making is stopped. One's own, or as an operator."""
+    """Remove a package with its file, even while it is being made. Viewers can remove their own, operators any."""
     is_own = actor.user is not None and package.asked_by_id == actor.user.pk
     actor.require(
         Role.VIEWER if is_own else Role.OPERATOR,
@@ -160,7 +160,7 @@ def terms_of(organization: Organization) -> DataTerms:
 
 @transaction.atomic
 def terms_choose(*, actor: Viewer, organization: Organization, licence: str, citation: str) -> None:
-    """Choose the licence and citation of later packages. Raises `InvalidInput` and `Forbidden`."""
+    """Choose the licence and citation of future packages. Raises `InvalidInput` and `Forbidden`."""
     owner_require(actor, organization)
     if licence and licence not in LICENCES:
         raise InvalidInput(_("Choose one of the licences."), field="licence")
@@ -173,7 +173,7 @@ def terms_choose(*, actor: Viewer, organization: Organization, licence: str, cit
 
 
 def bytes_kept(organization: Organization) -> int:
-    """How much disk the finished packages of an organization take."""
+    """Disk space of an organization's finished packages, in bytes."""
     found = DataPackage.objects.filter(organization=organization, state=State.DONE)
     return found.aggregate(total=Sum("bytes"))["total"] or 0
 

@@ -1,9 +1,9 @@
-"""Rows of one station as a download that is written while it is read: for smaller ranges; larger ones are packages.
+"""Rows of one station as a download that is sent while the rows are read. Larger amounts need a data package.
 
-    counted (refused above the bound) ──▶ a place among those who read ──▶ part by part: read, then sent
+    counted (refused above the limit) ──▶ takes one of the limited slots ──▶ part by part: read, then sent
 
-A part is read to its end before its first byte is sent, so a slow line never keeps a statement of the database open.
-Memory is flat: a part has about `PART_ROWS` rows, and what is too large for memory waits on disk.
+A part is read to its end before its first byte is sent, so a slow connection never keeps a database statement open.
+Memory use is limited: a part has about `PART_ROWS` rows, and parts too large for memory wait on disk.
 """
 
 import tempfile
@@ -25,12 +25,12 @@ from fleet.telemetry.cold.heard import heard_total
 from fleet.telemetry.cold.reading import cold_total
 from fleet.telemetry.models import Detection, Position, Reading, StationEvent
 
-#: Most rows of one download; about so many are read at once.
+#: Maximum rows of one download, and how many are read at once, roughly.
 ROWS_MOST: Final = 1_000_000
 PART_ROWS: Final = 20_000
-#: Downloads at the same time: of one key or person, of one organization, and of all. Each keeps a connection or two.
+#: Maximum concurrent downloads: of one key or person, of one organization, and in all. Each takes a connection or two.
 OWN_MOST, ORGANIZATION_MOST, ALL_MOST = 2, 4, 12
-#: How long the other end may take nothing before the database lets go of its connection, which ends the download.
+#: If the client reads nothing for this long, the database closes the connection, which ends the download.
 _IDLE: Final = "10min"
 _IN_MEMORY: Final = 4_000_000
 _PIECE: Final = 262_144
@@ -44,10 +44,10 @@ _STORED: Final[dict[str, Manager[Any]]] = {
 
 
 class RowsStream:
-    """The rows of one question: one station and one kind. Iterate over its bytes once; `close` ends it early."""
+    """The rows of one question: one station, one kind. Iterate once over what `open` returns, or close it early."""
 
     def __init__(self, question: PackageQuestion, *, asker: str) -> None:
-        """Raises `InvalidInput` for a wrong question or one with too many rows, and `TooMany`."""
+        """Raises `InvalidInput` for a wrong question or too many rows, and `Unavailable` if cold storage is down."""
         question_check(question)
         stations = part_stations(question)
         self.rows = _count(question, stations)
@@ -55,9 +55,9 @@ class RowsStream:
         self._parts = _parts(question, stations, self.rows)
 
     def open(self) -> Iterator[bytes]:
-        """Take a place among those who read. Raises `TooMany` if there is none."""
+        """Take a slot and begin to read. Raises `TooMany` if no slot is free."""
         pieces = self._read()
-        # The first piece is empty: it comes once there is a place.
+        # The first piece is empty: it arrives once the slot is taken.
         next(pieces)
         return pieces
 
@@ -79,7 +79,7 @@ class RowsStream:
 
 
 class _Held:
-    """Takes bytes and gives them back once, in their order; beyond some megabytes they wait on disk."""
+    """A buffer: takes bytes and gives them back once, in order. Beyond a few megabytes they wait on disk."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed below
@@ -95,7 +95,7 @@ class _Held:
         return self._file.write(data)
 
     def given(self) -> Iterator[bytes]:
-        """Give back what was taken since."""
+        """Give back the bytes taken since the last call."""
         self._file.seek(0)
         while piece := self._file.read(_PIECE):
             yield piece
@@ -132,7 +132,7 @@ def _parts(question: PackageQuestion, stations: Sequence[PartStation], rows: int
 
 
 def _place_take(reader: psycopg.Connection, *, asker: str, organization_id: int) -> None:
-    """Take a place of each kind. They are locks of this connection, so they end with it, however that ends."""
+    """Take a slot of each kind. Slots are locks of this connection, so they are freed however it ends."""
     for name, most, words in (
         (f"of.{asker}", OWN_MOST, _("You are already downloading %(most)d such files: wait until one is done.")),
         (

@@ -1,4 +1,4 @@
-"""Ending packages: when their time is over, when a station in them has left, and files that no row knows."""
+"""Ending packages that expire or contain a station that has left, and removing files without a row."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -7,15 +7,15 @@ from fleet.exports.archive import archive_names, archive_remove
 from fleet.exports.models import DataPackage
 from fleet.exports.selectors import gone_words, stations_gone
 
-#: How long the row of a package stays after its file.
+#: How long after the request the row of an ended package is kept.
 ROWS_KEPT: Final = timedelta(days=90)
-#: How long a file without a row is left alone.
+#: How old a file without a row must be before it is removed.
 _ORPHAN_AFTER: Final = timedelta(days=1)
 State = DataPackage.State
 
 
 def packages_sweep(*, moment: datetime) -> int:
-    """End what is due; return how many packages were ended."""
+    """End packages that are due, and delete old rows and stray files; return how many packages were ended."""
     ended = 0
     for package in DataPackage.objects.filter(state=State.DONE):
         if package.expires_at is not None and package.expires_at <= moment:

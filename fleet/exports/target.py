@@ -1,4 +1,4 @@
-"""Targets of a package: they take its files, and know size and SHA-256 while these are written."""
+"""Targets of a package: they take its files, and keep count of size and SHA-256 while these are written."""
 
 import hashlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import IO, Protocol
 
 
 class Counted:
-    """A file that is written once from its beginning: passes everything on, and knows its size and SHA-256."""
+    """A file that is written once from the start: it passes everything on, and keeps count of size and SHA-256."""
 
     closed = False
 
@@ -18,7 +18,7 @@ class Counted:
         self.bytes = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Write all of `data`, which is anything that has bytes."""
+        """Write all of `data`."""
         view = memoryview(data).cast("B")
         self._file.write(view)
         self._sum.update(view)
@@ -26,18 +26,18 @@ class Counted:
         return len(view)
 
     def tell(self) -> int:
-        """How much is written."""
+        """The number of bytes written."""
         return self.bytes
 
     def flush(self) -> None:
-        """Nothing: what is below is closed, and synced, at its end."""
+        """Do nothing: the file below is synced and closed at its end."""
 
     def close(self) -> None:
-        """Nothing: the target closes its files."""
+        """Do nothing: the target closes its files."""
 
     @property
     def sha256(self) -> str:
-        """The sum of everything written so far."""
+        """The SHA-256 of everything written so far."""
         return self._sum.hexdigest()
 
 
@@ -45,7 +45,7 @@ class Target(Protocol):
     """Takes the files of a package, one after the other."""
 
     def open(self, name: str) -> AbstractContextManager[Counted]:
-        """Begin the file called `name`; the one before must be at its end."""
+        """Begin the file called `name`; the previous one must be finished."""
         ...
 
 

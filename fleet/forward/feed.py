@@ -1,12 +1,11 @@
-"""The feed: which rows arrived for an organization, in an order that no late commit can disturb.
+"""The feed: the rows that arrived for an organization, in an order that no late commit can disturb.
 
-Ingest writes a note in the transaction of the rows. Ids of rows and notes are given, and moments taken, before the
-commit, so a cursor over them would pass rows that commit later. Notes are therefore read in the order of their
-transactions' ids, and only up to the oldest transaction that still runs: all earlier ones have ended, and no later one
-gets a smaller id.
+Ingest writes a note in the transaction of the rows. Rows and notes get their ids and moments before the commit, so a
+cursor over those would skip rows that commit later. Notes are therefore read in the order of their transactions' ids,
+and only up to the oldest transaction that still runs: all earlier ones have ended, and no later one gets a smaller id.
 
-A note says series, hours, and the moment of receipt that its rows share; the rows themselves are read from their table,
-and from cold storage if they are there by then. Detections are in `fleet.forward.heard`.
+A note has the series, the hours and the common moment of receipt of its rows; the rows themselves are read from their
+table, and from cold storage if they are there by then. Detections are in `fleet.forward.heard`.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -28,9 +27,9 @@ from fleet.telemetry.models import Suspicion
 
 T = TypeVar("T")
 
-#: Notes, and hours of series in them, that are sent as one chunk.
+#: Maximum notes, and hours of series in them, that make one chunk.
 CHUNK_NOTES, CHUNK_HOURS = 200, 5_000
-#: Hours of series that one query reads; so few if some may be cold, of which files are read.
+#: Hours of series that one query reads; fewer if some may be cold, because these are read from files.
 _SLICE, _SLICE_COLD = 100, 20
 #: Beyond these, an organization's oldest notes are removed, and forwarders that still want them stop.
 KEPT: Final = timedelta(days=30)
@@ -53,8 +52,8 @@ CROSS JOIN LATERAL (
 ) r
 ORDER BY 1, 2 LIMIT %(most)s
 """
-# As `BOTH`, but with another value that came late for the moment of a cold one: the night gives it a place of its own,
-# and nobody would come back for it. A repeat of what is cold stays out, by the rules of the night.
+# As `READINGS.both`, but with a different value that came late for the moment of a cold row: the nightly job will store
+# it at a moment of its own, which the feed would not read again. A repeat of a cold row stays out, as it does at night.
 _LATE = f"""(SELECT {READINGS.listed} FROM {READINGS.cold} UNION ALL
     SELECT {READINGS.listed} FROM {READINGS.hot} h WHERE NOT EXISTS (
         SELECT 1 FROM {READINGS.cold} c WHERE c.series_id = h.series_id AND c.value = h.value
@@ -62,8 +61,8 @@ _LATE = f"""(SELECT {READINGS.listed} FROM {READINGS.cold} UNION ALL
         AND c.occurred_at < h.occurred_at + interval '1 millisecond'
         AND (c.occurred_at = h.occurred_at OR (c.flags | h.flags) & {Suspicion.SAME_MOMENT.value} <> 0)))
 """  # noqa: S608 - our own names
-# The snapshot, and with it the newest transaction that counts, is taken before the running ones are looked at: one that
-# is in neither has ended. A snapshot's own oldest one would also wait for other databases of the server.
+# The snapshot, and with it the newest transaction that counts, is taken before the running transactions are read: one
+# that is in neither has ended. The snapshot's own oldest transaction would also wait for other databases of the server.
 _SETTLED = """
 SELECT s.top - coalesce(max(r.before), 0) FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS top) s
 LEFT JOIN LATERAL (
@@ -85,7 +84,7 @@ class StoredRow(NamedTuple):
 
 
 class FeedChunk(NamedTuple):
-    """Some notes: where they end, their hours of series and of stations, in order, and their rows' moments of receipt."""
+    """Some notes: where they end, their hours of series and of stations, in order, and their moments of receipt."""
 
     upto: tuple[int, int]
     hours: Sequence[tuple[int, int]]
@@ -94,13 +93,13 @@ class FeedChunk(NamedTuple):
 
 
 def feed_start() -> int:
-    """The place in the feed from which a forwarder that is added now reads."""
+    """The place in the feed at which a forwarder that is added now begins to read."""
     with connection.cursor() as cursor:
         return _settled(cursor)
 
 
 def chunk_next(forwarder: Forwarder) -> FeedChunk | None:
-    """The notes that are being sent, or the next ones; None if nothing more is certain to be complete."""
+    """The notes that are being sent, or the next ones; None if no further ones are known to be complete."""
     after = (forwarder.after_xact, forwarder.after_id)
     if forwarder.upto_xact is not None and forwarder.upto_id is not None:
         return _chunk(forwarder, after, (forwarder.upto_xact, forwarder.upto_id))
@@ -125,7 +124,7 @@ def chunk_next(forwarder: Forwarder) -> FeedChunk | None:
 
 
 def chunk_rows(chunk: FeedChunk, *, series: int | None, moment: datetime | None, most: int) -> list[StoredRow]:
-    """At most so many readings of a chunk, those after a row of it, in order of series and time. Raises `Unavailable`."""
+    """At most `most` readings of a chunk after this row, in order of series and time. Raises `Unavailable`."""
     found: list[StoredRow] = []
     since = (series or 0, moment or _EARLIEST)
     hours = [one for one in chunk.hours if series is None or one >= (series, _hour_of(since[1]))]
@@ -141,7 +140,7 @@ def chunk_rows(chunk: FeedChunk, *, series: int | None, moment: datetime | None,
 def stored_after(
     *, series_id: int, after: datetime | None, start: datetime, end: datetime, most: int
 ) -> list[StoredRow]:
-    """Readings of one series between two moments of the station's clock, after a row, in order of time.
+    """Readings of one series between two moments of the station's clock and later than `after`, in order of time.
 
     Raises `Unavailable`.
     """
@@ -156,7 +155,7 @@ def stored_after(
             )
             return [StoredRow(*row) for row in cursor.fetchall()]
 
-    # The row that is done is read again, so one more.
+    # One more, because the row that was done last is read again.
     return rows_read(lambda: cold_plan([series_id], [(after or start, end)]), ask, most=most + 1)
 
 
@@ -180,7 +179,7 @@ def moment_of_hour(hour: int) -> datetime:
 
 
 def waiting_since(forwarders: Collection[Forwarder]) -> dict[int, datetime]:
-    """Since when the oldest note waits that a forwarder has not done, by forwarder; without those that wait for none."""
+    """When the oldest note that a forwarder has yet to send was written, by forwarder; only those with any."""
     if not forwarders:
         return {}
     with connection.cursor() as cursor:
@@ -201,9 +200,9 @@ def waiting_since(forwarders: Collection[Forwarder]) -> dict[int, datetime]:
 
 @transaction.atomic
 def feed_renumber() -> int:
-    """Make places in the feed valid again after a restore into a server that counts transactions from its beginning.
+    """Make places in the feed valid again after a restore into a server whose count of transactions is lower.
 
-    Those beyond the present count move below zero, all by the same distance, so they stay in their order and before
+    Places beyond the present count move below zero, all by the same distance, so they keep their order and come before
     everything new. Returns how many notes moved.
     """
     with connection.cursor() as cursor:
@@ -224,7 +223,7 @@ def feed_renumber() -> int:
 
 
 def feed_prune(*, moment: datetime | None = None) -> int:
-    """Remove notes that no forwarder wants any more, and stop forwarders that are too far behind; return the former."""
+    """Remove notes that no forwarder wants any more, and stop forwarders too far behind; return how many notes."""
     moment = moment or clock.now()
     gone = 0
     for organization_id in ForwardNote.objects.order_by().values_list("organization_id", flat=True).distinct():
@@ -254,7 +253,7 @@ def _chunk(forwarder: Forwarder, after: tuple[int, int], upto: tuple[int, int]) 
             hours.update(zip(series, at, strict=True))
         if forwarder.detections != Forwarder.Detections.NONE:
             heard.update(zip(stations, heard_at, strict=True))
-    # A reading whose moment was taken moves by microseconds, perhaps into the next hour.
+    # A reading whose moment is taken is stored microseconds later, perhaps in the next hour.
     hours |= {(series, hour + 1) for series, hour in hours}
     return FeedChunk(upto, sorted(hours), sorted(heard), sorted({note[0] for note in notes}))
 
@@ -332,7 +331,7 @@ def _stop_behind(ours: QuerySet[Forwarder], edge: tuple[int, int], moment: datet
 
 
 def _settled(cursor: CursorWrapper) -> int:
-    """Transactions with a smaller id have ended: their rows are visible to the next statement, or never will be."""
+    """The id below which all transactions have ended: the next statement sees their rows, if they were committed."""
     cursor.execute("SELECT pg_stat_clear_snapshot()")
     cursor.execute(_SETTLED)
     row = cursor.fetchone()

@@ -99,14 +99,14 @@ class StoredDetection(NamedTuple):
 
 
 def kinds_wanted(forwarder: Forwarder) -> list[int]:
-    """The kinds of detections that a forwarder reads. Others are not looked at: pulses are a thousand times as many."""
+    """The kinds of detections that a forwarder reads. Others are not read: pulses are a thousand times as frequent."""
     if forwarder.detections == Forwarder.Detections.ALL:
         return [kind.value for kind in Detection.Kind]
     return [Detection.Kind.TAG.value] if forwarder.detections == Forwarder.Detections.TAGS else []
 
 
 def chunk_heard(chunk: FeedChunk, *, kinds: Sequence[int], after: HeardKey, most: int) -> list[StoredDetection]:
-    """At most so many detections of a chunk, those after a key, in the order of their keys. Raises `Unavailable`."""
+    """At most `most` detections of a chunk after this key, in the order of their keys. Raises `Unavailable`."""
     found: list[StoredDetection] = []
     hours = [one for one in chunk.heard if one[0] >= after.station_id]
     for some in slices(hours, is_old=True):
@@ -121,7 +121,7 @@ def chunk_heard(chunk: FeedChunk, *, kinds: Sequence[int], after: HeardKey, most
 def heard_after(
     *, after: HeardKey, start: datetime, end: datetime, kinds: Sequence[int], most: int
 ) -> list[StoredDetection]:
-    """Detections of the key's station between two moments of its clock, after the key, in order. Raises `Unavailable`."""
+    """Detections of the key's station after the key and between two moments of its clock. Raises `Unavailable`."""
     narrowed = Narrowed(kinds=tuple(kinds), beyond=after[1:])
     return _asked(
         _AFTER,

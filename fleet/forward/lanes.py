@@ -1,9 +1,9 @@
 """Lanes: each forwarder sends on its own, so that a slow or dead receiver delays no other.
 
-One job at a time runs all lanes that are due, several side by side, and asks again and again while it runs; see
-`fleet.forward.turns`. A lane is claimed by a conditional UPDATE, and what it writes counts only while the claim is still
-its own. A worker that is killed leaves the claim, which ends, and the cursor, from which the next one sends the same
-rows in the same messages.
+A single job runs all lanes that are due, several side by side, and keeps looking for due lanes while it runs; see
+`fleet.forward.turns`. A worker claims a lane by a conditional UPDATE, and can write to it only while the claim is still
+its own. A killed worker leaves a claim that expires, and a cursor from which the next worker sends the same rows in the
+same messages.
 
     claim ─▶ next page of rows ─▶ which may leave ─▶ send, in halves where some are refused ─▶ write cursor and counts
       ▲                                                                                              │
@@ -43,15 +43,15 @@ from fleet.forward.turns import LANES_MOST, SLOW_S, Due, Turns
 RUN_JOB: Final = "forward.run_lanes"
 #: Seconds of a lane's turn, quick and slow; rows of a turn.
 TURN_S, SLOW_TURN_S, ROWS_MOST = SLOW_S, 10.0, 20_000
-#: Seconds for which the job begins turns, and after which it begins none even while slow ones still run.
+#: Seconds for which the job begins turns, and for which it begins quick ones while slow ones still run.
 JOB_S, JOB_MOST_S = 45.0, 120.0
 #: Longer than a turn with a last request that uses all its time.
 CLAIM: Final = timedelta(seconds=120)
-#: The wait after a failure doubles from the first to the second, in seconds.
+#: Seconds to wait after a failure: the first, doubled each time up to the second.
 _FIRST_S, _LONGEST_S = 15.0, 3_600.0
 #: It is paused after failing for this long: somebody has to look at the reason.
 GIVE_UP_AFTER: Final = timedelta(days=14)
-#: Refused rows that are set aside; with more it is paused.
+#: With this many refused rows set aside, a forwarder is paused.
 REFUSED_MOST: Final = 1_000
 _ANSWER_MOST = 500
 _READING_KEY: Final = ("series", "occurred_at")
@@ -127,7 +127,7 @@ def _due(moment: datetime, running: set[int]) -> list[Due]:
         if one.test_asked_at is not None
         or one.pk in again
         or one.backfill_from is not None
-        # Where a lane has just found that nothing more is certain yet, it is asked again a little later.
+        # A lane that has just found no complete notes gets its next turn a second later.
         or (one.pk in waiting and (one.last_run_at is None or moment - one.last_run_at >= timedelta(seconds=1)))
     ]
 
@@ -162,12 +162,12 @@ def _send_pages(forwarder: Forwarder) -> None:
     except ForwardError as error:
         _fail(forwarder, error)
     except Unavailable as error:
-        # Rows in cold storage that cannot be read now. Nothing passes them.
+        # Rows in cold storage cannot be read now. Later rows wait behind them.
         _fail(forwarder, ForwardError(str(error)))
 
 
 def _send_page(forwarder: Forwarder, kind: ForwarderKind, page: Page, until: float) -> bool:
-    """Send a page and write what became of it; return whether to go on. Raises `ForwardError` if nothing can be sent."""
+    """Send a page and record the result; return whether to go on. Raises `ForwardError` if nothing can be sent."""
     leaving, send = _leaving(forwarder, kind, page)
     target = target_of(forwarder, kind, until=until)
     sent = rows_send(send, [row for row in leaving if not isinstance(row, KeepReason)], target)
@@ -193,7 +193,7 @@ def _leaving(forwarder: Forwarder, kind: ForwarderKind, page: Page) -> tuple[Seq
 
 
 def _done_of(leaving: Sequence[Row | KeepReason], sent: int) -> int:
-    """How many of the page's first rows are done, if so many of those that may leave are. Those kept back count, too."""
+    """How many of the page's first rows are done if `sent` of those that may leave are; those kept back count, too."""
     for number, row in enumerate(leaving):
         if not isinstance(row, KeepReason):
             if not sent:
@@ -211,7 +211,7 @@ def _test(forwarder: Forwarder) -> None:
         told: dict[str, Any] = {"test_answer": str(error)[:_ANSWER_MOST]}
     else:
         told = {"test_answer": "", "next_try_at": None}
-    # Another test that was asked for meanwhile still waits.
+    # Another test that somebody asked for meanwhile still has to run.
     Forwarder.objects.filter(pk=forwarder.pk, test_asked_at=asked_at).update(test_asked_at=None)
     _write(forwarder, tested_at=clock.now(), **told)
 
@@ -231,7 +231,7 @@ def _store(forwarder: Forwarder, page: Page, sent: Sent, done: int, kept_back: C
         "rows_sent": F("rows_sent") + sent.taken,
         "rows_known": F("rows_known") + sent.known,
         "rows_kept_back": F("rows_kept_back") + kept_back.total(),
-        # Rows that are sent again were counted as refused.
+        # Rows that are sent again had been counted as refused.
         "rows_refused": F("rows_refused") + len(sent.refused) - (done if page.is_again else 0),
     }
     fields: dict[str, Any] = {**page.fields(done), **counts}
@@ -330,7 +330,7 @@ def _pause(forwarder: Forwarder, why: str, moment: datetime) -> None:
 
 
 def _write(forwarder: Forwarder, **fields: Any) -> bool:
-    """Write fields while the claim is ours, and take over how they are now."""
+    """Write fields and reload them; False, and nothing written, if the claim is no longer ours."""
     if not Forwarder.objects.filter(pk=forwarder.pk, claims=forwarder.claims).update(**fields):
         return False
     # A person may have paused it meanwhile.

@@ -28,7 +28,7 @@ from fleet.telemetry.models import Detection, Series, Suspicion
 from message_queue.units import Conversion, conversion, scale_of
 
 _NOBODY: Final = Viewer(user=None, name="", roles={})
-#: Words of series that tell where a station is.
+#: Words in names of series whose values tell where a station is.
 _PLACE_NAME: Final = re.compile(
     r"(?:^|[^a-z])(?:lat|lon|lng|latitude|longitude|alt|altitude|elevation|gps|geohash)(?:$|[^a-z])"
 )
@@ -45,14 +45,14 @@ class KeepReason(StrEnum):
 
 
 def series_matches(name: str, pattern: str) -> bool:
-    """Whether a pattern with `*` and `?` covers a series. Brackets stand for themselves: names have them."""
+    """Whether a pattern with `*` and `?` covers a series. Brackets are literal, because names contain them."""
     return fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 def readings_leaving(
     forwarder: Forwarder, rows: Sequence[StoredRow], moment: datetime
 ) -> list[ForwardRow | KeepReason]:
-    """For each reading what leaves, or why it is kept back."""
+    """Each reading as it leaves, or the reason why it is kept back."""
     numbers = {row.series_id for row in rows}
     series = Series.objects.filter(
         pk__in=numbers, station__organization_id=forwarder.organization_id, station__deleted_at=None
@@ -93,7 +93,7 @@ def readings_leaving(
 def detections_leaving(
     forwarder: Forwarder, rows: Sequence[StoredDetection], moment: datetime
 ) -> list[ForwardDetection | KeepReason]:
-    """For each detection what leaves, or why it is kept back."""
+    """Each detection as it leaves, or the reason why it is kept back."""
     stations = {
         one.pk: one
         for one in Station.objects.filter(
@@ -135,7 +135,7 @@ _FIGURES: Final = ("freq", "sig", "noise", "snr", "rssi")
 
 
 class _Named(NamedTuple):
-    """A series as it is named there. Without conversion, values stay as they are."""
+    """A series as the receiver names it. Without conversion, values stay as they are."""
 
     name: str
     unit: str
@@ -156,7 +156,7 @@ class _Placed(NamedTuple):
         return self.place.latitude is not None and self.place.radius_m is None
 
     def told(self) -> dict[str, Any]:
-        """The fields of a row that tell it."""
+        """The same, as fields of a row."""
         return {
             "station_key": self.key,
             "station": self.station,
@@ -181,7 +181,7 @@ class _Places:
         self._places: dict[int, PlaceShown] = {}
 
     def of(self, station: Station, at: datetime, flags: int) -> _Placed | KeepReason:
-        """The station at a moment, or why a row of then with these flags is kept back."""
+        """The station at a moment, or the reason why a row of that moment with these flags is kept back."""
         if self._forwarder.is_clean and flags:
             return KeepReason.DOUBT
         deployment = next((one for one in self._deployments[station.pk] if at in one.period), None)
@@ -208,14 +208,14 @@ def _is_chosen(forwarder: Forwarder, station_id: int) -> bool:
 
 
 def _telling(forwarder: Forwarder, one: Series) -> _Named | None:
-    """The name and unit of a series there; None if it is not chosen."""
+    """The name and unit of a series at the receiver; None if it is not chosen."""
     if not _is_chosen(forwarder, one.station_id):
         return None
     if forwarder.series and not any(series_matches(one.name, pattern) for pattern in forwarder.series):
         return None
     for pattern, name, unit in forwarder.names:
         if series_matches(one.reference, pattern):
-            # A unit of another dimension is only another word for the same values.
+            # A unit of another dimension only renames the unit; values stay as they are.
             is_known = scale_of(unit).dimension == scale_of(one.unit).dimension
             into = conversion(one.unit, unit) if unit and is_known else None
             return _Named(name or one.reference, unit or one.unit, into)

@@ -91,7 +91,7 @@ class Forwarder(models.Model):
     paused_why = models.TextField(blank=True, default="")
     #: Whether ingest notes rows for it; not while it is stopped.
     is_fed = models.BooleanField(default=True)
-    #: Failures in a row, since when, and not before which moment it is tried again.
+    #: Consecutive failures, the moment of the first, and the earliest next attempt.
     failures = models.IntegerField(default=0)
     failing_since = models.DateTimeField(null=True)
     next_try_at = models.DateTimeField(null=True)
@@ -100,11 +100,11 @@ class Forwarder(models.Model):
     #: The receiver's last answer as a sentence, and when it came.
     answer = models.TextField(blank=True, default="")
     answered_at = models.DateTimeField(null=True)
-    #: Seconds that its last call took. One that was slow has a slot for slow ones; see `fleet.forward.turns`.
+    #: Seconds of the longest call for its last page. If that was slow, it gets slow slots; see `fleet.forward.turns`.
     call_s = models.FloatField(null=True)
-    #: Rows that the receiver takes at once, if it said that more are too many.
+    #: Maximum rows to send at once, after the receiver refused more, or a turn ran out before any row was done.
     rows_at_once = models.IntegerField(null=True)
-    #: A person wants it tried without rows; the answer as a sentence, empty if it works, and when it came.
+    #: When a person asked for a test without rows; its answer as a sentence, empty if all works, and when it came.
     test_asked_at = models.DateTimeField(null=True)
     test_answer = models.TextField(blank=True, default="", db_default="")
     tested_at = models.DateTimeField(null=True)
@@ -132,16 +132,16 @@ class Forwarder(models.Model):
 
 
 class ForwardNote(models.Model):
-    """A note by ingest that rows of these series and hours arrived for an organization, in the transaction of the rows.
+    """A note by ingest, in the transaction of the rows: rows of these series and hours arrived for an organization.
 
     `series_ids` and `hours` (since 2000-01-01 UTC) belong together by position, and so do those of detections.
     `received_at` is that of the rows.
     """
 
     id = models.BigAutoField(primary_key=True)
-    #: Without a constraint, which would lock the organization's row with each batch.
+    #: No constraint: it would lock the organization's row with each batch.
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_constraint=False, db_index=False)
-    #: The transaction's id. Ids of notes are given before the commit, so they are no order of commits.
+    #: The transaction's id. Notes get their ids before the commit, so these do not follow the order of commits.
     xact = models.BigIntegerField()
     received_at = models.DateTimeField()
     series_ids = ArrayField(models.BigIntegerField())
@@ -161,7 +161,7 @@ class ForwardNote(models.Model):
 
 
 class RefusedRow(models.Model):
-    """A row that the receiver refused for itself, set aside so that the others go on.
+    """A row that the receiver refused because of the row itself, set aside so that the others go on.
 
     refused ──a person has it sent again──▶ waiting ──▶ deleted (taken), or refused again
        └──a person discards it──▶ deleted; it stays counted as refused
@@ -245,14 +245,14 @@ class Tap(models.Model):
     added_at = models.DateTimeField()
     added_by_name = models.CharField(max_length=150, blank=True)
 
-    #: As last seen on the broker: events that wait, events with a reader that has not confirmed them, and connections
-    #: that read. Null until it was seen.
+    #: As last seen on the broker: waiting events and their bytes, events that a reader has not confirmed, and readers.
+    #: `waiting` and `seen_at` are null until it was seen.
     waiting = models.BigIntegerField(null=True)
     waiting_bytes = models.BigIntegerField(default=0)
     unconfirmed = models.BigIntegerField(default=0)
     readers = models.IntegerField(default=0)
     seen_at = models.DateTimeField(null=True)
-    #: Events that were read, and the broker's own count of them, which begins again when the broker starts.
+    #: Events that were read, and the broker's own count of them, which starts over when the broker starts.
     taken = models.BigIntegerField(default=0)
     taken_there = models.BigIntegerField(default=0)
     last_taken_at = models.DateTimeField(null=True)

@@ -1,4 +1,4 @@
-"""Adding a forwarder, changing it, pausing it, testing it, back-fills, and removing it."""
+"""Adding, changing, pausing, testing, back-filling and removing forwarders."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from fleet.organizations.members import organization_lock
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 
-#: Bounds of one organization and one forwarder.
+#: Maximum forwarders of an organization, and stations, series and names of a forwarder.
 FORWARDERS_MOST: Final = 20
 STATIONS_MOST, SERIES_MOST, NAMES_MOST = 2_000, 100, 200
 _SETTING_MOST, _WORD_MOST = 1_000, 128
@@ -140,7 +140,7 @@ def forwarder_resume(*, actor: Viewer, forwarder: Forwarder) -> None:
 
 @transaction.atomic
 def forwarder_backfill(*, actor: Viewer, forwarder: Forwarder, start: datetime) -> None:
-    """Send what the stations recorded from a moment on, by their clocks, beside what is new. Replaces a running one.
+    """Send what stations recorded from a moment on, by their clocks, besides new rows. Replaces a running back-fill.
 
     Raises `Forbidden` and `InvalidInput`.
     """
@@ -162,7 +162,7 @@ def forwarder_backfill(*, actor: Viewer, forwarder: Forwarder, start: datetime) 
 
 @transaction.atomic
 def forwarder_test(*, actor: Viewer, forwarder: Forwarder) -> None:
-    """Have the receiver tried without rows, also while it is paused; `test_answer` soon has the outcome.
+    """Ask for a test of the receiver without rows, even while paused; `test_answer` soon has the outcome.
 
     Raises `Forbidden`, `Conflict`, and `TooMany`.
     """
@@ -219,7 +219,7 @@ def kind_get(name: str) -> ForwarderKind:
     return found
 
 
-#: After a person acted: tried at once. A worker that has the lane does not write over what they entered.
+#: After a person acted: try at once, and let no worker that has the lane overwrite what they entered.
 _TRY_NOW: Final[dict[str, Any]] = {
     "failures": 0, "failing_since": None, "next_try_at": None, "claimed_until": None, "claims": F("claims") + 1,
 }  # fmt: skip

@@ -19,7 +19,7 @@ Fields = Callable[[int], dict[str, Any]]
 
 
 class Page(NamedTuple):
-    """Some rows, and the forwarder's fields once so many of the first are done; `is_again`: they were refused before."""
+    """Some rows. `fields`: the forwarder's, once the first n rows are done; `is_again`: they were refused before."""
 
     rows: Sequence[StoredRow] | Sequence[StoredDetection]
     fields: Fields
@@ -28,7 +28,7 @@ class Page(NamedTuple):
 
 #: Series or stations that one page of a back-fill looks at; most of them may have no rows in its span.
 _LOOKED_AT_MOST: Final = 500
-#: Of a source whose rows are all done.
+#: Fields of a source whose rows are all done.
 _NO_ROW: Final[dict[str, Any]] = {"row_series": None, "row_at": None, "row_detection": None}
 _NO_BACKFILL: Final = dict.fromkeys(
     ("backfill_from", "backfill_until", "backfill_series", "backfill_at", "backfill_detection")
@@ -36,10 +36,10 @@ _NO_BACKFILL: Final = dict.fromkeys(
 
 
 def page_next(forwarder: Forwarder, most: int) -> Page | None:
-    """The next rows; None if nothing waits. A page may be without rows: then only its fields are to be written.
+    """The next rows; None if nothing waits. A page without rows only has fields to write.
 
-    The end of what is being sent is written before anything is sent, so that another try sends the same rows in the
-    same messages. Raises `Unavailable` if some are in cold storage, which cannot be read now.
+    The end of a chunk is stored before anything of it is sent, so that another try sends the same rows in the same
+    messages. Raises `Unavailable` if some are in cold storage that cannot be read now.
     """
     return _again(forwarder, most) or _new(forwarder, most) or _backfill(forwarder, most)
 
@@ -51,7 +51,7 @@ def _again(forwarder: Forwarder, most: int) -> Page | None:
     )
     if keys:
         found = stored_at(keys)
-        # Retention or a person removed them, or their time was corrected. They stay counted as refused.
+        # Keys without a row: retention or a person removed it, or its time was corrected. It stays counted as refused.
         for series_id, moment in (key for key in keys if key not in found):
             waiting.filter(series_id=series_id, occurred_at=moment).delete()
         return Page([found[key] for key in keys if key in found], lambda _done: {}, is_again=True)

@@ -1,6 +1,6 @@
-"""Sending some rows: where a receiver refuses some of them, halves are tried until the rows that it refuses are found.
+"""Sending rows: if a receiver refuses some of them, halves are tried until the refused rows are found.
 
-A receiver that finds too many rows at once gets halves, too. The size that it took is kept for the next time.
+A receiver for which a request has too many rows gets halves, too. The size that it takes is kept for the next time.
 """
 
 import time
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from fleet.forward.kinds.base import ForwardDetection, ForwardError, ForwardRow, ForwardTarget, Receipt
 
-#: After so many refused rows without a taken one, the fault is not in the rows.
+#: After this many refused rows without an accepted one, the fault is not in the rows.
 REFUSED_IN_A_ROW_MOST: Final = 20
 
 Row = ForwardRow | ForwardDetection
@@ -34,12 +34,12 @@ class Sent:
 
     @property
     def taken(self) -> int:
-        """Rows that the receiver has from us now."""
+        """Rows that the receiver has now and did not have before."""
         return self.done - self.known - len(self.refused)
 
 
 def rows_send(send: Send, rows: Sequence[Row], target: ForwardTarget) -> Sent:
-    """Send rows in order, and begin no call after `target.until`. Raises nothing that a receiver can cause."""
+    """Send rows in order, and begin no call after `target.until`. No answer of a receiver raises an exception."""
     sent, in_a_row = Sent(), 0
     parts = [rows] if rows else []
     while parts:
@@ -74,7 +74,7 @@ def rows_send(send: Send, rows: Sequence[Row], target: ForwardTarget) -> Sent:
                 break
             in_a_row += 1
             if in_a_row >= REFUSED_IN_A_ROW_MOST:
-                # This one stays unsent. Each try sets some more aside, so rows that are all bad block it for hours only.
+                # This row stays unsent. Each try sets some more aside, so even many bad rows block it for hours only.
                 sent.error = ForwardError(
                     _("The receiver refuses every row, so the settings here may be wrong. The last answer: %(answer)s")
                     % {"answer": str(error)}
@@ -88,7 +88,7 @@ def rows_send(send: Send, rows: Sequence[Row], target: ForwardTarget) -> Sent:
             sent.done += done
             sent.known += receipt.known
             if done < len(part):
-                # Its turn is over.
+                # The turn is over.
                 break
         finally:
             sent.call_s = max(sent.call_s or 0.0, time.monotonic() - began)

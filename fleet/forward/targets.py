@@ -1,4 +1,4 @@
-"""Targets of forwarders: their settings with the secret ones opened, and the ids that the receiver gave."""
+"""Targets of forwarders: their settings with the secret ones decrypted, and the ids that the receiver gave."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class StoredIds:
         return GivenId.objects.filter(forwarder=self._forwarder, key=key).values_list("there", flat=True).first()
 
     def put(self, key: str, there: str) -> None:
-        """Remember it at once; the last one counts."""
+        """Store the id at once; the last one counts."""
         GivenId.objects.update_or_create(forwarder=self._forwarder, key=key, defaults={"there": there})
 
 

@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 
 #: A lane that runs longer than this, in seconds, or whose last call took longer, is slow.
 SLOW_S: Final = 2.0
-#: Lanes side by side, all and of one organization.
+#: Maximum quick and slow lanes side by side: of all organizations, and of one.
 QUICK_MOST, QUICK_OF_ONE = 8, 4
 SLOW_MOST, SLOW_OF_ONE = 8, 2
-#: Lanes that run, with quick ones that became slow while all slow slots were taken; all and of one organization.
+#: Maximum lanes in all, with quick ones that became slow while slow slots were taken: of all organizations, and of one.
 LANES_MOST, LANES_OF_ONE = 24, 6
 
 
@@ -47,7 +47,7 @@ class Turns:
     _running: dict[int, _Running] = field(default_factory=dict)
 
     def start(self, due: Iterable[Due], *, is_quick_only: bool = False) -> list[int]:
-        """Give slots to those that may start, the first ones first; return their ids."""
+        """Give slots to lanes that may start, in this order; return their ids."""
         now, started = self.clock(), []
         quick, slow = Counter[int](), Counter[int]()
         for one in self._running.values():
@@ -78,13 +78,13 @@ class Turns:
 
     @property
     def has_slow(self) -> bool:
-        """Whether one of them is slow."""
+        """Whether a running lane is slow."""
         now = self.clock()
         return any(one.is_slow or now - one.began >= SLOW_S for one in self._running.values())
 
     @property
     def look_again_s(self) -> float:
-        """Seconds after which a quick slot may be free though nothing ended."""
+        """Seconds after which a quick slot may be free, although no lane has ended."""
         now = self.clock()
         waits = [one.began + SLOW_S - now for one in self._running.values() if not one.is_slow]
         return max(min([1.0, *(wait for wait in waits if wait > 0)]), 0.02)

@@ -1,1 +1,1 @@
-"""Files that stations hold on their own disks, by their manifests, and fetching them."""
+"""Files that stations hold on their own disks, as their manifests list them, and fetching these files."""

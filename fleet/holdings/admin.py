@@ -8,7 +8,7 @@ from fleet.holdings.models import HeldFile, StationHolding
 
 @admin.register(HeldFile)
 class HeldFileAdmin(ReadOnlyAdmin):
-    """Files on stations' own disks, as their manifests tell."""
+    """Files on stations' own disks, as their manifests list them."""
 
     list_display = ("station", "path", "octets", "is_gone", "said_at")
     list_select_related = ("station",)
@@ -17,7 +17,7 @@ class HeldFileAdmin(ReadOnlyAdmin):
 
 @admin.register(StationHolding)
 class StationHoldingAdmin(ReadOnlyAdmin):
-    """Sums of stations' manifests."""
+    """Totals of stations' manifests."""
 
     list_display = ("station", "held", "held_octets", "waiting", "refused", "received_at")
     list_select_related = ("station",)

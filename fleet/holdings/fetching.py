@@ -1,8 +1,8 @@
-"""Asking stations for their files: those that people chose, and those that the policy wants, within its bounds.
+"""Asking stations for their files: those that people chose, and those that the policy wants, within its limits.
 
 One command asks for at most `MAX_ASKED` files; the next one follows when the station has none left to upload. If the
-policy has changed so that files which were asked for are no longer wanted, or not now, or not over that network, they
-are withdrawn.
+policy changes so that it no longer wants files that were asked for, or not now or not over that network, the request
+for them is withdrawn.
 """
 
 import logging
@@ -31,24 +31,24 @@ from message_queue.contracts.commands.upload_files import COMMAND, MAX_ASKED, WI
 
 _log = logging.getLogger(__name__)
 
-#: Files that a person can choose at once.
+#: Maximum files that a person can choose at once.
 CHOSEN_MOST = 500
-#: Shortest time for which it is worth asking.
+#: Shortest remaining time in which asking is worth it.
 _WINDOW_LEAST = timedelta(minutes=2)
-#: For which an order lasts at most.
+#: Longest time for which a request is valid.
 _ORDER_MOST = timedelta(days=1)
-#: Seconds after which a run ends; the next one goes on with the station after the last one it served.
+#: Seconds after which a run ends; the next one goes on after the last station that was served.
 RUN_S = 240.0
-#: Seconds for which a station that had nothing to ask for is not looked at again, unless something changed.
+#: After a look that found nothing to do for a station, seconds until the next look, unless something changes.
 _EMPTY_S = 3_600
 _LAST_SERVED = "holdings.fetch.last"
-#: Commands that ended without doing it.
+#: States of commands that ended without success.
 _ENDED_BADLY = (Command.State.FAILED, Command.State.REFUSED, Command.State.EXPIRED, Command.State.CANCELLED)
 
 
 @transaction.atomic
 def files_choose(*, actor: Viewer, station: Station, file_ids: Iterable[int]) -> dict[str, int]:
-    """Note that a person wants these files; return how many are wanted now, by state those that cannot be.
+    """Note that a person wants these files; return how many are wanted now, and how many are asked, stored or gone.
 
     Raises `Forbidden`, `Conflict` if the policy fetches nothing, and `InvalidInput` for unknown or too many files.
     """
@@ -74,7 +74,7 @@ def files_choose(*, actor: Viewer, station: Station, file_ids: Iterable[int]) ->
     wanted = [file for file in found if file.state not in ("stored", "asked", "gone")]
     for file in found:
         counts[file.state if file.state in counts else "wanted"] += 1
-    # A person who asks again means it: a refusal does not wait out its day.
+    # A person who asks again means it: a refused file does not wait for a day.
     HeldFile.objects.filter(pk__in=[file.pk for file in wanted]).update(
         wanted_at=moment, wanted_by_name=actor.name[:150], end="", end_reason=""
     )
@@ -88,7 +88,7 @@ def choose_require(*, actor: Viewer, station: Station) -> None:
 
 
 def files_fetch(*, moment: datetime) -> int:
-    """Ask all stations for what is wanted of them; return for how many files. One process at a time does it."""
+    """Ask all stations for the files wanted from them; return how many. Only one process at a time does this."""
     asked = 0
     with session_lock("roost.holdings.fetch") as is_ours:
         if not is_ours:
@@ -104,10 +104,10 @@ def files_fetch(*, moment: datetime) -> int:
             try:
                 asked += station_fetch(station=station, moment=moment)
             except DomainError as error:
-                # Too many commands wait for it, or it was retired just now: the next run tries again.
+                # For example, too many commands wait for it, or it was just retired: the next run tries again.
                 _log.info("%s was not asked for files: %s", station.serial, error)
             except DatabaseError:
-                # One station's trouble is not that of the others; the next run tries again.
+                # One station's trouble must not stop the others; the next run tries this one again.
                 _log.exception("%s was not asked for files.", station.serial)
             cache.set(_LAST_SERVED, station_id, None)
     return asked
@@ -153,7 +153,7 @@ def station_fetch(*, station: Station, moment: datetime) -> int:
 
 
 def _withdraw(station: Station, rule: FetchRule, until: datetime | None, moment: datetime) -> None:
-    """Withdraw what was asked for otherwise than the policy says now. What has arrived of it is kept."""
+    """Withdraw requests that the policy no longer allows. The parts that have already arrived are kept."""
     key, seen = f"holdings.fetch.rule.{station.pk}", f"{rule} {until is None}"
     if cache.get(key) == seen or not _asked_now(station, moment).exists():
         return
@@ -172,7 +172,7 @@ def _withdraw(station: Station, rule: FetchRule, until: datetime | None, moment:
         or networks.get(file.asked_with, set()) != set(rule.networks)
     ][:MAX_ASKED]
     if not unwanted:
-        # Until the policy or its hours change, this need not be looked at each minute.
+        # Until the policy or its hours change, there is no need to check this every minute.
         cache.set(key, seen, _EMPTY_S)
         return
     command_issue(
@@ -199,9 +199,9 @@ def octets_left(*, station: Station, rule: FetchRule, moment: datetime) -> int |
 
 
 def _stations_in_turn() -> list[int]:
-    """Ids of stations that know the command and have a policy, their own or their organization's, or were asked.
+    """Ids of stations that know the command, and have a policy (their own or their organization's) or were asked.
 
-    Those after the last one served come first, so that none is left out for ever.
+    Stations after the last one served come first, so that every station gets its turn.
     """
     policies = FetchPolicy.objects.exclude(mode=Mode.NONE)
     own = Q(fetch_policy__in=policies)
@@ -220,12 +220,12 @@ def _stations_in_turn() -> list[int]:
 
 
 def _asked_now(station: Station, moment: datetime) -> QuerySet[HeldFile]:
-    """The files that the station may upload now. By `asked_at` they are found without reading all its rows."""
+    """The files that the station may upload now. The filter on `asked_at` lets an index find them."""
     return HeldFile.objects.filter(station=station, asked_at__gte=moment - _ORDER_MOST, asked_until__gt=moment)
 
 
 def _what_decides(station: Station, rule: FetchRule, moment: datetime) -> str:
-    """All that decides what is wanted, but for time: while it stays the same, an empty look need not be repeated."""
+    """All that decides which files are wanted, except the time of day. If unchanged, an empty result is still valid."""
     told = StationHolding.objects.filter(station=station).values_list("received_at", flat=True).first()
     chosen = HeldFile.objects.filter(station=station, wanted_at__isnull=False)
     wish = chosen.aggregate(files=Count("pk"), newest=Max("wanted_at"))
@@ -233,12 +233,12 @@ def _what_decides(station: Station, rule: FetchRule, moment: datetime) -> str:
 
 
 def _next_files(station: Station, rule: FetchRule, moment: datetime) -> list[HeldFile]:
-    """The next files to ask for: what people chose first, then by age, as far as the day's bytes reach."""
+    """The next files to ask for: first those that people chose, then by age, until the day's bytes are used up."""
     left = octets_left(station=station, rule=rule, moment=moment)
     memory_for_many()
     wanted = states_add(station, rule, moment).filter(state="wanted")
     if rule.mode == Mode.ON_DEMAND:
-        # Nothing else can be wanted: these few are found by their index.
+        # Only chosen files can be wanted, and an index finds these few.
         wanted = wanted.filter(wanted_at__isnull=False)
     age = F("last_at").desc(nulls_last=True) if rule.is_newest_first else F("last_at").asc(nulls_first=True)
     path = "-path" if rule.is_newest_first else "path"
@@ -253,14 +253,14 @@ def _next_files(station: Station, rule: FetchRule, moment: datetime) -> list[Hel
 
 
 def _listing_ask(station: Station, moment: datetime) -> None:
-    """Ask a station that has told nothing here, such as one that came from another organization, once a day."""
+    """Once a day, ask a station for its list of files if it has sent none here, as after a move from elsewhere."""
     asked = Command.objects.filter(station=station, name=LIST_FILES.name, issued_at__gt=moment - timedelta(days=1))
     if not asked.exists():
         command_issue(viewer=viewer_of_server("fetch policy"), station=station, name=LIST_FILES.name, parameters={})
 
 
 def _ends_note(station: Station, moment: datetime) -> None:
-    """Files of a command that did not run are refused with its reason; after a day they are asked for again."""
+    """Mark the files of a command that failed as refused, with its reason; after a day they are asked for again."""
     asked = _asked_now(station, moment)
     ids = {command_id for command_id in asked.values_list("asked_with", flat=True) if command_id}
     for command in Command.objects.filter(pk__in=ids, state__in=_ENDED_BADLY):

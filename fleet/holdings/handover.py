@@ -1,11 +1,11 @@
-"""Policy and wishes that a station leaves behind when it goes to another organization."""
+"""Fetch policy and choices of files that a station leaves behind when it moves to another organization."""
 
 from fleet.holdings.models import FetchPolicy, HeldFile
 from fleet.stations.models import Station
 
 
 def holdings_hand_over(*, station: Station) -> None:
-    """Forget the station's own policy, what people chose of its files, and until when it was asked for them.
+    """Delete the station's own policy, people's choices of its files, and the requests for them that are still open.
 
     Its new organization decides what is fetched. Call it in the move's transaction.
     """

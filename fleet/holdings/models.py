@@ -1,4 +1,4 @@
-"""Files that stations hold, as their manifests tell, and the sums of each station."""
+"""Files that stations hold, as their manifests list them, with each station's totals, and fetch policies."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -9,10 +9,10 @@ from fleet.stations.models import Station
 
 
 class HeldFile(models.Model):
-    """A file on a station's own disk, as its station told last.
+    """A file on a station's own disk, as the station last reported it.
 
-    held ──asked──▶ asked ──the station's end──▶ ended (stored, or asked again)
-    held ──the station tells another content──▶ held, with another SHA-256, neither asked nor ended
+    held ──asked──▶ asked ──the station reports the end──▶ ended (stored, or asked again)
+    held ──the station reports other content──▶ held, with another SHA-256, neither asked nor ended
       └──it is no longer there──▶ gone ──it is back──▶ held
     """
 
@@ -26,32 +26,32 @@ class HeldFile(models.Model):
     modified_at = models.DateTimeField(null=True)
     first_at = models.DateTimeField(null=True)
     last_at = models.DateTimeField(null=True)
-    #: Lines by kind; empty if the station does not know them.
+    #: Number of lines of each kind; empty if the station does not know.
     lines = models.JSONField(default=dict)
     is_gone = models.BooleanField(default=False)
-    #: Position of the message in its station's sequence, and the listing that named the file last.
+    #: The last message about the file, by its place in the station's sequence, and the number of its listing.
     said_at = models.DateTimeField()
     said_stream = models.CharField(max_length=64)
     said_seq = models.BigIntegerField()
     listing = models.BigIntegerField()
     first_told_at = models.DateTimeField()
 
-    #: A person wants it, whatever the policy says of its kind, age and size.
+    #: When a person chose it, whatever the policy says about its kind, age and size.
     wanted_at = models.DateTimeField(null=True)
     wanted_by_name = models.CharField(max_length=150, blank=True, default="", db_default="")
-    #: When the station was last asked for this content, with which command, and until when it may upload it; no `until`
-    #: once that has ended.
+    #: When the station was last asked for this content, until when it may upload it (None once that is over), and with
+    #: which command.
     asked_at = models.DateTimeField(null=True)
     asked_until = models.DateTimeField(null=True)
     asked_with = models.UUIDField(null=True)
-    #: The station's report on the last upload of this content, and how many bytes it sent for it in all.
+    #: The station's report on the last upload of this content, and how many bytes it has sent for it in total.
     end = models.CharField(max_length=8, blank=True, default="", db_default="")
     end_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
     ended_at = models.DateTimeField(null=True)
     octets_sent = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
-        """A path is one file of its station; a few are asked for."""
+        """A path is one file of its station; indexes for the few files that are asked for or chosen."""
 
         constraints = [models.UniqueConstraint(fields=["station", "path"], name="held_file_once")]
         indexes = [
@@ -64,14 +64,14 @@ class HeldFile(models.Model):
 
 
 class StationHolding(models.Model):
-    """The sums of a station's newest manifest, and what Roost did not list of it."""
+    """The totals of a station's newest manifest, and how many files are not listed here."""
 
     station = models.OneToOneField(Station, on_delete=models.CASCADE, primary_key=True, related_name="holding")
     said_at = models.DateTimeField()
     said_stream = models.CharField(max_length=64)
     said_seq = models.BigIntegerField()
     received_at = models.DateTimeField()
-    #: Files at rest, and files that grow or are not hashed yet, by the station's own count.
+    #: Files that no longer change, and files that still grow or are not hashed yet, as the station counts them.
     held = models.BigIntegerField()
     held_octets = models.BigIntegerField()
     waiting = models.BigIntegerField()
@@ -79,13 +79,13 @@ class StationHolding(models.Model):
     #: Number of files that the station does not list, by reason.
     left = models.JSONField(default=dict)
     network = models.CharField(max_length=32, blank=True, default="")
-    #: When the station last finished telling everything.
+    #: When the station last finished a complete listing.
     listed_at = models.DateTimeField(null=True)
-    #: Files of its newest listing that are not listed here because the station has too many.
+    #: Files of its newest listing that are not stored here because the station has too many, and that listing.
     refused = models.BigIntegerField(default=0, db_default=0)
     refused_listing = models.BigIntegerField(default=0, db_default=0)
-    #: The sums by state of a large card, counted by a job: rows of state, reason, files and bytes; when, and under which
-    #: policy.
+    #: A large card's totals by state, counted by a job: rows of state, reason, files and bytes. Then when they were
+    #: counted, and under which policy.
     sums = models.JSONField(default=list, db_default=[])
     summed_at = models.DateTimeField(null=True)
     summed_for = models.CharField(max_length=300, blank=True, default="", db_default="")
@@ -95,7 +95,7 @@ class StationHolding(models.Model):
 
 
 class FetchPolicy(models.Model):
-    """Which files Roost fetches: of one station, or of all stations of an organization that have none of their own."""
+    """Which files Roost fetches: from one station, or from all stations of an organization without their own policy."""
 
     class Mode(models.TextChoices):
         """The files that are fetched."""
@@ -111,11 +111,11 @@ class FetchPolicy(models.Model):
     mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.NONE)
     #: Bytes that may be asked for in a UTC day; None: any number.
     octets_per_day = models.BigIntegerField(null=True)
-    #: Hours of the organization's day in which is fetched: from the first to before the second, past midnight if it is
-    #: smaller; both None: at any hour.
+    #: Hours of the organization's day in which files are fetched: from the first up to the second, past midnight if the
+    #: second is smaller. Both None: at any hour.
     hour_from = models.SmallIntegerField(null=True)
     hour_to = models.SmallIntegerField(null=True)
-    #: Only files whose last line, or else last change, is at most so many days ago; None: of any age.
+    #: Only files whose last line (or else last change) is at most this many days old; None: of any age.
     days_most = models.IntegerField(null=True)
     is_newest_first = models.BooleanField(default=True)
     #: Only over these kinds of network; empty: over any.
@@ -124,7 +124,7 @@ class FetchPolicy(models.Model):
     changed_by_name = models.CharField(max_length=150)
 
     class Meta:
-        """Of a station or of an organization."""
+        """A policy belongs to a station or to an organization, never to both."""
 
         constraints = [
             models.CheckConstraint(

@@ -39,7 +39,7 @@ OCTETS_MOST, DAYS_MOST = 10**12, 36_500
 
 @dataclass(frozen=True, slots=True)
 class FetchRule:
-    """A policy's values; see `FetchPolicy`. `whose`: `station`, `organization`, or empty for the usual one."""
+    """A policy's values; see `FetchPolicy`. `whose`: `station`, `organization`, or empty if neither has a policy."""
 
     mode: str = Mode.NONE
     octets_per_day: int | None = None
@@ -116,7 +116,7 @@ def policy_set(*, actor: Viewer, owner: Station | Organization, rule: FetchRule 
 
 
 def window_end(rule: FetchRule, *, zone: str, moment: datetime) -> datetime | None:
-    """When the hours end in which is fetched, a day from now at most; None if they have not begun."""
+    """When the current hours of fetching end, at most a day from now; None outside of these hours."""
     end = moment + timedelta(days=1)
     if rule.hour_from is None or rule.hour_to is None or rule.hour_from == rule.hour_to % 24:
         return end

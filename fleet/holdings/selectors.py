@@ -1,4 +1,4 @@
-"""Queries for the files that a station holds: where each is between the station and the store, and the sums.
+"""Queries for the files that a station holds: how far each is on its way to the store, and totals.
 
 kept ──the policy or a person wants it──▶ wanted ──asked──▶ asked ──▶ stored
                                             ▲                 ├────▶ refused, changed or gone: refused, and wanted
@@ -21,7 +21,7 @@ from fleet.holdings.models import HeldFile, StationHolding
 from fleet.holdings.policy import FetchRule, Mode
 from fleet.stations.models import Station
 
-#: The state of a file. Each file is in one state, so that they add up.
+#: The states of a file. Each file is in exactly one, so that the numbers add up.
 STATES: dict[str, Promise] = {
     "stored": _("stored"),
     "asked": _("asked for"),
@@ -42,9 +42,9 @@ REASONS: dict[str, Promise] = {
 }
 #: Lines of these kinds are detections.
 _DETECTIONS = ["pulse", "tag", "burst"]
-#: Ends after which the station would say the same at once: the content is not what it told, or cannot be had.
+#: Ends that asking again at once would only repeat: the content is not what was listed, or cannot be read.
 FAILED_ENDS = ["refused", "changed", "gone"]
-#: After which a file with such an end is asked for again; another content is asked for at once.
+#: Time until a file with such an end is asked for again; if its content changes, it is asked for at once.
 REFUSED_FOR = timedelta(days=1)
 
 
@@ -57,11 +57,11 @@ class StateSum:
 
 
 def held_list(*, station: Station, rule: FetchRule, state: str = "", search: str = "") -> QuerySet[HeldFile]:
-    """The files that a station told of, the last path first, each with its `state` and, if it is kept, why: `kept_for`."""
+    """The station's files by path, descending, with `state` and, for those kept there, the reason `kept_for`."""
     moment = clock.now()
     rows = states_add(station, rule, moment, is_for_many=False)
     if state == "stored":
-        # By joins, which read the stored contents once; as a condition on each row it would take seconds.
+        # These subqueries read the stored contents once; as a condition on each row it would take seconds.
         files = HeldFile.objects.filter(station=station)
         same, known = files.filter(_same_stored(station)), files.filter(_later_stored(station))
         rows = rows.filter(pk__in=same.values("pk").union(known.values("pk")))
@@ -74,7 +74,7 @@ def held_list(*, station: Station, rule: FetchRule, state: str = "", search: str
 
 
 def held_sums(*, station: Station, rule: FetchRule) -> dict[tuple[str, str], StateSum]:
-    """How many files are in each state, and kept for which reason; together they are all files of the list."""
+    """Files and bytes by state and by the reason for staying there; together they are all files of the list."""
     rows = states_add(station, rule, clock.now()).order_by()
     counted = rows.values("state", "kept_for").annotate(files=Count("pk"), sum_octets=Coalesce(Sum("octets"), 0))
     with transaction.atomic():
@@ -83,7 +83,7 @@ def held_sums(*, station: Station, rule: FetchRule) -> dict[tuple[str, str], Sta
 
 
 def sums_by_state(sums: dict[tuple[str, str], StateSum]) -> dict[str, StateSum]:
-    """The sums of each state, those without a file included."""
+    """The totals of each state, including states without a file."""
     return {
         state: StateSum(
             sum(each.files for (name, _why), each in sums.items() if name == state),
@@ -94,14 +94,14 @@ def sums_by_state(sums: dict[tuple[str, str], StateSum]) -> dict[str, StateSum]:
 
 
 def holding_of(*, station: Station) -> StationHolding | None:
-    """The sums of its newest manifest; None if it never sent one."""
+    """The totals of its newest manifest; None if it never sent one."""
     return StationHolding.objects.filter(station=station).first()
 
 
 def states_add(station: Station, rule: FetchRule, moment: datetime, *, is_for_many: bool = True) -> Any:
-    """The station's files with `state`, and with `kept_for` for those that the policy leaves there.
+    """The station's files with `state`, and with the reason `kept_for` if the policy leaves them there.
 
-    `is_for_many`: read all stored contents of the station once, instead of looking up those of each file; see
+    `is_for_many`: read all stored contents of the station once, instead of looking up each file's; see
     `memory_for_many`.
     """
     if is_for_many:
@@ -110,7 +110,7 @@ def states_add(station: Station, rule: FetchRule, moment: datetime, *, is_for_ma
             end="known", path__in=contents.values("file__path")
         )
     else:
-        # Nearly always it is stored under its own path, which is found at once; an empty file has many others.
+        # Look under its own path first, which nearly always finds it at once: an empty content has many other paths.
         is_stored = (
             Q(_same_stored(station, file__path=OuterRef("path"))) | Q(_same_stored(station)) | _later_stored(station)
         )
@@ -125,7 +125,7 @@ def states_add(station: Station, rule: FetchRule, moment: datetime, *, is_for_ma
             )
         )
         .annotate(
-            #: Its state if it is not stored.
+            #: The state of the file if it is not stored.
             unstored=Case(
                 When(is_gone=True, then=Value("gone")),
                 When(asked_until__gt=moment, then=Value("asked")),
@@ -143,7 +143,7 @@ def states_add(station: Station, rule: FetchRule, moment: datetime, *, is_for_ma
 
 
 def memory_for_many() -> None:
-    """Let the rest of the transaction hold a large card's stored contents in memory, else they are read for each file."""
+    """Give the rest of the transaction memory for a large card's stored contents; else each file reads them again."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '64MB'")
 
@@ -158,7 +158,7 @@ def _same_stored(station: Station, **more: Any) -> Exists:
 
 
 def _later_stored(station: Station) -> Q:
-    """Whether it is an earlier state of a file that is here in a later one: known, and not stored by itself."""
+    """Whether it is an earlier state of a file that is stored in a later state: known, but not stored itself."""
     later = Exists(
         FileRevision.objects.filter(
             file__station=station, content__state=StoredContent.State.KEPT, file__path=OuterRef("path")
@@ -168,7 +168,7 @@ def _later_stored(station: Station) -> Q:
 
 
 def _kept_cases(rule: FetchRule, moment: datetime) -> list[When]:
-    """Reasons for which a file stays on the station, the first that applies. A person's wish overrides most."""
+    """Reasons for which a file stays on the station; the first that applies counts. A person's choice beats most."""
     unwanted = Q(wanted_at=None)
     if rule.mode == Mode.NONE:
         return [When(Q(pk__isnull=False), then=Value("nothing"))]
@@ -176,7 +176,7 @@ def _kept_cases(rule: FetchRule, moment: datetime) -> list[When]:
         return [When(unwanted, then=Value("demand"))]
     cases = []
     if rule.mode == Mode.DETECTIONS:
-        # A file whose lines are not known may have some.
+        # A file whose lines are not known may have detections.
         known = ~Q(lines={}) & ~Q(lines__has_any_keys=_DETECTIONS)
         cases.append(When(unwanted & known, then=Value("no_detections")))
     if rule.days_most is not None:

@@ -1,6 +1,6 @@
-"""Sums by state of what a station holds: counted at once for a small card, by a job every few minutes for a large one.
+"""Totals by state of a station's files: counted at once for a small card, by a job every few minutes for a large one.
 
-To count 100,000 files takes half a second: nobody who opens the page waits for that.
+Counting 100,000 files takes half a second, too long for people who open the page.
 """
 
 import logging
@@ -20,9 +20,9 @@ from fleet.stations.models import Station
 
 _log = logging.getLogger(__name__)
 
-#: Files at rest up to which a card is small.
+#: A card with up to this many files that no longer change is small.
 SMALL_MOST = 2_000
-#: How old sums of a large card become before the job counts them again, and seconds after which a run ends.
+#: How old a large card's totals get before the job counts again, and seconds after which a run ends.
 EVERY, RUN_S = timedelta(minutes=5), 20.0
 
 Sums = dict[tuple[str, str], StateSum]
@@ -37,7 +37,7 @@ class HeldSums:
 
 
 def sums_shown(*, station: Station, rule: FetchRule, holding: StationHolding | None) -> HeldSums:
-    """The sums for a page: those that the job counted last, if the card is large and the policy still the same."""
+    """The totals for a page: the job's last ones if the card is large and the policy unchanged, else counted now."""
     if (
         holding is not None
         and holding.held > SMALL_MOST
@@ -50,7 +50,7 @@ def sums_shown(*, station: Station, rule: FetchRule, holding: StationHolding | N
 
 
 def sums_count(*, moment: datetime) -> int:
-    """Count large cards again, the longest not counted first; return how many. One process at a time does it."""
+    """Count large cards again, the oldest count first; return how many. Only one process at a time does this."""
     counted = 0
     with session_lock("roost.holdings.sums") as is_ours:
         if not is_ours:
@@ -60,7 +60,7 @@ def sums_count(*, moment: datetime) -> int:
         found = large.exclude(summed_at__gt=moment - EVERY).order_by(F("summed_at").asc(nulls_first=True))
         for holding in found.select_related("station").iterator(chunk_size=100):
             if time.monotonic() > until:
-                # The next run goes on with those that waited longest.
+                # The next run continues with the cards that waited longest.
                 break
             counted += _count(holding)
     return counted
@@ -71,7 +71,7 @@ def _count(holding: StationHolding) -> int:
     try:
         sums = held_sums(station=holding.station, rule=rule)
     except DatabaseError:
-        # One station's trouble is not that of the others; its page says when it was counted last.
+        # One station's trouble must not stop the others; its page says when it was last counted.
         _log.exception("The files of %s were not counted.", holding.station.serial)
         return 0
     rows = [[state, why, each.files, each.octets] for (state, why), each in sums.items()]

@@ -1,4 +1,4 @@
-"""Sentences about what a station does not list of the files that it holds."""
+"""Sentences about files that a station holds and that are not in its list."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -7,7 +7,7 @@ from fleet.holdings.models import StationHolding
 
 
 def left_sentences(holding: StationHolding) -> list[str]:
-    """A sentence for each reason why files are not in the list."""
+    """A sentence for each reason why files are missing from the list."""
     found = [_left_sentence(reason, int(number)) for reason, number in sorted(holding.left.items()) if number]
     if holding.refused:
         found.append(

@@ -1,4 +1,4 @@
-"""Permanently deleting a station with all that it sent: hidden and locked out at once, then erased step by step.
+"""Permanently deleting a station with all it sent: it is hidden and locked out at once, then erased step by step.
 
 Each step is one short transaction; if the job ends early, the next one continues. The tables to erase are found through
 the models' relations, so that tables added later are erased too. The audit log stays.
@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StationBelongings:
-    """Numbers of what is deleted with a station, cheap to count. `messages`: each with readings or detections."""
+    """Numbers of rows deleted with a station, cheap to count. Each message has readings or detections."""
 
     messages: int
     series: int
@@ -57,7 +57,7 @@ class StationBelongings:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Rows that belong to a station: their table, the column, and a query for its values (`%s` is the station)."""
+    """Rows that belong to a station: their table, a column, and a query for its values (`%s` is the station's id)."""
 
     model: type[models.Model]
     column: str
@@ -96,7 +96,7 @@ def station_delete(*, actor: Viewer, station: Station, typed: str) -> None:
             return
         audit(actor, station, "station.delete", messages=belongings.messages, series=belongings.series)
         job_ask(ERASE_JOB)
-    # If the broker is down, a job ends the logins later; until then, messages from the station are not accepted.
+    # If the broker is down, a job ends the logins later; until then, ingest accepts no messages from the station.
     station_logins_end(station)
 
 
@@ -151,7 +151,7 @@ def _copy_ledger(station: Station) -> None:
 
 
 def _cold_erase(station: Station) -> bool:
-    """Delete the station's files in cold storage, which no step finds; False if that has to be tried again."""
+    """Delete the station's files in cold storage, which the erase steps do not find; False: try again later."""
     try:
         return cold_erase(station_id=station.pk)
     except (Unavailable, OSError) as error:

@@ -1,13 +1,13 @@
 """Moving a station to another organization while it keeps publishing.
 
-The device notices nothing: serial, login, exchange and queue stay. `history` decides about the data sent so far:
+The device notices nothing: serial, login, exchange and queue stay. `history` says what happens to the data sent so far:
 
 - `stays`: the old row keeps it under an archived name, retired. A new row in the new organization gets the serial and
-  takes over login, contact and ledger; data from before the move that arrives later goes to the old row.
+  takes over login, contact and ledger. Data from before the move that arrives later goes to the old row.
 - `goes`: the row itself changes hands with all that belongs to it. Its sites are copied by name.
 
-Either way open commands are cancelled and open incidents close without notification. Ingest notices under the lock of
-the contact row, so that no message is written to the wrong side.
+Either way, open commands are cancelled and open incidents close without notification. Ingest notices the move when it
+locks the contact row, so that no message is stored for the wrong organization.
 """
 
 from contextlib import nullcontext
@@ -49,7 +49,7 @@ class _Side(NamedTuple):
 
     organization: Organization
     actor: Viewer
-    #: The person who moved it, for this side's audit log; empty if it was somebody of the other side.
+    #: Name of the person who moved it, for this side's audit log; empty if the person belongs to the other side.
     name: str
 
 
@@ -139,19 +139,19 @@ def _hand_over_row(station: Station, organization: Organization) -> Station:
     station.organization = organization
     if station.model is not None and station.model.organization_id is not None:
         station.model = None
-    # Nor does the maintenance that the old one planned: its windows count only for its own stations.
+    # The old organization's planned maintenance does not go along either: it applies only to its own stations.
     station.window_until, station.window_reason = None, ""
     station.save(update_fields=["organization", "model", "window_until", "window_reason"])
     parents_part(station=station)
-    # Whoever took care of it, and was told, is a member of the old one; what it shared it shared with stations there.
+    # Its assignees are members of the old organization; what holds it, or is shared with it, concerns stations there.
     Incident.objects.filter(station=station).update(
         organization=organization, assignee=None, reopens_until=None, held_by=None, shared=None
     )
     deployments_go_along(station=station, organization=organization)
     photos_hide(station=station)
-    # Nor does what the old organization wanted of its files, and under whose name.
+    # Neither does what the old organization wanted to fetch, or who asked for it.
     holdings_hand_over(station=station)
-    # The new organization must not see the differences that the old one's login found at Motus.
+    # The new organization must not see differences that were found with the old one's login at Motus.
     MotusDifference.objects.filter(station=station).delete()
     return station
 

@@ -1,4 +1,4 @@
-"""Purging a deleted organization after 30 days, and counting beforehand what goes with it."""
+"""Purging a deleted organization after 30 days, and counting beforehand what will be deleted with it."""
 
 import logging
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _STEP = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Belongings:
-    """Numbers of rows. `messages`: what stations sent, each with its readings or detections."""
+    """Numbers of rows deleted with an organization. Each message has readings or detections."""
 
     stations: int
     sites: int
@@ -43,7 +43,7 @@ class Belongings:
 
 
 def organization_belongings(*, viewer: Viewer, organization: Organization) -> Belongings:
-    """Count what belongs to it, for owners. The ledger counts messages, as there may be a billion readings."""
+    """Count what belongs to the organization, for owners. It counts messages, as there may be a billion readings."""
     owner_require(viewer, organization)
     numbered = StreamLedger.objects.filter(station__organization=organization).aggregate(n=Sum("messages"))["n"]
     plain = UnsequencedCount.objects.filter(station__organization=organization).aggregate(n=Sum("messages"))["n"]
@@ -86,7 +86,7 @@ def _stations_end(organization: Organization) -> bool:
         job_ask(ERASE_JOB)
     if stations.exists():
         return True
-    # Deployments of stations that moved away and left their history here.
+    # Deployments that are left at its sites are of stations that now belong to other organizations.
     Deployment.objects.filter(site__organization=organization).delete()
     return False
 
@@ -102,7 +102,7 @@ def organization_purge(*, organization: Organization) -> bool:
     if not due.exists():
         return False
     try:
-        # First: another organization may get its short name, and with it what a tap that stayed would read.
+        # Taps go first: another organization may get this short name, and a tap left behind would read its events.
         taps_purge(organization=organization)
     except Unavailable as error:
         _log.warning("Taps of %s could not be removed; Roost will try again: %s", organization.slug, error)

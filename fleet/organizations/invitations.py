@@ -127,7 +127,7 @@ def invitation_accept(*, code: str, user: User | None) -> Membership:
 def invitation_list(
     *, organization: Organization, actor: Viewer, state: str = "", role: str = "", search: str = ""
 ) -> QuerySet[Invitation]:
-    """Invitations in this one of `STATES`, newest first; else all that can be accepted or sent again. For owners.
+    """Invitations in one of `STATES`, newest first; without, all that can be accepted or sent again. For owners.
 
     `search` is a part of the address. Empty criteria do not limit the list.
     """

@@ -72,7 +72,7 @@ def api_key_list(
 
 
 def api_key_get(*, organization: Organization, prefix: str, viewer: Viewer) -> ApiKey:
-    """One key by its prefix. Viewers who are not owners get one refusal for unknown keys and other people's."""
+    """One key by its prefix. Viewers who are not owners get the same refusal for unknown keys and other people's."""
     prefix = prefix.replace("\x00", "")
     key = api_key_list(organization=organization, viewer=viewer).filter(prefix=prefix).first()
     if key is None:

@@ -45,7 +45,7 @@ class Organization(models.Model):
 class Person(models.Model):
     """A person's settings besides the login: language and time zone of pages and mails; empty for none.
 
-    And how lists of files are shown: `tiles`, or empty for rows.
+    `files_view`: how lists of files are shown, `tiles` or, if empty, rows.
     """
 
     user = models.OneToOneField(

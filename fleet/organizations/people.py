@@ -91,7 +91,7 @@ def person_password_set(*, actor: Viewer, user: User, password: str) -> None:
 
 @transaction.atomic
 def person_admin_set(*, actor: Viewer, user: User, is_admin: bool) -> None:
-    """Make a person a server administrator, or no longer. The last administrator keeps them. Raises `InvalidInput`."""
+    """Make a person a server administrator, or no longer one; the last one has to stay. Raises `InvalidInput`."""
     _server_require(actor)
     # Two administrators who demote each other at the same moment would leave none, so the rows are locked in one order.
     admins = list(User.objects.select_for_update().filter(is_superuser=True, is_active=True).order_by("id"))
@@ -136,7 +136,7 @@ def person_timezone_set(*, user: User, name: str) -> None:
 
 
 def person_timezone_found(*, user: User, name: str) -> str:
-    """Store the browser's time zone, unless the person has one already; return the one that holds."""
+    """Store the browser's time zone, unless the person has one already; return the one that now applies."""
     person, _is_new = Person.objects.get_or_create(user=user)
     if (zone := zone_of(name)) is not None and not person.timezone:
         Person.objects.filter(user=user, timezone="").update(timezone=zone.key)

@@ -34,7 +34,7 @@ def organization_find(*, viewer: Viewer, slug: str) -> Organization:
 
 
 def organizations_deleted(*, viewer: Viewer) -> list[Organization]:
-    """Deleted organizations that this viewer can restore, by name: those it owned."""
+    """Deleted organizations that this viewer can restore, by name: those it owned; for administrators, all."""
     gone = Organization.objects.exclude(deleted_at=None).order_by("name")
     if viewer.sees_all:
         return list(gone)

@@ -13,7 +13,7 @@ from fleet.stations.models import Station, StationDataUse
 
 #: How much of the month a forecast requires; one based on an hour would only reflect that hour.
 FORECAST_FROM = timedelta(days=1)
-#: Share of the plan from which somebody should be warned.
+#: Share of the plan from which people are warned.
 WARN_FROM = 0.8
 
 

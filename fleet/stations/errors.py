@@ -4,7 +4,7 @@ from fleet.core.errors import Forbidden, Unavailable
 
 
 class EnrolmentRefused(Forbidden):
-    """The token does not open this station. It does not say whether it is wrong, used, expired or another's."""
+    """The token does not fit this station. The text does not say whether it is wrong, used, expired or another's."""
 
 
 class BrokerUnreachable(Unavailable):

@@ -1,4 +1,4 @@
-"""Making API keys of machines and persons, for an organization or for some of its stations; shown once, stored hashed."""
+"""Making API keys for machines and people, for an organization or some of its stations; shown once, stored hashed."""
 
 from collections.abc import Collection
 from datetime import datetime

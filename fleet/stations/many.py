@@ -1,4 +1,4 @@
-"""Changing many stations at once: each as if alone, with its own check, its own entry in the log and its own outcome."""
+"""Changing many stations at once: each as if alone, with its own check, its own audit entry and its own outcome."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from fleet.stations.services import station_change
 from fleet.stations.sorting.groups import group_member_set
 from fleet.stations.sorting.tags import station_tag_add, station_tag_remove, tags_check
 
-#: Stations changed at once: what one person waits for, and about a thousand short transactions.
+#: Maximum stations changed at once: a person waits for it, and it takes about a thousand short transactions.
 MANY_MOST = 500
 
 
@@ -61,7 +61,7 @@ def many_group(
 def many_maintenance(
     *, actor: Viewer, stations: Sequence[Station], is_on: bool, until: datetime | None
 ) -> list[OutcomeOfOne]:
-    """Begin maintenance of each station, until a moment or until somebody ends it; or end it."""
+    """Begin maintenance of each station, until a moment or until somebody ends it; or end their maintenance."""
 
     def change(station: Station) -> bool:
         is_changed = (station.is_in_maintenance, station.maintenance_until) != (is_on, until)

@@ -15,12 +15,12 @@ from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 from fleet.stations.selectors import station_get
 
-#: Stations in a row, each behind the next.
+#: Maximum stations in a row, each behind the next.
 CHAIN_MOST: Final = 4
 
 
 def parent_find(*, viewer: Viewer, serial: str) -> Station | None:
-    """The station with this serial, as a parent; none if it is empty. Raises `InvalidInput`."""
+    """The station with this serial, as a parent; None if the serial is empty. Raises `InvalidInput`."""
     serial = serial.strip()
     if not serial:
         return None
@@ -32,9 +32,9 @@ def parent_find(*, viewer: Viewer, serial: str) -> Station | None:
 
 @transaction.atomic
 def station_parent_set(*, actor: Viewer, station: Station, parent: Station | None) -> Station:
-    """Say which station is the gateway of this one; None: it has none. Raises `Forbidden`, or `InvalidInput` with why."""
+    """Set the station that is the gateway of this one; None: it has none. Raises `Forbidden` and `InvalidInput`."""
     actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
-    # One at a time in an organization: several who set parents at once could close a circle.
+    # One at a time in an organization: two people who set parents at once could close a circle.
     Organization.objects.select_for_update(no_key=True).get(pk=station.organization_id)
     if parent is not None:
         _check(station, parent)
@@ -48,7 +48,7 @@ def station_parent_set(*, actor: Viewer, station: Station, parent: Station | Non
 
 
 def parents_part(*, station: Station) -> None:
-    """Take a station that leaves its organization out of all relations with those that stay."""
+    """Cut a station that leaves its organization off from its gateway and from the stations behind it."""
     Station.objects.filter(pk=station.pk).update(parent=None)
     Station.objects.filter(parent=station).update(parent=None)
     station.parent = None

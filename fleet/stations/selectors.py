@@ -59,9 +59,10 @@ def station_list(
     """The viewer's stations with contact and organization joined, and annotated.
 
     Annotations: `shown_state`, `state_rank`, `site_name` (of the current deployment, or None) and `detections_today`
-    (since midnight on the reader's clock, which is UTC in the API). `state` is one of `SHOWN_STATES`, or several; without it, retired stations are left out. `organization`
-    is a slug; `group`, `model` and `site` are numbers, of a site where they stand now. `sort` is a column of the fleet table, with `-` in front for descending; by
-    default the most urgent stations come first.
+    (since midnight on the reader's clock, which is UTC in the API). `state` is one or several of `SHOWN_STATES`;
+    without it, retired stations are left out. `organization` is a slug; `group`, `model` and `site` are ids, `site`
+    that of the current deployment. `sort` is a column of the fleet table, with `-` in front for descending; by default
+    the most urgent stations come first.
     """
     moment = clock.now()
     stations = _annotate(station_visible(viewer), moment)
@@ -154,7 +155,7 @@ def _annotate_state(stations: QuerySet[Station], moment: datetime) -> QuerySet[S
 def _annotate(stations: QuerySet[Station], moment: datetime) -> QuerySet[Station]:
     # Subqueries instead of joins: they run only for the rows of one page and never multiply rows.
     itself = Station.objects.filter(pk=OuterRef("pk")).order_by()
-    # Detections are counted by the hour in UTC: where days begin within one, the whole hour is counted.
+    # Detections are counted by hours of UTC: if the reader's day begins within one, the whole hour is counted.
     today = day_start(moment).astimezone(UTC).replace(minute=0)
     tomorrow = day_start(moment, days=1)
     heard_today = itself.filter(detectioncount__hour__gte=today, detectioncount__hour__lt=tomorrow)

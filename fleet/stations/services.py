@@ -100,7 +100,7 @@ def station_register(*, actor: Viewer, organization: Organization, serial: str, 
 
 
 def _make_station(organization: Organization, serial: str, name: str, holder: Station | None) -> Station:
-    """Make the station that has the serial from now on; a retired one that had it is kept under another name."""
+    """Make the station that has the serial from now on; a retired one that had it keeps its data under another name."""
     moment = clock.now()
     if holder is not None and holder.retired_at is not None:
         station = station_succeed(
@@ -170,7 +170,7 @@ def _own_fields_change(actor: Viewer, station: Station, changes: _OwnFields) -> 
 
 
 def _maintenance_complete(changes: _OwnFields, moment: datetime) -> None:
-    """A maintenance that begins or ends without a word about its end has none; an end needs a maintenance."""
+    """Complete the changes: an end begins a maintenance; without an end, beginning or ending one clears the old end."""
     until = changes.get("maintenance_until")
     if until is not None and until <= moment:
         raise InvalidInput(_("The maintenance must end in the future."), field="maintenance_until")
@@ -181,7 +181,7 @@ def _maintenance_complete(changes: _OwnFields, moment: datetime) -> None:
 
 
 def station_retire(*, station: Station, actor: Viewer) -> Station:
-    """Take a station out of service: its logins end, its data stay. Retiring it twice is no error."""
+    """Take a station out of service: its logins end, its data stays. Retiring it twice is no error."""
     actor.require(Role.OPERATOR, station=station, to=_("change %(serial)s"))
     moment = clock.now()
     with transaction.atomic():
@@ -195,7 +195,7 @@ def station_retire(*, station: Station, actor: Viewer) -> Station:
 
 
 def _taken_refusal(serial: str) -> InvalidInput:
-    # The message does not say whose it is: that may be another organization.
+    # The message does not say whose it is, because the owner may be another organization.
     return InvalidInput(
         _("The serial %(serial)s is already registered. If it is your device, ask an administrator of this server.")
         % {"serial": serial},

@@ -70,7 +70,7 @@ class Notice(models.Model):
         open ──an update that ends it──▶ over
          any ──an operator removes it──▶ gone, with its updates
 
-    It is people's own: alerts open and close none, as their sentences name serials and the state of batteries.
+    Only people write notices: alerts open and close none, because their sentences name serials and battery states.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -80,7 +80,7 @@ class Notice(models.Model):
     over_at = models.DateTimeField(null=True)
 
     class Meta:
-        """The page lists those that are open, then the newest."""
+        """The page lists open notices first, then the newest."""
 
         indexes = [models.Index(fields=["page", "-began_at"], name="notice_of_page")]
 
@@ -93,7 +93,7 @@ class Notice(models.Model):
 
 
 class NoticeUpdate(models.Model):
-    """A text that somebody wrote about a notice, plain. Its writer's name is for members only."""
+    """A plain text that somebody wrote about a notice. The writer's name is for members only."""
 
     id = models.BigAutoField(primary_key=True)
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="updates")

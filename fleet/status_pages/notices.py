@@ -13,10 +13,10 @@ from fleet.organizations.members import organization_lock
 from fleet.organizations.services import paragraphs_check, text_check
 from fleet.status_pages.models import Notice, NoticeUpdate, StatusPage
 
-#: Notices of a page that are open, and of all; updates of one; characters of an update.
+#: Maximum open notices of a page, and notices in all; updates of a notice; characters of an update.
 OPEN_MOST, NOTICES_MOST, UPDATES_MOST, TEXT_MOST = 10, 500, 50, 2_000
 TITLE_MOST = 120
-#: A beginning further back is a slip of the keyboard.
+#: A beginning further back is a typing error.
 _BEGAN_MOST = timedelta(days=366)
 
 
@@ -27,7 +27,7 @@ def notice_write_check(*, actor: Viewer, page: StatusPage) -> None:
 
 @transaction.atomic
 def notice_open(*, actor: Viewer, page: StatusPage, title: str, text: str, began_at: datetime | None = None) -> Notice:
-    """Write a notice with its first update. `began_at`: now, if nobody says otherwise.
+    """Write a notice with its first update. `began_at` defaults to now.
 
     Raises `InvalidInput` naming the field, `TooMany` and `Forbidden`.
     """
@@ -62,7 +62,7 @@ def notice_update(*, actor: Viewer, notice: Notice, text: str, is_end: bool) -> 
     locked = _locked(notice)
     if locked.over_at is not None:
         raise Conflict(_("This notice is over: write another one."))
-    # The last one ends it.
+    # The last possible update is reserved for the one that ends the notice.
     if locked.updates.count() >= UPDATES_MOST - (not is_end):
         raise TooMany(_("A notice has at most %(most)d updates: end this one.") % {"most": UPDATES_MOST})
     moment = clock.now()

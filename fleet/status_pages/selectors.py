@@ -1,4 +1,4 @@
-"""Queries for status pages. Those for everybody find only pages that are on, of organizations that are in use."""
+"""Queries for status pages. The public ones find only pages that are on, of organizations that are not deleted."""
 
 from datetime import datetime
 

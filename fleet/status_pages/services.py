@@ -1,4 +1,4 @@
-"""Contents of a status page: its settings, and the stations and sites on it. Owners decide, as it is for everybody."""
+"""Contents of a status page: its settings, and the stations and sites on it. Owners decide, as everybody sees it."""
 
 import re
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from fleet.organizations.services import paragraphs_check, text_check
 from fleet.stations.models import Station
 from fleet.status_pages.models import StatusItem, StatusPage
 
-#: Stations and sites on one page; characters of texts.
+#: Maximum stations and sites on one page; characters of texts.
 ITEMS_MOST = 50
 TITLE_MOST, SLUG_MOST, WORDS_MOST, NAME_MOST = 120, 60, 2_000, 80
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
@@ -59,7 +59,7 @@ def status_page_save(*, actor: Viewer, organization: Organization, asked: Status
         with transaction.atomic():
             found.save(force_insert=before is None)
     except IntegrityError as error:
-        # The one row of this organization is locked, so only the name can be taken: by whoever was first on this server.
+        # This organization's row is locked, so only the name can be in the way: another organization took it first.
         raise InvalidInput(_("Another status page has this name: choose another."), field="slug") from error
     audit(actor, found, "status.change", slug=found.slug)
     if was_on != found.is_on:

@@ -1,4 +1,4 @@
-"""The standing that a status page tells everybody: how each station or site is now, and its past 90 days.
+"""The standing that a status page shows to everybody: how each station or site is now, and its past 90 days.
 
 Places and serials follow the rules of public deployments: a page links to a deployment that is public, which itself
 decides what it shows, and names a serial that is public there. Everything else has the name that an owner wrote.
@@ -23,10 +23,10 @@ from fleet.status_pages.models import Notice, StatusItem, StatusPage
 from fleet.status_pages.selectors import notices_of, status_items
 
 DAYS: Final = 90
-#: Stations whose past is read for one page; items beyond are shown as unknown, with this reason.
+#: Maximum stations whose past is read for one page; further items are shown as unknown, with `is_beyond` as the reason.
 STATIONS_MOST: Final = 200
 UNKNOWN: Final = "unknown"
-#: States of stations, the one that a site takes from its stations first.
+#: States of stations; a site has the first of these that any of its stations has.
 _WORST: Final = ("silent", "late", "on_time", "maintenance", "asleep", "never_seen", UNKNOWN, "retired")
 #: States in which something is wrong, and in which nothing can be said.
 _TROUBLE: Final = frozenset({"silent"})
@@ -67,7 +67,7 @@ class ItemStanding:
 
     @property
     def share(self) -> float | None:
-        """The part of the hours in which something was expected and arrived, of one; None if nothing was expected."""
+        """The share of expected hours in which data arrived, from 0 to 1; None if nothing was expected."""
         heard = sum(day.heard for day in self.days)
         expected = heard + sum(day.missing for day in self.days)
         return heard / expected if expected else None
@@ -95,7 +95,7 @@ class Standing:
 
     @property
     def state(self) -> str:
-        """`trouble`: an item is silent or a notice is open; `unknown`: of an item nothing can be said; else `ok`."""
+        """`trouble`: an item is silent or a notice is open; `unknown`: so is an item, or everything; else `ok`."""
         if self.silent or self.open_notices:
             return "trouble"
         is_unknown = self.down_since is not None or not self.items
@@ -151,7 +151,7 @@ def _stays(items: Sequence[StatusItem], page: StatusPage, first: datetime, momen
 def _within_limit(
     items: Iterable[StatusItem], stays: Mapping[int, Sequence[_Stay]]
 ) -> tuple[dict[int, Station], set[int]]:
-    """The stations to be read by id, and the items that do not fit in any more."""
+    """The stations to be read by id, and the items that are beyond `STATIONS_MOST`."""
     read: dict[int, Station] = {}
     beyond = set()
     for item in items:
@@ -220,7 +220,7 @@ def _standing(
 def _state(station: Station, moment: datetime, *, is_down: bool) -> str:
     contact: StationContact | None = getattr(station, "contact", None)
     state = state_shown(station, contact, moment)
-    # Its deadline may pass while nobody would hear it; one that was silent before still is.
+    # While Roost is down, a deadline that passes says nothing; a station that was silent before still is.
     was_silent = contact is not None and contact.state == StationContact.State.SILENT
     return UNKNOWN if is_down and not was_silent and state in ("on_time", "late", "silent") else state
 
@@ -244,7 +244,7 @@ def _days(
 
 
 def _places(period: Range[datetime], known: Hours) -> tuple[int, int]:
-    """The whole hours of a period, as places among these."""
+    """The whole hours of a period, as a range of places in `known.kinds`."""
     number = len(known.kinds)
     begin = 0 if period.lower is None else -((known.start - period.lower) // _HOUR)
     end = number if period.upper is None else (period.upper - known.start) // _HOUR

@@ -1,4 +1,4 @@
-"""Links from stations to their current record in an outside system: matched by serial, active first, then newest."""
+"""Links from stations to their current record in an outside system: by serial, active ones first, then newest."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ _BATCH = 1_000
 def links_renew(*, adapter: Adapter, moment: datetime, run: SyncRun | None = None, only_new: bool = False) -> int:
     """Link every station to its current record, or record that it has none; return how many links changed.
 
-    `run`: the check that this belongs to; link changes are stored under it. `only_new`: only stations without any link,
-    using the list as stored at `moment`, without asking the outside system.
+    `run`: the check under which link changes are stored. `only_new`: only stations without a link in this system yet;
+    the list is the one stored at `moment`.
     """
     stations = Station.objects.order_by("id")
     if only_new:

@@ -15,7 +15,7 @@ from fleet.sync.models import ExternalChange, ExternalRecord, SyncRun
 _BATCH = 1_000
 _KEY_MOST = 200
 _FIELD_MOST = 64
-#: Stands for each NUL character: the sign of Unicode for what cannot be represented.
+#: Replaces each NUL character: Unicode's replacement character.
 _NO_NUL = "\ufffd"
 LISTED = "listed"
 LINK = "link"
@@ -76,7 +76,7 @@ def records_take(*, adapter: Adapter, rows: Sequence[Row], run: SyncRun, moment:
 def rows_named(adapter: Adapter, rows: Iterable[Row]) -> dict[str, dict[str, object]]:
     """Rows by a key that stays the same from list to list.
 
-    That is the adapter's key, or a digest of the row if it has none. Rows with the same key are numbered in the order
+    The key is the adapter's, or a digest of the row if it has none. Rows with the same key are numbered in the order
     of their contents, so that none is dropped and the order of the list does not matter.
     """
     cleaned = [_cleaned(row) for row in rows]
@@ -91,7 +91,7 @@ def rows_named(adapter: Adapter, rows: Iterable[Row]) -> dict[str, dict[str, obj
 
 
 def _cleaned(row: Row) -> dict[str, object]:
-    """The row with a sign of replacement for each NUL character, which PostgreSQL does not store."""
+    """The row with each NUL character replaced, because PostgreSQL cannot store NUL."""
     return {str(name).replace("\x00", _NO_NUL): _cleaned_value(value) for name, value in row.items()}
 
 

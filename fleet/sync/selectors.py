@@ -35,7 +35,7 @@ class LinkView:
 
 @dataclass(frozen=True, slots=True)
 class ChangeView:
-    """One change in an outside system, as a sentence. `station` is None if the viewer has no station it concerns."""
+    """One change in an outside system, as a sentence. `station` is None if it concerns no station of the viewer."""
 
     at: datetime
     label: str

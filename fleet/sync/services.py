@@ -24,7 +24,7 @@ from fleet.sync.models import ExternalRecord, SyncRun
 from fleet.sync.records import RecordCounts, records_take
 
 State = SyncRun.State
-#: Scheduled checks of a system are at least this far apart; Motus' own server has kept to it for years.
+#: Scheduled checks of a system are at least this far apart; Motus' own server has kept to this for years.
 LEAST_INTERVAL = timedelta(minutes=10)
 #: After repeated failures the pause doubles up to this.
 LONGEST_PAUSE = timedelta(hours=6)
@@ -49,10 +49,10 @@ def adapter_get(system: str) -> Adapter:
 
 
 def sync_ask(*, viewer: Viewer, system: str, is_short_list_taken: bool = False) -> None:
-    """Queue a check to run now in the background, for the button. Also raises `NotFound` or `Conflict`.
+    """Queue a check to run now in the background, for the button.
 
-    Raises `Forbidden` or `TooMany`. `is_short_list_taken`: the last check found a suspiciously short list, and
-    the person confirms that it is right.
+    `is_short_list_taken`: the last check found a suspiciously short list, and the person confirms that it is right.
+    Raises `NotFound`, `Forbidden`, `Conflict` or `TooMany`.
     """
     adapter = adapter_get(system)
     viewer.require_somewhere(Role.OWNER, to=_("check %(label)s"), label=adapter.label)
@@ -145,9 +145,9 @@ def _store(adapter: Adapter, fetched: Fetched, run: SyncRun) -> tuple[RecordCoun
 
 
 def _require_plausible(adapter: Adapter, fetched: Fetched, believed_rows: int | None) -> None:
-    """Reject a list that is empty or shrank by half: a fault outside would make all stations look absent.
+    """Reject a list that is empty or shrank by more than half: a fault outside would make all stations look absent.
 
-    A person who saw its length may confirm it; a list that comes out even shorter needs another confirmation.
+    A person who saw its length may confirm it; if the next list is even shorter, it needs another confirmation.
     """
     now, before = len(fetched.rows), ExternalRecord.objects.filter(system=adapter.name, absent_since=None).count()
     is_short = before >= _BELIEVED_WITHOUT_QUESTION and now < before * BELIEVED_SHARE

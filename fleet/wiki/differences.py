@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-#: Lines of a text up to which two are compared, lines that are told, and unchanged lines around each change.
+#: Maximum lines of a text to compare, maximum lines to show, and unchanged lines around each change.
 LINES_MOST, TOLD_MOST, _AROUND = 2_000, 300, 2
 
 
@@ -32,6 +32,6 @@ def lines_told(earlier: str, later: str) -> list[LineTold] | None:
 
 def _unified(one: list[str], other: list[str]) -> Iterator[LineTold]:
     lines = difflib.unified_diff(one, other, lineterm="", n=_AROUND)
-    # The first two name the texts.
+    # The first two lines name the texts.
     for line in islice(lines, 2, None):
         yield LineTold("@", "") if line.startswith("@@") else LineTold(line[0], line[1:])

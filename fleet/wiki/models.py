@@ -29,7 +29,7 @@ class WikiPage(models.Model):
     changed_by_name = models.CharField(max_length=150, blank=True)
 
     class Meta:
-        """An organization has one page of a name."""
+        """A name belongs to at most one page of an organization."""
 
         constraints = [models.UniqueConstraint(fields=["organization", "slug"], name="wiki_page_once")]
 

@@ -1,4 +1,4 @@
-"""The pictures that a page names: stored files and photos of its organization, and of them what everybody may see.
+"""The pictures that a page names: stored files and photos of its organization, and which of them everybody may see.
 
 files/4711                               a stored picture by the number of its revision
 files/SG-7F5E/2026-05-01/trap.jpg        the newest revision of a stored picture by station and path
@@ -19,7 +19,7 @@ from fleet.files.models import FileRevision, Photo, StoredContent
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 
-#: Pictures of a page that are shown.
+#: Maximum pictures of a page that are shown.
 PICTURES_MOST = 50
 _NUMBER = re.compile(r"files/([1-9][0-9]{0,17})\Z")
 _PATH = re.compile(r"files/([^/]{1,64})/(.{1,512})\Z", re.DOTALL)
@@ -77,12 +77,12 @@ def _stored(organization: Organization, names: Collection[str]) -> dict[str, Fil
 def _by_path(
     organization: Organization, rows: QuerySet[FileRevision], paths: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], FileRevision]:
-    """The newest revisions by serial in small letters and path."""
+    """The newest revisions by serial in lower case and path."""
     lower = Station.objects.filter(organization=organization, deleted_at=None).annotate(lower=Lower("serial"))
     stations = dict(lower.filter(lower__in={serial for serial, _path in paths}).values_list("lower", "pk"))
     asked = Q(pk__in=[])
     for serial, path in paths:
         if serial in stations:
             asked |= Q(file__station_id=stations[serial], file__path=path)
-    # The newest comes last and stays.
+    # The newest comes last and replaces older ones.
     return {(one.file.station.serial.lower(), one.file.path): one for one in rows.filter(asked).order_by("number")}

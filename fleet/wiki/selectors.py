@@ -1,6 +1,6 @@
 """Queries for an organization's pages and their revisions; those for public pages need no viewer.
 
-Whoever asks for pages of an organization has found it with `organization_find`, so is one of its members.
+Callers that pass an organization have found it with `organization_find`, so the viewer may see it.
 """
 
 from collections.abc import Collection
@@ -68,6 +68,6 @@ def public_page_find(*, slug: str, page_slug: str) -> WikiPage:
 
 
 def slugs_of(*, organization: Organization, slugs: Collection[str], is_public: bool) -> set[str]:
-    """Those of these names that are pages of the organization; with `is_public`, public ones."""
+    """The names among these that are pages of the organization; with `is_public`, only public ones."""
     found = WikiPage.objects.filter(organization=organization, slug__in=list(slugs))
     return set((found.filter(is_public=True) if is_public else found).values_list("slug", flat=True))

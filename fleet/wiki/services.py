@@ -1,4 +1,4 @@
-"""Writing, restoring and removing pages of an organization. Of two who write at once, the later one is told."""
+"""Writing, restoring and removing pages of an organization. If two write at once, the later one is refused."""
 
 import re
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from fleet.wiki.selectors import page_missing, revision_newest
 #: Maximum pages of an organization, revisions of a page that are kept, and characters of a text.
 PAGES_MOST, REVISIONS_MOST, TEXT_MOST = 100, 100, 40_000
 TITLE_MOST, SLUG_MOST, REMARK_MOST, POSITION_MOST = 120, 60, 200, 9_999
-#: Words in addresses that are no pages.
+#: Names that are taken by other addresses.
 _TAKEN = frozenset({"add"})
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 
@@ -51,7 +51,7 @@ def page_create(*, actor: Viewer, organization: Organization, asked: PageAsked) 
     """Write a new page. Raises `InvalidInput` naming the field, `TooMany` and `Forbidden`."""
     page_change_check(actor=actor, organization=organization)
     asked = _checked(asked)
-    # One at a time, so that the limit holds and a name is free until it is taken.
+    # One at a time, so that the limit holds and a free name stays free until it is taken.
     organization = organization_lock(organization)
     slugs = set(WikiPage.objects.filter(organization=organization).values_list("slug", flat=True))
     if len(slugs) >= PAGES_MOST:
@@ -153,7 +153,7 @@ def _slug_free(title: str, taken: set[str]) -> str:
 
 
 def _revision_add(actor: Viewer, page: WikiPage, asked: PageAsked) -> None:
-    """Keep the page as it is now, and of all its revisions the newest."""
+    """Store the page as it is now as a revision, and delete its oldest revisions beyond `REVISIONS_MOST`."""
     WikiRevision.objects.create(
         page=page,
         number=page.number,

@@ -47,7 +47,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 @app.callback()
 def _main() -> None:
-    """Figures are ratios within one run; machines are noisy."""
+    """Compare only ratios within one run: machines are noisy."""
 
 
 @app.command()
@@ -78,7 +78,7 @@ def latency(
 
 @app.command()
 def thrift(*, as_json: AsJson = False) -> None:
-    """Megabytes per month on a station's link, by profile: both directions, with AMQP, TLS, TCP and IP."""
+    """Megabytes per month on a station's link, by profile: both directions, including AMQP, TLS, TCP and IP."""
     _run("thrift", lambda _, instance: thrift_bench(instance), as_json=as_json)
 
 
@@ -91,7 +91,7 @@ def fleet(
     gateway_stations: Annotated[int, typer.Option(min=1, help="Stations over gateway connections.")] = 6000,
     gateway_seconds: Annotated[float, typer.Option(min=1.0, help="Duration, then again at twice the rate.")] = 60.0,
 ) -> None:
-    """A whole fleet at one message per second each; what fails first at twice the rate."""
+    """A whole fleet, each station at one message per second; then twice the rate, to see what fails first."""
 
     def bench(stack: Stack, instance: Instance) -> list[dict[str, Any]]:
         return fleet_bench(
@@ -114,7 +114,7 @@ def backlog(
     live_stations: Annotated[int, typer.Option(min=1, help="Other stations, at one message per second.")] = 50,
     messages: Annotated[int, typer.Option(min=1, help="Messages each of them has kept.")] = 288,
 ) -> None:
-    """Draining a day's backlog of many stations, and the latency of fresh messages meanwhile."""
+    """Draining a day's backlog of many stations, and the latency of fresh messages during that time."""
 
     def bench(stack: Stack, instance: Instance) -> list[dict[str, Any]]:
         return backlog_bench(stack, instance, stations=stations, live_stations=live_stations, messages=messages)
@@ -128,7 +128,7 @@ def storm(
     as_json: AsJson = False,
     stations: Annotated[int, typer.Option(min=1, help="Agents, each with its own TLS connection.")] = 1000,
 ) -> None:
-    """Kill the broker: the time until every agent is connected again, and whether one spins."""
+    """Kill the broker: the time until every agent is connected again, and the agents' processor use meanwhile."""
     _run("storm", lambda stack, instance: storm_bench(stack, instance, stations=stations), as_json=as_json)
 
 
@@ -212,7 +212,7 @@ def files(
     stored: Annotated[int, typer.Option(min=1_000, help="Stored files in the lists.")] = 1_000_000,
     requests: Annotated[int, typer.Option(min=1, help="Requests for each list.")] = 40,
 ) -> None:
-    """Uploads against cp and sha256sum, resuming after cuts, back-fills, and the lists of a million files."""
+    """Uploads compared with cp and sha256sum, resuming after cuts, back-fills, and lists of a million files."""
 
     def bench(stack: Stack, instance: Instance) -> list[dict[str, Any]]:
         return files_bench(
@@ -240,12 +240,12 @@ def alerts(
     scale: Annotated[float, typer.Option(min=0.01, help="Fraction of ten thousand stations.")] = 1.0,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each look; the median is reported.")] = 3,
 ) -> None:
-    """Judging twenty rules at a whole fleet that changed, and at a hundred stations of it."""
+    """Time to judge twenty alert rules after a whole fleet has changed, and after a hundred stations have."""
     _run("alerts", lambda _, instance: alerts_bench(instance, scale=scale, rounds=rounds), as_json=as_json)
 
 
 def _run(name: str, bench: Callable[[Stack, Instance], list[dict[str, Any]]], *, as_json: bool) -> None:
-    # The operator's settings are for their own instance; a bench has separate services and addresses.
+    # The caller's settings are for their own instance; a bench has separate services and addresses.
     for choice in OPERATORS_CHOICE:
         os.environ.pop(choice, None)
     stack = trial_start()
@@ -267,7 +267,7 @@ def _run(name: str, bench: Callable[[Stack, Instance], list[dict[str, Any]]], *,
     console.print(f"bench {name} on " + ", ".join(f"{k} {v}" for k, v in document["machine"].items()))
     columns = [key for key, value in document["runs"][0].items() if not isinstance(value, list | dict)]
     lines = [[column.replace("_", " "), *(_shown(run[column]) for run in document["runs"])] for column in columns]
-    # More figures than runs would not fit beside one another.
+    # With more figures than runs, list the figures as rows: as columns they would not fit.
     is_tall = len(columns) > len(document["runs"])
     head, *rest = lines if is_tall else zip(*lines, strict=True)
     table = Table(*head, box=None)

@@ -1,4 +1,4 @@
-"""Rules that people make: the time to judge a whole fleet in which everything changed, and a hundred stations of it."""
+"""Alert rules that people make: the time to judge a whole fleet in which everything changed, and a hundred stations."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from operations.instance import Instance
 from operations.running import health
 from operations.services.postgres import DATABASE
 
-#: Of a fleet of full size; rules are twenty whatever the scale.
+#: Stations at full scale; the numbers of rules and of changed stations are the same at any scale.
 STATIONS, RULES, CHANGED = 10_000, 20, 100
-#: Series of a station, each with two rules, and values of each series in the hour that changed.
+#: Series per station, each with two rules, and values per series in the hour that changed.
 SERIES, VALUES = 10, 12
 #: One station in so many is beyond the limits of its rules.
 _HOT_EVERY = 100
 
 
 def alerts_bench(instance: Instance, *, scale: float, rounds: int) -> list[dict[str, Any]]:
-    """A look at all stations the first time and again, and looks at a hundred, with the incidents that each opened."""
+    """One run for judging all stations the first time, one for judging them again, and one for a hundred stations."""
     health.domain_load(instance)
     stations = max(round(STATIONS * scale), CHANGED)
     rule_ids = _fleet_make(instance, stations)
@@ -51,7 +51,7 @@ def alerts_bench(instance: Instance, *, scale: float, rounds: int) -> list[dict[
 
 
 def _fleet_make(instance: Instance, stations: int) -> list[int]:
-    """Stations with series and a day of readings in one organization, and rules for all of them."""
+    """Make stations with series in one organization, and rules for all of them; return the ids of the rules."""
     from fleet.alerts.models.made import AlertRule  # noqa: PLC0415 - models exist only once Django is loaded
     from fleet.core import clock  # noqa: PLC0415 - as above
     from fleet.organizations.services import organization_create  # noqa: PLC0415 - as above
@@ -92,7 +92,7 @@ def _fleet_make(instance: Instance, stations: int) -> list[int]:
 
 
 def _arrive(instance: Instance, stations: int, step: int) -> None:
-    """Readings of the present hour for the first stations, one more minute each time, with the notes of ingest."""
+    """Add readings of the past hour to the first stations, with ingest's notes. Each step is one second later."""
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
     with instance.postgres.connect(DATABASE) as database:
         database.autocommit = True
@@ -122,7 +122,7 @@ def _arrive(instance: Instance, stations: int, step: int) -> None:
 
 
 def _look() -> int:
-    """One look, until no note is left; return how many incidents it opened."""
+    """Judge until no note is left; return how many incidents were opened."""
     from fleet.alerts.made.look import rules_look  # noqa: PLC0415 - models exist only once Django is loaded
     from fleet.alerts.models import Incident  # noqa: PLC0415 - as above
 

@@ -1,4 +1,4 @@
-"""A thousand stations come back after a day: their backlog drains without delaying fresh messages."""
+"""A thousand stations come back after a day. Their backlog should drain without delaying fresh messages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READINGS = 5
 def backlog_bench(
     stack: Stack, instance: Instance, *, stations: int, live_stations: int, messages: int = MESSAGES_A_DAY
 ) -> list[dict[str, Any]]:
-    """One run: seconds until the whole backlog is committed, and the latency of fresh messages meanwhile."""
+    """One run: seconds until the whole backlog is committed, and the latency of fresh messages during that time."""
     commit_times_on(stack, instance)
     health.domain_load(instance)
     from operations.running.demo import fleet_write  # noqa: PLC0415 - models exist only once Django is loaded

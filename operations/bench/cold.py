@@ -1,4 +1,4 @@
-"""Cold storage beside the tables: bytes a reading and a detection, rows moved a second, a year's plot and pages from each."""
+"""Cold storage compared with the tables: bytes per row, rows moved per second, and time for a year's plot and pages."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from operations.running import health
 from operations.services.postgres import DATABASE
 
 SERIAL = "SG-COLD000"
-#: A value a minute from here on, with two decimals as sensors send them, and without, which is the worst case.
+#: One value per minute from here on: with two decimals, as sensors send them, and with all digits, the worst case.
 BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
 _VALUES = {
     "two decimals": "round((12.5 + sin(extract(epoch FROM t) / 13750) + random() / 10)::numeric, 2)::float8",
     "all digits": "12.5 + sin(extract(epoch FROM t) / 13750) + random() / 10",
 }
-#: A pulse every 20 seconds on three ports, as a receiver measures them, and a tag every five minutes; then their counts.
+#: A detection every 20 s on three ports: a tag every five minutes, otherwise pulses. Then their counts.
 _HEARD = (
     """
 INSERT INTO telemetry_detection (station_id, occurred_at, port, kind, line, received_at, freq, sig, noise, snr, tag, rssi,
@@ -55,7 +55,7 @@ FROM telemetry_detection WHERE tag IS NOT NULL GROUP BY 1, 2, 3, 4
 
 
 def cold_bench(instance: Instance, *, days: int, rounds: int) -> list[dict[str, Any]]:
-    """Fill a year of minutes, measure it hot, move it, and measure it cold; then what each took."""
+    """Fill the tables with rows up to `days` long, measure, move them to cold storage, and measure again."""
     with tempfile.TemporaryDirectory(prefix="roost-cold-") as folder:
         stations_make(instance, [SERIAL])
         health.domain_load(instance)
@@ -123,7 +123,7 @@ def _fill(instance: Instance, end: datetime) -> None:
 
 
 def _table_bytes(instance: Instance, table: str) -> int:
-    """Bytes of all partitions with their indexes."""
+    """Bytes of all partitions of a table, with their indexes."""
     with instance.postgres.connect(DATABASE) as database:
         row = database.execute(
             "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree(%s::regclass) WHERE isleaf", (table,)
@@ -147,7 +147,7 @@ def _held(kind: str) -> tuple[int, int]:
 
 
 def _sizes() -> dict[str, float]:
-    """Bytes a reading of each series, by the columns of its row groups."""
+    """Bytes per reading of each series, from the column sizes of its row groups."""
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
     from django.conf import settings  # noqa: PLC0415 - as above
 
@@ -168,7 +168,7 @@ def _sizes() -> dict[str, float]:
 
 
 def _plots(end: datetime, rounds: int) -> dict[str, float]:
-    """Median seconds: a year from roll-ups, from single rows, a day of rows, and the first page of rows."""
+    """Median seconds for a year from roll-ups, a year from single rows, a day, and the first page of rows."""
     from fleet.telemetry.binned import buckets  # noqa: PLC0415 - as above
     from fleet.telemetry.models import Series  # noqa: PLC0415 - as above
     from fleet.telemetry.selectors import readings  # noqa: PLC0415 - as above
@@ -177,7 +177,7 @@ def _plots(end: datetime, rounds: int) -> dict[str, float]:
     day = timedelta(days=1)
     asked: dict[str, Callable[[], Sequence[object]]] = {
         "year_in_6_hours_s": lambda: readings(series=series, start=BEGAN, end=end, every=timedelta(hours=6)),
-        # No multiple of an hour, so that every single row is read.
+        # Not a multiple of an hour, so that roll-ups cannot be used and every row is read.
         "year_in_110_minutes_s": lambda: buckets(series=series, start=BEGAN, end=end, every=timedelta(minutes=110)),
         "day_in_10_minutes_s": lambda: readings(
             series=series, start=BEGAN + 20 * day, end=BEGAN + 21 * day, every=timedelta(minutes=10)
@@ -188,7 +188,7 @@ def _plots(end: datetime, rounds: int) -> dict[str, float]:
 
 
 def _pages(end: datetime, rounds: int) -> dict[str, float]:
-    """Median seconds: a page of the newest detections, and of a tag's."""
+    """Median seconds for a page of the newest detections, and for one of a single tag's."""
     from fleet.stations.models import Station  # noqa: PLC0415 - as above
     from fleet.telemetry.heard.single import detections_newest  # noqa: PLC0415 - as above
 
@@ -210,6 +210,6 @@ def _medians(asked: dict[str, Callable[[], Sequence[object]]], rounds: int) -> d
             began = time.monotonic()
             assert ask()  # noqa: S101 - a plot of nothing measures nothing
             seconds.append(time.monotonic() - began)
-        # The first round loads what is loaded once.
+        # Skip the first round, which imports modules and fills caches.
         found[name] = round(statistics.median(seconds[1:]), 3)
     return found

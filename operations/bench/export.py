@@ -1,4 +1,4 @@
-"""Data packages beside a bare COPY of the same rows, in the same run: CSV and Parquet, rows per second and memory."""
+"""Data packages compared with a bare COPY of the same rows in the same run: rows per second and memory, by format."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from operations.running import health
 from operations.services.postgres import DATABASE
 
 STATIONS, SERIES = 10, 5
-#: One value a minute, as many as asked for, from here on.
+#: Readings begin here, one per minute and series.
 BEGAN, STEP_S = datetime(2026, 1, 1, tzinfo=UTC), 60
 _PARTS_OF_A_SECOND = 0.05
 
 
 def export_bench(instance: Instance, *, rows: int, rounds: int) -> list[dict[str, Any]]:
-    """One run per format, each beside the bare COPY of the same round; the first round warms up."""
+    """One run per format, compared with the bare COPY of the same round; the first round warms up."""
     stations_make(instance, [f"SG-EXPORT{number:03d}" for number in range(STATIONS)])
     health.domain_load(instance)
     count, end = _fill(instance, rows)
@@ -39,7 +39,7 @@ def export_bench(instance: Instance, *, rows: int, rounds: int) -> list[dict[str
 
 
 def _run(wanted: str, count: int, every: list[dict[str, float]]) -> dict[str, Any]:
-    # The first round loads what a package needs, so it counts for memory only.
+    # The first round also loads code that packages need, so only its memory counts.
     found = every[1:]
     return {
         "format": wanted,
@@ -54,7 +54,7 @@ def _run(wanted: str, count: int, every: list[dict[str, float]]) -> dict[str, An
 
 
 def _fill(instance: Instance, rows: int) -> tuple[int, datetime]:
-    """Store about so many readings as they come, moment after moment; return their number and the end."""
+    """Store about `rows` readings in the order of their times; return their number and the end of their period."""
     points = rows // (STATIONS * SERIES)
     end = BEGAN + points * timedelta(seconds=STEP_S)
     with instance.postgres.connect(DATABASE) as database:
@@ -79,9 +79,9 @@ def _fill(instance: Instance, rows: int) -> tuple[int, datetime]:
 
 
 def _bare_seconds(instance: Instance, end: datetime) -> float:
-    """The same rows and columns in the same order, by one COPY, read and thrown away."""
+    """Seconds to COPY the same rows and columns in the same order, and discard them."""
     with instance.postgres.connect(DATABASE) as database, database.cursor() as cursor:
-        # Without it, one statement would use both processors, and a package only one.
+        # Otherwise the COPY could use two processors, while a package uses one.
         cursor.execute("SET max_parallel_workers_per_gather = 0")
         began = time.monotonic()
         with cursor.copy(
@@ -97,7 +97,7 @@ def _bare_seconds(instance: Instance, end: datetime) -> float:
 
 
 def _package(wanted: str, end: datetime) -> tuple[float, float, int]:
-    """Seconds, the most memory beyond that at the beginning, and the size of the file, of one package."""
+    """Make one package; return its seconds, the growth of memory in bytes, and the size of its file."""
     from fleet.exports.package import package_write  # noqa: PLC0415 - models exist only once Django is loaded
     from fleet.exports.question import Format, PackageQuestion, stations_chosen  # noqa: PLC0415 - the same
     from fleet.exports.target import FolderTarget  # noqa: PLC0415 - the same
@@ -137,5 +137,5 @@ class _Memory:
 
     @property
     def grown(self) -> float:
-        """The most bytes beyond those at the beginning."""
+        """Peak memory in bytes above that at the beginning."""
         return self._most - self._began

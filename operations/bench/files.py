@@ -1,4 +1,4 @@
-"""Files: uploading them against copying and hashing them, cut lines, reading them into the database, and long lists."""
+"""Files: uploads compared with copying and hashing, resuming over cut lines, back-fills, and long lists."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from fleet.ingest.models import Backfill
 
 SERIAL, SECRET = "SG-7F5ERPI46977", "bench"
-#: Bytes of a file of the upload, as of an hour at a busy site.
+#: Bytes of an uploaded file: about an hour of data at a busy site.
 FILE_OCTETS = 2_000_000
 CUTS = 50
-#: Pulses of a file of the back-fill, one each 0.18 s.
+#: Pulses in a file of the back-fill: one every 0.18 s.
 FILE_LINES = 20_000
-#: Bytes in which a file is made.
+#: Random files are written in pieces of this many bytes.
 _PIECE = 1_000_000
 _BEGAN = 1_777_593_600.0
 
@@ -40,7 +40,7 @@ _BEGAN = 1_777_593_600.0
 def files_bench(
     stack: Stack, instance: Instance, *, megabytes: int, rounds: int, lines: int, files: int, requests: int
 ) -> list[dict[str, Any]]:
-    """One run for each part; columns that a run does not have are empty."""
+    """One run per part, with the figures that only that part has under `detail`."""
     os.environ.update(NO_QUOTA)
     pages_build(instance)
     health.domain_load(instance)
@@ -67,7 +67,7 @@ def files_bench(
 
 
 def _upload(site: str, folder: Path, megabytes: int, rounds: int, pids: dict[str, int]) -> dict[str, Any]:
-    """A card of random files by the agent's client, against `cp` and `sha256sum` of the same files, alternating."""
+    """Upload random files with the agent's client, alternating with `cp` and `sha256sum` of the same files."""
     pairs, spent = [], dict.fromkeys(_spent(pids), 0.0)
     for number in range(rounds):
         card = folder / f"card{number}"
@@ -99,11 +99,11 @@ def _upload(site: str, folder: Path, megabytes: int, rounds: int, pids: dict[str
 
 
 def _cut(port: int, folder: Path, megabytes: int) -> dict[str, Any]:
-    """One file over a line that is cut again and again; the bytes that went over it, against those of the file."""
+    """Upload one file over a line that is cut again and again; compare the bytes sent with the file's size."""
     octets, card = megabytes * 1_000_000, folder / "cut"
     _random_file(card / "2026-06-01" / "large.bin", octets)
     with CutLine(port, cuts=CUTS, every=octets // (CUTS + 1)) as line:
-        # A cut line is not an overloaded server: go on at once.
+        # The usual wait before a retry spares an overloaded server. Here only the line is cut, so retry at once.
         usual, sending.RETRY_FIRST = sending.RETRY_FIRST, 0.05
         try:
             _send(f"http://127.0.0.1:{line.port}", card)
@@ -120,7 +120,7 @@ def _cut(port: int, folder: Path, megabytes: int) -> dict[str, Any]:
 
 
 def _backfill(site: str, folder: Path, lines: int, pids: dict[str, int]) -> dict[str, Any]:
-    """Stored files of pulses read into the database: surveyed, sent through the broker, and in their tables."""
+    """Read stored files of pulses into the database: survey them, send them through the broker, await their rows."""
     from fleet.ingest.backfill.services import backfill_answer, backfill_ask  # noqa: PLC0415 - needs loaded models
     from fleet.ingest.cards.services import CardAnswers  # noqa: PLC0415 - the same
     from fleet.organizations.access import viewer_of_server  # noqa: PLC0415 - the same
@@ -163,7 +163,7 @@ def _backfill(site: str, folder: Path, lines: int, pids: dict[str, int]) -> dict
 
 
 def _worked(asked: Backfill, states: tuple[str, ...]) -> Backfill:
-    """Take turns until it is in one of these states."""
+    """Work on the back-fill until it is in one of these states."""
     from fleet.ingest.backfill.turns import backfills_work  # noqa: PLC0415 - models exist only once Django is loaded
 
     deadline = time.monotonic() + 1_800
@@ -179,7 +179,7 @@ def _worked(asked: Backfill, states: tuple[str, ...]) -> Backfill:
 
 
 def _spent(pids: dict[str, int]) -> dict[str, float]:
-    """Processor seconds of each process. This one is the sender of uploads, and the worker of back-fills."""
+    """Processor seconds of each process. `bench` is this process, which sends uploads and works on back-fills."""
     return {"bench": time.process_time(), **cpu_seconds(pids)}
 
 
@@ -191,7 +191,7 @@ def _send(site: str, card: Path) -> None:
 
 
 def _login_make() -> None:
-    """The login with which the station uploads."""
+    """Make the login that the station uploads with."""
     from fleet.core import clock  # noqa: PLC0415 - settings exist only once Django is loaded
     from fleet.stations.logins.enrolment import token_hash  # noqa: PLC0415 - the same
     from fleet.stations.models import Credential, Station  # noqa: PLC0415 - the same

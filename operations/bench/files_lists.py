@@ -1,4 +1,4 @@
-"""Pages with a million stored files and a card of 100,000, written straight into the database, for `bench files`."""
+"""Lists of a million stored files and a card of 100,000, written straight to the database, for `bench files`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from operations.preparation import ADMIN
 from operations.services.postgres import DATABASE
 from web.asgi import settle
 
-#: Stations with stored files; files of the card of the first one, in its manifest and in its accounts.
+#: Number of stations with stored files, and number of files that the first of them holds and has reported on.
 STATIONS, HELD = 20, 100_000
 SMALL = "few"
 _NAME = (
@@ -43,7 +43,7 @@ def lists_measure(instance: Instance, *, files: int, requests: int) -> list[dict
     middle = StoredFile.objects.filter(station__serial=serials[0]).order_by("path")[files // STATIONS // 2].path
     organization, station = "/organizations/bench/files/", f"/stations/{serials[0]}/files/"
     newest = FileRevision.objects.order_by("-pk").values_list("pk", flat=True)[files // 2]
-    # Each list at its start, in its middle, and by searches that find much, little and nothing.
+    # Lists at their beginning, in the middle, and with searches that find many files, few and none.
     lists = {
         "organization": organization,
         "organization, half of them on": f"{organization}?before={newest}",
@@ -82,7 +82,7 @@ def _run(client: Client, name: str, address: str, requests: int) -> dict[str, An
 
 
 def _fill(files: int) -> list[str]:
-    """Store so many files of the stations of one organization, after a few of another; return the serials."""
+    """Store `files` files of one organization's stations, and a few of another's; return the serials."""
     moment = clock.now()
     few = Organization.objects.create(name="Few", slug=SMALL, created_at=moment)
     bench = Organization.objects.get(slug="bench")
@@ -105,7 +105,7 @@ def _fill(files: int) -> list[str]:
 
 
 def _store(station_ids: list[int], files: int) -> None:
-    """One content and one revision for each file, stations in turn."""
+    """Store files with one content and one revision each, spread evenly over the stations."""
     with connection.cursor() as cursor:
         cursor.execute(
             "WITH made AS (INSERT INTO files_storedcontent (sha256, octets, place, state, stored_at, checked_at) "  # noqa: S608 - constants
@@ -123,7 +123,7 @@ def _store(station_ids: list[int], files: int) -> None:
 
 
 def _hold(station: Station) -> None:
-    """A card with 100,000 files: half of what is stored of the station, as far as it goes, and others."""
+    """Give the station a card of `HELD` files: every other one is a stored file, while there are enough of these."""
     moment = clock.now()
     FetchPolicy.objects.create(station=station, mode=FetchPolicy.Mode.ALL, changed_at=moment, changed_by_name="bench")
     with connection.cursor() as cursor:
@@ -154,7 +154,7 @@ def _hold(station: Station) -> None:
 
 
 def _settled(instance: Instance) -> None:
-    """Bring statistics up to date and write everything to the disk, so that a fill disturbs no measurement."""
+    """Update statistics and write everything to disk, so that the fill does not disturb the measurements."""
     with instance.postgres.connect(DATABASE) as connection:
         connection.autocommit = True
         connection.execute("VACUUM ANALYZE")

@@ -23,9 +23,9 @@ from operations.running import health
 from operations.settings_env import process_environment
 from operations.stack import Stack
 
-#: Messages that may wait in the queues without counting as a growing queue: two seconds' worth is a batch or two.
+#: A queue counts as growing only if it holds more than this many seconds of messages: a batch or two is normal.
 STEADY_S = 2.0
-#: In the first seconds every station is new: its series and streams are created. They are excluded from the latencies.
+#: Seconds at the beginning that are left out of the latencies: every station's series and streams are created then.
 WARMING_S = 10.0
 
 

@@ -20,11 +20,11 @@ from operations.services.postgres import DATABASE
 
 #: The full database: number of stations and of series per station.
 STATIONS, SERIES = 2_000, 5
-#: Half of the values are ten minutes apart up to now, the range pages ask for. The other half are at the times of the
-#: bench's messages, so that these meet equally deep indexes: seconds since 1970.
+#: Half of the values are ten minutes apart up to now: the range that pages ask for. The other half share the times of
+#: the bench's messages (seconds since 1970), so that these messages meet deep indexes too.
 STEP_S = 600
 BEGAN, LASTED_S = 1_700_000_000, 30_000_000
-#: The database beside it, on the same server, that stays empty.
+#: A second database on the same server, which stays empty.
 EMPTY = "roost_empty"
 #: Bytes of disk that must stay free.
 KEPT_FREE = 15_000_000_000
@@ -51,7 +51,7 @@ def growth_bench(instance: Instance, *, millions: int, rounds: int) -> list[dict
 
 
 def _side_by_side(instance: Instance, readings: int, rounds: int) -> dict[str, Any]:
-    """The same messages into the empty and the full database, alternating; the first round warms up."""
+    """Send the same messages to the empty and the full database, alternating; the first round warms up."""
     turns = [
         [roost_rate(instance, readings, SIZES[readings], SERIALS, database=database) for database in (EMPTY, DATABASE)]
         for _ in range(rounds + 1)
@@ -97,7 +97,7 @@ def _fill(instance: Instance, rows: int) -> int:
 
 
 def _write(instance: Instance, ids: list[int], points: int, stopping: threading.Event) -> None:
-    """Series after series, each starting with its oldest value: as the index prefers it, and as no station sends it."""
+    """Write one batch of series after another, oldest values first: fastest for the index, unlike any real station."""
     with instance.postgres.connect(DATABASE) as connection:
         connection.autocommit = True
         connection.execute("SET synchronous_commit = off")
@@ -114,7 +114,7 @@ def _write(instance: Instance, ids: list[int], points: int, stopping: threading.
 
 
 def _plans(instance: Instance) -> list[dict[str, Any]]:
-    """The queries of the pages and the API about a station with data, each explained."""
+    """EXPLAIN each query that the pages and the API run about a station with data."""
     health.domain_load(instance)
     from django.contrib.auth.models import User  # noqa: PLC0415 - models exist only once Django is loaded
     from django.db import connection  # noqa: PLC0415 - as above
@@ -125,7 +125,7 @@ def _plans(instance: Instance) -> list[dict[str, Any]]:
     from fleet.stations.models import Station, StationContact  # noqa: PLC0415 - as above
     from fleet.telemetry.models import Series  # noqa: PLC0415 - as above
 
-    # The rows are present as if ingest had written them: it records contacts and the newest values.
+    # Add contacts and newest values, which ingest would have written along with the rows.
     now = clock.now()
     known = Station.objects.filter(contact=None)
     StationContact.objects.bulk_create(

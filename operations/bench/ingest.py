@@ -1,4 +1,4 @@
-"""How fast the real worker processes station messages, against the bare limit and the ORM ways of the same run."""
+"""How fast the real worker processes station messages, compared with a bare loop and ORM loops in the same run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from operations.services.postgres import DATABASE
 from operations.settings_env import process_environment
 
 SERIAL = "SG-BENCH"
-#: Stations of the run with several workers, which must not all wait for one row.
+#: Stations for the run with several workers: with only one, all workers would wait for the same row.
 SERIALS = (SERIAL, *(f"SG-BENCH{number:03d}" for number in range(1, 64)))
 
 #: One station sends here as much as a whole fleet does elsewhere.

@@ -75,8 +75,8 @@ class _Browser(threading.Thread):
         self._url = f"http://127.0.0.1:{instance.ports['live']}/live/fleet"
         self._headers = {"Cookie": cookie, "Origin": f"http://127.0.0.1:{instance.ports['site']}"}
         self._stopping = threading.Event()
-        #: Times at which each station was named, in order; under "" those of events that did not name all changed
-        #: stations.
+        #: Times of the events that named each station, in order; under "" those of events that said that more stations
+        #: had changed than they named.
         self.heard: dict[str, list[float]] = {}
 
     def run(self) -> None:

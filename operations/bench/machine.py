@@ -1,4 +1,4 @@
-"""A description of the machine that a figure comes from."""
+"""A description of the machine on which figures were measured."""
 
 from __future__ import annotations
 

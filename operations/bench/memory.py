@@ -17,7 +17,8 @@ from operations.bench.processes import processes_run
 from operations.instance import Instance
 from operations.running import health
 
-#: Enough that none is over its quota, and not a multiple of HOSTILE, so that each sends hostile messages in turn.
+#: Enough stations that none is over its quota. Their number shares no factor with HOSTILE, so that each of them sends
+#: hostile messages in turn.
 SERIALS = tuple(f"SG-MEMORY{number:02d}" for number in range(31))
 WARMING_S = 120.0
 #: One message in this many is hostile.
@@ -74,7 +75,7 @@ def _publish(instance: Instance, rate: float, seconds: float, sample: Any) -> in
         while number < passed * rate:
             number += 1
             body, more = next(hostile) if number % HOSTILE == 0 else (_good(dice), {})
-            # Each station counts for itself: with gaps, the ledger's ranges would be what grows.
+            # Number each station's messages without gaps: otherwise the growth of the ledger would be measured.
             seq = number // len(SERIALS) + 1
             headers = codec.headers(version=1, stream=stream, seq=seq, oldest=1, next_seq=seq + 1)
             properties = {"type": "readings", "delivery_mode": 2, "application_headers": headers, **more}

@@ -47,7 +47,7 @@ _STYLES = re.compile(
 def pages_bench(
     instance: Instance, *, stations: int, organizations: int, deployments: int, readings: int, requests: int
 ) -> list[dict[str, Any]]:
-    """One run per page, requested by the administrator, who sees every organization; last, plots against that of a day."""
+    """One run per page, requested by the administrator, who sees every organization; then those of `year_bench`."""
     pages_build(instance)
     health.domain_load(instance)
     from django.contrib.auth.models import User  # noqa: PLC0415 - models exist only once Django is loaded

@@ -16,7 +16,7 @@ from operations.running.process_table import process_programs
 from operations.services.postgres import DATABASE
 from operations.stack import Stack, program_launch
 
-#: Seconds within which processes start: on a busy machine, Python alone takes a minute to load them.
+#: Seconds within which processes must start: on a busy machine, loading the code alone takes a minute.
 START_S = 300.0
 
 

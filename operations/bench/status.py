@@ -1,4 +1,4 @@
-"""Requests a second of a public status page through one real site process, kept and not kept."""
+"""Requests per second for a public status page from one real site process, with kept answers and without."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from operations.running import health
 from operations.running.process_table import process_programs
 from operations.stack import program_launch
 
-#: Stations on the page, and connections that ask at the same time.
+#: Stations on the page, and connections that send requests at the same time.
 STATIONS: Final = 50
 CONNECTIONS: Final = 16
 _SLUG: Final = "bench"
@@ -27,7 +27,7 @@ _START_S: Final = 60
 
 
 def status_bench(instance: Instance, *, requests: int) -> list[dict[str, Any]]:
-    """One run for each way of asking; `per_processor_s` is what one processor serves if nothing else wants it."""
+    """One run per kind of request. `per_processor_s` is the rate if the site had a processor to itself."""
     pages_build(instance)
     health.domain_load(instance)
     _fill()
@@ -67,7 +67,7 @@ def _measure(pid: int, port: int, name: str, path: str, more: str, requests: int
 
 
 def _fill() -> None:
-    """A page with stations that were heard each hour of the past days."""
+    """Make a status page whose stations were heard on most of the past days."""
     from fleet.core import clock  # noqa: PLC0415 - models exist only once Django is loaded
     from fleet.organizations.access import viewer_of_server  # noqa: PLC0415 - as above
     from fleet.organizations.services import organization_create  # noqa: PLC0415 - as above
@@ -107,7 +107,7 @@ def _site(instance: Instance) -> Iterator[int]:
 
 
 async def _ask(port: int, path: str, more: str, each: int) -> int:
-    """Ask so often over each of several connections; return the octets of a body."""
+    """Send `each` requests over each of `CONNECTIONS` connections; return the bytes of a body."""
     found = await asyncio.gather(*(_line(port, path, more, each) for _ in range(CONNECTIONS)))
     return max(found)
 

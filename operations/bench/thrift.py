@@ -7,8 +7,8 @@ Two parts are measured and added:
 2. Heartbeats of a link that stays connected: counted on an idle agent with a short heartbeat, then multiplied by
    the profile's number of heartbeats. Those made unnecessary by work are not subtracted.
 
-The agent's own count is used: payload and a header for each segment, as the kernel saw them. Loopback does not split
-segments, so a body beyond 1,400 bytes lacks a few headers of 52 bytes.
+Bytes are counted by the agent: payload plus one header per segment, as reported by the kernel. Loopback does not split
+segments, so for a body over 1,400 bytes a few headers of 52 bytes are missing from the count.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ from station_agent.profiles import PROFILES, Profile
 from station_agent.status import status_read
 
 MONTH = 30 * 86_400.0
-#: Length of a reporting interval here, in seconds.
+#: Shortened reporting interval, in seconds.
 INTERVAL = 20
 #: Number of reports counted after the first.
 REPORTS = 3
-#: The idle agent: seconds between heartbeats, and how long they are counted.
+#: For the idle agent: seconds between heartbeats, and seconds for which they are counted.
 HEARTBEAT, IDLE = 10, 65.0
 #: Seconds after which a new agent has sent everything and its state file shows it.
 SETTLED = 35.0
-#: Signals that the station hears in an hour: two antennas at a quiet site, occasionally a bird with a tag nearby.
+#: Records that a station makes in an hour: two antennas at a quiet site, occasionally a tagged bird nearby.
 PULSES, BURSTS, BURST_PULSES, TAGS, FIXES, CLOCKS = 800, 10, 4, 20, 12, 6
 _BEGAN = 1_760_000_400
 
@@ -215,7 +215,7 @@ def _link_bytes(state: dict[str, Any]) -> tuple[int, int]:
 
 
 def _after_report(folder: Path, recorder: Recorder) -> tuple[int, int]:
-    """Let the station record until its next report was sent; return the bytes up to then."""
+    """Let the station record until it has sent its next report; return the bytes sent and received so far."""
     deadline = time.monotonic() + 3 * INTERVAL
     before = _status(folder).get("next_report_at")
     while (known := _status(folder).get("next_report_at")) == before or known is None or before is None:

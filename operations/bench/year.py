@@ -1,4 +1,4 @@
-"""The plot of a year with a reading per minute, against that of a day of the same readings, for `bench pages`."""
+"""The plot of a year with one reading per minute, compared with a day of the same readings, for `bench pages`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from fleet.stations.models import Station
 from fleet.telemetry.models import Series
 from fleet.telemetry.rollups import rollups_rebuild
 
-#: Minutes of the year: the readings of its series.
+#: Minutes in a year, which is the number of readings in the series.
 MINUTES = 365 * 24 * 60
 _SPANS = {"24h": "a day", "30d": "30 days", "365d": "a year"}
 
 
 def year_bench(serial: str, measure: Callable[[str, str], dict[str, Any]]) -> list[dict[str, Any]]:
-    """One run per period of a station's plot; `of_a_day` is its median against that of a day.
+    """One run per period of a station's plot; `of_a_day` is its median divided by that of a day's plot.
 
-    `measure` takes the name of a run and its address.
+    `measure` takes the name of a run and the page's address.
     """
     name = year_fill(serial)
     runs: list[dict[str, Any]] = []

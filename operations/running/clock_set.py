@@ -1,4 +1,4 @@
-"""Setting the domain's clock back within this process, to play what happened before now through the real code."""
+"""Setting back the domain's clock within this process, to run past events through the real code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fleet.core import clock
 
 @contextmanager
 def clock_set(moment: datetime) -> Iterator[None]:
-    """Let the domain think that it is this moment. Only for a process that does nothing else meanwhile."""
+    """Make `clock.now()` return this moment. Only for a process that does nothing else meanwhile."""
     names = vars(clock)
     real = names["now"]
     names["now"] = lambda: moment

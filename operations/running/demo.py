@@ -44,11 +44,11 @@ from operations.running.demo_plan import (
 )
 from station_agent.simulator.season import Place, Season
 
-#: Behaviours that are only in the past.
+#: Behaviours that only affect the past: these stations are normal now.
 _NORMAL_NOW = ("behind", "nightly")
-#: After this, Roost's own jobs erase the rest in the background.
+#: Seconds to erase in the foreground; after that, Roost's own jobs erase the rest.
 _ERASE_MOST_S = 300.0
-#: More than the boots of the past.
+#: Boot counts start here, above those in the past.
 _BOOTS_BEFORE = 3
 _ANTENNAS = (
     AntennaSaid(1, "yagi-9", 20.0, 8.0, 166.38, "LMR-400 10 m"),
@@ -61,16 +61,16 @@ Say = Callable[[str], None]
 
 
 def fleet_write(path: Path, *, stations: int) -> None:
-    """Enrol stations and write the simulator's file for them: each its own traffic, from now on."""
+    """Enrol stations, and write the file that makes the simulator send separate traffic for each from now on."""
     organization = demo_organization()
     made = [_station(organization, number) for number in range(stations)]
     _write(path, [_entry(station, number) for number, station in enumerate(made)])
 
 
 def demo_fleet_write(path: Path, *, stations: int, say: Say, is_hushed: bool = False) -> None:
-    """Like `fleet_write`, for a demo: one season for all, and a past for the first stations unless they have one.
+    """Like `fleet_write`, for a demo: the stations share one season, and the first ones get a past if they have none.
 
-    `is_hushed`: nobody gets mails about them.
+    With `is_hushed`, nobody gets mails about them.
     """
     moment = clock.now()
     with clock_set(moment - timedelta(days=HISTORY_DAYS)):
@@ -80,7 +80,7 @@ def demo_fleet_write(path: Path, *, stations: int, say: Say, is_hushed: bool = F
             antennas_set(deployment=bare, actor=viewer_of_server("demo"), antennas=_ANTENNAS)
     if is_hushed:
         Destination.objects.filter(membership__organization=organization).update(is_on=False)
-    # Left over if a demo was killed while it filled in the past.
+    # End the maintenance that remains if a demo was killed while it filled in the past.
     Station.objects.filter(pk__in=[station.pk for station in made]).update(is_in_maintenance=False)
     places = [Place(demo_serial(n), demo_place(n).latitude, demo_place(n).longitude) for n in range(stations)]
     past = [
@@ -93,7 +93,7 @@ def demo_fleet_write(path: Path, *, stations: int, say: Say, is_hushed: bool = F
     entries = []
     for number, (station, place) in enumerate(zip(made, places, strict=True)):
         entry = _entry(station, number) | {"latitude": place.latitude, "longitude": place.longitude}
-        # One that has been heard and fell silent stays so.
+        # A station that fell silent in the past stays silent.
         has_past = number < WITH_HISTORY_MOST
         entries.append(entry | {"stopped": has_past and entry["behaviour"] == "silent"})
     _write(path, entries)
@@ -110,7 +110,7 @@ def demo_organization() -> Organization:
 
 
 def demo_remove(*, say: Say) -> int:
-    """Delete the demo's organization with its stations and all that they sent; return how many stations it had."""
+    """Delete the demo's organization, its stations and all their data; return how many stations it had."""
     try:
         organization = organization_get(name=ORGANIZATION)
     except NotFound:
@@ -127,10 +127,10 @@ def demo_remove(*, say: Say) -> int:
     for station in stations:
         station_delete(actor=actor, station=station, typed=station.serial)
     say("erasing what the stations sent")
-    # Only what nobody else needs is deleted, so it need not wait for the 30 days in which people change their minds.
+    # Nobody needs this data, so skip the 30 days in which owners can restore a deleted organization.
     Organization.objects.filter(pk=organization.pk).update(deleted_at=clock.now() - GRACE)
     end = time.monotonic() + _ERASE_MOST_S
-    # A job of the running Roost may be at it as well, and only one erases at a time.
+    # A job of the running Roost may be erasing it too, and only one process erases at a time.
     while Organization.objects.filter(pk=organization.pk).exists() and time.monotonic() < end:
         if not stations_erase():
             organizations_end()

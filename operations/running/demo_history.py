@@ -1,6 +1,6 @@
-"""The past of the demo's stations: days of messages, taken by the real ingest pipeline as if each had come in its time.
+"""The past of the demo's stations: days of messages, processed by the real ingest pipeline as if each had just arrived.
 
-Every quarter of an hour of that past is one batch. A station without a link keeps its messages, and they come late.
+Each quarter of an hour of the past is one batch. A station without a link keeps its messages and sends them later.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from station_agent.simulator.season import Season
 from station_agent.simulator.traffic import Traffic
 
 STEP = timedelta(minutes=15)
-#: How long before now each story begins, and how long it takes; `silent` and `wrong_clock` are not over.
+#: How long ago each problem began, and how long it lasted; `silent` and `wrong_clock` still last.
 _SILENT_FROM = timedelta(hours=9, minutes=20)
 _WRONG_FROM = timedelta(hours=31)
 _BEHIND_FROM, _BEHIND_FOR = timedelta(hours=27), timedelta(hours=24)
 _NIGHT_FROM, _NIGHT_FOR = timedelta(days=4, hours=7), timedelta(hours=6)
-#: A backlog comes in portions, as over a slow link.
+#: Maximum messages of a backlog that arrive in one step, as over a slow link.
 _PORTION = 400
 _BOOT_COUNT = 2
 
@@ -47,7 +47,7 @@ Say = Callable[[str], None]
 
 
 class PastStation:
-    """One station of the demo as it was: what it heard, and what it kept while it had no link."""
+    """One demo station in the past: the messages it records, and those it keeps while it has no link."""
 
     def __init__(self, station: Station, behaviour: str) -> None:
         self.station = station
@@ -57,13 +57,13 @@ class PastStation:
         self._kept: list[Delivery] = []
 
     def begin(self, season: Season, start: datetime, until: datetime) -> None:
-        """Switch it on at the start of the past."""
+        """Switch the station on at the start of its past."""
         self._season, self._until = season, until
         fails_at = (until - _SILENT_FROM).timestamp() if self.behaviour == "silent" else None
         self._restart(start, "noisy" if self.behaviour == "noisy" else "normal", fails_at=fails_at)
 
     def deliveries(self, begin: datetime, end: datetime) -> list[Delivery]:
-        """Messages that arrive at the end of a step: those recorded meanwhile, and earlier ones if it had no link."""
+        """Messages that arrive at the end of a step: kept ones first, then those recorded during the step."""
         if self._is_dead(end):
             return []
         if self.behaviour == "wrong_clock" and begin <= self._until - _WRONG_FROM < end:
@@ -75,7 +75,7 @@ class PastStation:
         return arriving
 
     def is_cut(self, moment: datetime) -> bool:
-        """Whether it has no link at a moment."""
+        """Whether the station has no link at a moment."""
         ago = self._until - moment
         return (self.behaviour == "behind" and _BEHIND_FROM - _BEHIND_FOR < ago <= _BEHIND_FROM) or (
             self.behaviour == "nightly" and _NIGHT_FROM - _NIGHT_FOR < ago <= _NIGHT_FROM
@@ -131,9 +131,9 @@ class PastStation:
 
 
 def history_fill(fleet: Sequence[PastStation], *, season: Season, until: datetime, say: Say) -> None:
-    """Play the last days of these stations up to `until`, and note the silences that were over by then."""
+    """Play the last days of these stations up to `until`, and record the silences that ended before it."""
     stations = Station.objects.filter(pk__in=[one.station.pk for one in fleet])
-    # Their contacts are days old until this is done: the jobs of the running Roost would count them as silent.
+    # Until this is done, their last contacts are days old, and Roost's running jobs would call them silent.
     stations.update(is_in_maintenance=True)
     try:
         silences = _play(fleet, season, until, say)
@@ -144,7 +144,7 @@ def history_fill(fleet: Sequence[PastStation], *, season: Season, until: datetim
 
 
 class _Silence(NamedTuple):
-    """A silence of the past: what was said when it would have been noticed, and when the station was back."""
+    """A past silence: its opening as it would have been noticed, and when the station was heard again."""
 
     opening: Opening
     noticed_at: datetime
@@ -177,13 +177,13 @@ def _play(fleet: Sequence[PastStation], season: Season, until: datetime, say: Sa
 
 
 def _silences(numbers: Sequence[int], moment: datetime) -> list[Opening]:
-    """Sentences for now about those of these stations whose time to report has passed."""
+    """Openings of incidents for those of these stations that are silent at this moment."""
     stations = Station.objects.select_related("organization", "contact").filter(
         pk__in=numbers, contact__silent_after__lt=moment
     )
     openings = []
     for station in stations:
-        # It is in maintenance only for the time of this.
+        # It is in maintenance only while the past is filled in.
         station.is_in_maintenance = False
         station.contact.state = StationContact.State.SILENT
         said = {}
@@ -197,7 +197,7 @@ def _silences(numbers: Sequence[int], moment: datetime) -> list[Opening]:
 
 @transaction.atomic
 def _silence_note(silence: _Silence) -> None:
-    """Open and close its incident at once, so that no job sees it open, and without mails: it was over long ago."""
+    """Open and close its incident in one transaction, so that no job sees it open, and send no mails about it."""
     opened = incidents_open(openings=[silence.opening], rule=SILENCE, moment=silence.noticed_at)
     Notification.objects.filter(incidents__in=opened).delete()
     incident_close(station_id=silence.opening.station.pk, rule=SILENCE, moment=silence.ended_at, is_told=False)

@@ -1,4 +1,4 @@
-"""The demo on a Roost that is running already: added beside its own organizations, and removed without a trace."""
+"""The demo on a Roost that is already running: added beside its real organizations, and removed without a trace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from operations.running.process_table import DEMO_NAMES, process_programs
 from operations.running.supervisor_daemon import Supervisor
 from operations.running.up import DEMO_FILE, demo_prepare, demo_stations_running
 
-#: The simulator runs in a supervisor's group of its own, so that adding it touches no other.
+#: The simulator runs in its own group of the supervisor, so that adding it does not affect other programs.
 _GROUP, _PRIORITY, _SIMULATOR = "demo", 40, "fleet"
 
 
@@ -69,7 +69,7 @@ def demo_leave() -> int:
 
 @contextmanager
 def _one_at_a_time(paths: Paths, supervisor: Supervisor) -> Iterator[None]:
-    """Refuse without a running Roost, and while another terminal adds or removes the demo."""
+    """Raise `OperationsError` if Roost is not running, or while another terminal adds or removes the demo."""
     if not paths.run.exists() or not supervisor.is_running():
         raise OperationsError("Roost is not running: start it with `./roost up`, or with a demo: `./roost demo`.")
     with (paths.run / "demo.lock").open("w") as file:

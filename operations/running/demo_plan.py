@@ -1,4 +1,4 @@
-"""Names, places and behaviour of the demo's stations, and what happened to them in the last days: always the same."""
+"""Names, places and behaviour of the demo's stations, and their last days: the same in every demo."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ SEED = 1
 ORGANIZATION = "Demo Bird Observatory"
 TIMEZONE = "America/Toronto"
 
-#: Repeated in this order: a fleet of twelve has one of each that needs a look. `behind` and `nightly` behave normally
-#: now, and had no link for a while; the others behave as in the simulator.
+#: Repeated in this order, so that twelve stations show every problem once. `behind` and `nightly` had no link for a
+#: while and behave normally now; the others behave as in the simulator.
 BEHAVIOURS = (
     "normal",
     "wrong_clock",
@@ -35,7 +35,7 @@ class DemoPlace(NamedTuple):
     longitude: float
 
 
-#: Along the north shore of Lake Erie, as migrants follow it in spring. More stations than places share them.
+#: Places along the north shore of Lake Erie, which migrants follow in spring. Larger fleets share them.
 PLACES = (
     DemoPlace("Pelee Tip", 41.912, -82.509),
     DemoPlace("Wheatley Harbour", 42.073, -82.449),
@@ -51,7 +51,7 @@ PLACES = (
     DemoPlace("Point Abino", 42.836, -79.095),
 )
 
-#: How much of the past the stations have, and how many of them; the rest begin now.
+#: Length of the stations' past, and how many stations have one; the rest begin now.
 HISTORY_DAYS = 8
 WITH_HISTORY_MOST = 24
 

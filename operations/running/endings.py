@@ -7,22 +7,22 @@ from operations.log_ends import last_words, log_size
 from operations.paths import Paths
 from operations.running.supervisor_daemon import State, Supervisor
 
-#: One quick exit may be a hiccup that the supervisor fixes; a program that ran this long first had its chance.
+#: Seconds. An earlier exit may be a hiccup that a restart fixes; after a later one, a restart would not help.
 QUICK_SECONDS = 5
 
 
 class Endings:
-    """Remembers when each program was first seen running, and each exit seen."""
+    """Remembers when each program first started, and when it exited."""
 
     def __init__(self, supervisor: Supervisor, paths: Paths) -> None:
         self._supervisor, self._paths = supervisor, paths
         self._started: dict[str, int] = {}
         self._ends: dict[str, set[int]] = {}
-        # Output of an earlier start is not a reason for this one.
+        # Log output from before this start cannot explain why it failed.
         self._said_before = {log.stem: log_size(log) for log in paths.logs.glob("*.log")}
 
     def look(self) -> None:
-        """Raise as soon as a program cannot start: it exited twice, or after a long try."""
+        """Raise `OperationsError` if a program cannot start: it exited twice, or once after `QUICK_SECONDS`."""
         for name, state in self._supervisor.states().items():
             if self._cannot_start(state):
                 log = self._paths.logs / f"{name}.log"

@@ -1,4 +1,4 @@
-"""Checking whether each part really works: a query, a confirm, a canary through the queue; never just a process id."""
+"""Checking whether each part really works: with a query, a confirm, or a canary task; a process id proves nothing."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ def domain_load(instance: Instance) -> None:
     if not apps.ready:
         os.environ.update(process_environment(instance))
         django.setup()
-        # Failures are in the answer; the libraries' own messages would only obscure it.
+        # The report contains all failures; log lines of libraries would only obscure it.
         logging.disable()
-        # Here and not in the checks' threads, which would import half-loaded modules from one another.
+        # Import it here: if several checks' threads import it at once, one may see a half-loaded module.
         importlib.import_module("workers.health")
 
 
 def report_of(paths: Paths) -> StatusReport:
-    """The report of `./roost status`; if nothing runs it creates nothing: no folder, no port, no address."""
+    """The report of `./roost status`. If nothing is running, it creates nothing, not even a folder."""
     states = Supervisor(paths).states() if paths.run.exists() else {}
     if not states and not leftovers_find(paths=paths):
         return StatusReport(healthy=False, services={}, urls={}, admin=None, warnings=[])
@@ -103,7 +103,7 @@ def report_of(paths: Paths) -> StatusReport:
 
 
 def report_make(instance: Instance) -> StatusReport:
-    """Check every part, all at once."""
+    """Check all parts at the same time."""
     states = Supervisor(instance.paths).states()
     checks = checks_for(instance)
     with ThreadPoolExecutor(len(checks)) as pool:
@@ -118,7 +118,7 @@ def report_make(instance: Instance) -> StatusReport:
 
 
 def warnings() -> list[str]:
-    """Problems known to the domain although every part works; nothing if the database cannot be queried."""
+    """Problems that need attention although every part works; empty if the database cannot be queried."""
     from fleet.telemetry.partitions import partitions_trouble  # noqa: PLC0415 - models exist only once Django is loaded
 
     try:
@@ -131,7 +131,7 @@ def warnings() -> list[str]:
 
 
 def health_of(name: str, check: Check, states: dict[str, State]) -> PartHealth:
-    """The health of one part; one that the supervisor does not run is not asked."""
+    """The health of one part. A part that is not running is not checked further."""
     state = states.get(name)
     if not states:
         return unwatched_health(name, check)
@@ -146,7 +146,7 @@ def health_of(name: str, check: Check, states: dict[str, State]) -> PartHealth:
 
 
 def unwatched_health(name: str, check: Check) -> PartHealth:
-    """The health of a part whose supervisor was killed: it may run for days, but nothing restarts it."""
+    """The health of a part whose supervisor was killed. It may go on for days, but nothing would restart it."""
     wrong = check(State(name=name, word="UNWATCHED", pid=1, since_seconds=int(PULSE_AGE_MOST.total_seconds())))
     if wrong is not None:
         return PartHealth(healthy=False, detail=f"{wrong}; its supervisor was killed; `./roost up` restarts everything")
@@ -166,7 +166,7 @@ def duration(seconds: int) -> str:
 
 
 def checks_for(instance: Instance) -> dict[str, Check]:
-    """The real check of every part."""
+    """The check of each part, by name."""
     ports, secrets = instance.ports, instance.secrets
     return {
         "rabbitmq": lambda _: instance.rabbitmq.check(),
@@ -188,7 +188,7 @@ def _pulse_of(name: str) -> Check:
 
 
 def pulse_age_most(state: State) -> timedelta:
-    """Maximum age of a pulse: one from before the start says nothing about the current process."""
+    """Maximum age of a pulse. A pulse from before the process started says nothing about it."""
     return min(PULSE_AGE_MOST, timedelta(seconds=state.since_seconds + 1))
 
 

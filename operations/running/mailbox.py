@@ -110,7 +110,7 @@ class MailboxHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Serve the list, one mail, or a refusal."""
-        # Another site could point its own name at this address and read the mails with the visitor's browser.
+        # Otherwise another site could point its own name here, and read the mails through a visitor's browser.
         if (self.headers.get("Host") or "").rsplit(":", 1)[0] not in OUR_NAMES:
             self._answer(HTTPStatus.FORBIDDEN, "<p>This page answers to 127.0.0.1 and localhost only.</p>")
             return
@@ -157,6 +157,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # Before the first thread starts, so that every thread leaves the two signals to sigwait.
+    # Before the first thread starts, because threads inherit this: both signals are left to sigwait.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     sys.exit(main())

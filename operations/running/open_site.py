@@ -13,10 +13,10 @@ from operations.running import health
 from operations.running.supervisor_daemon import Supervisor
 from station_agent.errors import similar_say
 
-#: Pages to open, the usual first, by the names under which `up` and `status` print the addresses.
+#: Names of the pages, as `up` and `status` print them; the first is the default.
 PAGES = ("site", "mail", "jobs", "broker")
 _KEYS = {"site": "site", "mail": "mail", "jobs": "flower", "broker": "management"}
-#: One of these says that there is a screen; over SSH a text browser would take the terminal.
+#: If one of these variables is set, there is a screen. Without a screen, a text browser would take over the terminal.
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")
 
 

@@ -20,14 +20,14 @@ UVICORN = (
     "uvicorn",
     "--host={bind}",
     "--no-server-header",
-    # uvicorn's other HTTP parser accepts unlimited headers: 100 MB of them, in memory.
+    # uvicorn's other HTTP parser does not limit headers, and would keep 100 MB of them in memory.
     "--http=h11",
-    # Roost's own gateway determines the caller behind a proxy, from ROOST_PROXIES.
+    # `Door` determines the caller behind a proxy, from ROOST_PROXIES.
     "--no-proxy-headers",
     "--ws=none",
 )
-#: Django's checks are for those who change the code. At each start they took a second, and 40 MB for pages that a worker
-#: never shows.
+#: Skip Django's checks, which only help people who change the code. They took a second at each start, and 40 MB for
+#: pages that a worker never shows.
 CELERY = ("-m", "celery", "-A", "workers.celery_app", "--skip-checks")
 WORKER = (*CELERY, "worker", "--without-gossip", "--without-mingle")
 

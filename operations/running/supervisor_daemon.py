@@ -37,13 +37,13 @@ class State:
     word: str
     pid: int
     since_seconds: int
-    #: When it last started and last exited, in Unix seconds; 0 if it never did.
+    #: Unix time of the last start and the last exit; 0 if there was none.
     started_at: int = 0
     ended_at: int = 0
 
     @property
     def is_running(self) -> bool:
-        """Whether it has stayed up for a moment."""
+        """Whether the program is up, and has been for at least a second."""
         return self.word == "RUNNING"
 
 
@@ -96,13 +96,13 @@ def program_section(program: Program, *, paths: Paths) -> dict[str, str]:
         "autostart": "false",
         "autorestart": "true",
         "startsecs": "1",
-        # Retry indefinitely: a full disk or a broker that was down recovers.
+        # Retry indefinitely: full disks get cleared, and brokers come back.
         "startretries": "1000000",
         "stopsignal": program.stop_signal.name.removeprefix("SIG"),
         "stopwaitsecs": str(program.stop_seconds),
         "killasgroup": "true",
         "redirect_stderr": "true",
-        # supervisord expands this twice, unlike everything else.
+        # supervisord expands this value twice, unlike all others.
         "stdout_logfile": escaped(escaped(paths.logs / f"{program.name}.log")),
         "stdout_logfile_maxbytes": "10MB",
         "stdout_logfile_backups": "3",
@@ -117,7 +117,7 @@ def escaped(text: str | Path) -> str:
 
 def quotable(name: str, value: str) -> str:
     """A value between quotation marks."""
-    # The parser takes these for the end of the value or the start of a comment, quoted or not.
+    # Even in quotes, the parser takes these as the end of the value or the start of a comment.
     if any(mark in value for mark in ('"', "\n", " ;", " #")):
         raise OperationsError(
             f"The setting {name} has a quotation mark, a line break, or a space before ; or #: "
@@ -139,7 +139,7 @@ class Supervisor:
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
 
     def is_running(self) -> bool:
-        """Whether supervisord is running, if only to shut everything down."""
+        """Whether supervisord is running, even if it is just shutting everything down."""
         try:
             self._api.supervisor.getState()
         except xmlrpc.client.Fault:
@@ -169,7 +169,7 @@ class Supervisor:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            # Its own setting only applies in the background. Logs contain addresses and names.
+            # supervisord's own umask setting only applies in the background. Logs contain addresses and names.
             umask=0o077,
         )
         deadline = time.monotonic() + 15
@@ -194,7 +194,7 @@ class Supervisor:
                     ) from fault
 
     def add(self, program: Program, *, priority: int) -> None:
-        """Run one more program beside those that run, as the only one of its group."""
+        """Add a program to the running ones, as the only one in its group."""
         configuration = self._configuration()
         configuration[f"program:{program.name}"] = program_section(program, paths=self._paths)
         configuration[f"group:{program.group}"] = {"programs": program.name, "priority": str(priority)}
@@ -207,7 +207,7 @@ class Supervisor:
         self.start([program])
 
     def drop(self, name: str) -> None:
-        """Stop one program, and forget it if it was added. Nothing happens if there is none."""
+        """Stop a program, and remove it if `add` had added it. Does nothing if there is no such program."""
         answer = cast("list[dict[str, Any]]", self._api.supervisor.getAllProcessInfo())
         for group in [info["group"] for info in answer if info["name"] == name]:
             with contextlib.suppress(xmlrpc.client.Fault):

@@ -34,9 +34,9 @@ from operations.services.rabbitmq import server_find
 from operations.stack import START_S, Service, wait_until
 from station_agent.waiting_line import waiting
 
-#: RabbitMQ accepts no messages below 1 GB; half a gigabyte more is room for a first day.
+#: Bytes. RabbitMQ accepts no messages below 1 GB free; half a gigabyte more lasts for a first day.
 DISK_NEEDED = 1_500_000_000
-#: An exit is reported at once, so this limit is for hangs; a small computer under load takes its time.
+#: Seconds before a start counts as hanging; a small computer under load is slow. Exits are reported at once.
 HEALTHY_WITHIN_SECONDS = 300.0
 DEMO_FILE = "demo.json"
 WITHOUT_BROKER = ("site", "live", "mail")
@@ -47,7 +47,7 @@ class Interrupted(Exception):
 
 
 def up(*, detach: bool, assume_yes: bool, demo_stations: int = 0) -> int:
-    """Start everything; in the foreground stay until Ctrl-C. Return the exit code."""
+    """Start everything. In the foreground, stay until Ctrl-C. Return the exit code."""
     paths = Paths.from_environment()
     paths.create()
     display = Display()
@@ -151,7 +151,7 @@ def signals_catch() -> None:
 
 
 def signals_ignore() -> None:
-    """Ignore a second Ctrl-C, which must not leave half of it running."""
+    """Ignore a second Ctrl-C, which could otherwise leave half of Roost running."""
     for wish in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(wish, signal.SIG_IGN)
 
@@ -168,10 +168,10 @@ def start(
     5. wait until every part works
     6. in the demo: the stations
     """
-    # Read only by the watchdog, which starts last; a person should be told now.
+    # Only the watchdog reads this setting, and it starts last: report a bad value now.
     patience_from_environment()
     instance = instance_settle(display, paths)
-    # Before anything is written, so that the data stay unchanged for migration.
+    # Check before anything is written, so that the data can still be migrated.
     trouble = broker_data_trouble(data=instance.rabbitmq.home / "data", server=server_find())
     if trouble is not None:
         raise OperationsError(trouble)
@@ -193,7 +193,7 @@ def start(
             preparation.database_migrate(instance)
         with display.step("Pages"):
             preparation.pages_build(instance)
-        # Work that needs no broker uses the second core while the broker boots.
+        # While the broker boots on one core, do the work that needs no broker on the other.
         supervisor.start([process for process in processes if process.name in WITHOUT_BROKER])
         with display.step("Message broker"):
             service_wait(instance.rabbitmq, endings, seconds=START_S, what="RabbitMQ")
@@ -220,7 +220,7 @@ def instance_settle(display: Display, paths: Paths) -> Instance:
 
 
 def binds() -> dict[str, str]:
-    """The listening addresses that may be open beyond this machine."""
+    """Listening addresses of the ports that can be opened beyond this machine."""
     site = site_bind_from_environment()
     return {"amqps": bind_from_environment(), "site": site, "live": site}
 
@@ -261,7 +261,7 @@ def healthy_wait(
     processes: list[Program],
     endings: Endings,
 ) -> None:
-    """Show each part as it begins to work; give up naming those that did not."""
+    """Show each part as it begins to work. On a timeout, raise an error that names those that did not."""
     for process in processes:
         display.begin(process.name)
     health.domain_load(instance)

@@ -4,9 +4,9 @@ Run by the supervisor as `python -m operations.running.watchdog`. A part shows b
 
     works ──no sign for `ROOST_WATCHDOG_S`, while broker and database answer──▶ restarted ──its time starts again──▶ works
 
-It also checks for broker alarms: during one, no job gets through to report it.
+It also checks for broker alarms, because during an alarm no job gets through to report it.
 
-While the broker or the database is down, no part is blamed. A starting part gets as much time as a hanging one.
+While the broker or the database is down, no part is restarted. A starting part gets as much time as a hanging one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TASKS_NODE = "tasks@roost"
 
 
 class Watchdog:
-    """Checks each part, and remembers since when it has shown no sign of life."""
+    """Checks each part, and remembers how long it has shown no sign of life."""
 
     def __init__(self, instance: Instance, *, patience: float | None = None) -> None:
         self._instance = instance
@@ -41,7 +41,7 @@ class Watchdog:
         self._well_at: dict[str, float] = {}
         self.checks: dict[str, Callable[[], bool]] = {
             **{name: partial(_has_pulse, name) for name in (*INGEST_NAMES, "relay")},
-            # Long jobs may delay its canary; but restarting the clock harms nobody.
+            # Long jobs may delay the clock's canary, but an unnecessary restart of the clock does no harm.
             "beat": lambda: pulse_check(BEAT_PULSE, most=BEAT_AGE_MOST) is None,
             "tasks": _tasks_answer,
         }
@@ -75,7 +75,7 @@ def patience_from_environment() -> float:
 
 
 def _broker_look() -> None:
-    """Notify the administrators of alarms; failures here must not keep the watchdog from its work."""
+    """Report broker alarms to the administrators. Failures here must not stop the watchdog."""
     from fleet.alerts.server_problems.troubles import broker_watch  # noqa: PLC0415 - models exist only once Django is loaded
 
     try:

@@ -24,7 +24,7 @@ from operations.programs import INSTANCE_VARIABLE, Program
 
 BINARY_PATTERNS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
 
-#: PostgreSQL refuses to run as root; in that case it runs as the user created by its package.
+#: PostgreSQL refuses to run as root. If Roost is started by root, it runs as the user that its package created.
 SYSTEM_USER = "postgres"
 
 #: Location of the data if the var directory is somewhere SYSTEM_USER may not enter.
@@ -131,7 +131,7 @@ class Postgres:
 
     @property
     def binaries(self) -> Path:
-        """The programs that match the existing data."""
+        """The folder of the programs that match the existing data."""
         version_file = self.data / "PG_VERSION"
         version = version_file.read_text().strip() if version_file.exists() else None
         folder = binaries_find(version)
@@ -194,7 +194,7 @@ class Postgres:
             shutil.chown(path, self.user, self.user)
 
     def _initialise(self) -> None:
-        # A start killed in the middle of initdb leaves a folder that initdb refuses.
+        # If a start was killed during initdb, the folder it left behind would make initdb refuse.
         shutil.rmtree(self.data, ignore_errors=True)
         password = self.home / "superuser"
         password.touch(mode=0o600)
@@ -283,7 +283,7 @@ class Postgres:
                             sql.Identifier(role), sql.Identifier(setting), sql.Literal(value)
                         )
                     )
-            # Logins of analysts have no business in the databases that came with the server.
+            # Keep analysts out of the databases that came with the server.
             for database in ("postgres", "template1"):
                 name = sql.Identifier(database)
                 connection.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(name))

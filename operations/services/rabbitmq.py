@@ -27,16 +27,16 @@ SERVER_PATTERNS = (
     "usr/local/opt/rabbitmq/sbin/rabbitmq-server",
 )
 
-#: RabbitMQ accepts no messages below this much free disk. 1 GB, not the 4 GB of a dedicated server: on a shared
-#: development machine that would stop it while nothing is wrong.
+#: RabbitMQ accepts no messages below this much free disk. The 4 GB of a dedicated server would stop it on a shared
+#: development machine although nothing is wrong.
 DISK_FREE_LIMIT = "1GB"
 
-#: Never connect to other nodes. The file threads wait a moment before they sleep: on virtual machines waking them costs
-#: more than the work, and the boot takes 4 s instead of 8 s. On shutdown some process of 3.10 idles for 6 s; confirmed
-#: messages are on disk long before.
+#: Never connect to other nodes. Let file threads spin for a moment before they sleep: on virtual machines, waking them
+#: costs more than their work, and the boot would take 8 s instead of 4 s. Do not wait for a process of 3.10 that idles
+#: for 6 s on shutdown: confirmed messages are on disk long before.
 ERLANG_ARGUMENTS = "-kernel inet_dist_use_interface {127,0,0,1} +sbwtdio medium -shutdown_time 3000"
 
-#: For clients that speak plain HTTP on loopback: reading the system's certificates for each takes 30 ms.
+#: An empty TLS context for clients that use plain HTTP on loopback: reading the system's certificates takes 30 ms each.
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -179,7 +179,7 @@ class RabbitMQ:
         ]
 
     def management(self) -> httpx.Client:
-        """A client of the management API as the user that may change everything there."""
+        """A client of the management API, logged in as the user who may change everything."""
         return httpx.Client(
             base_url=self.management_url,
             auth=("provisioner", self.users["provisioner"]),

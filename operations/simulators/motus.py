@@ -1,9 +1,9 @@
 """A small Motus: a real HTTP server for tests and the demo. `python -m operations.simulators.motus --port 8099`.
 
 Control: GET /_control returns the switches and the requests so far; POST /_control/faults sets the switches, POST
-/_control/rows replaces the rows, POST /_control/table those of another `entry`, POST /_control/records adds `files` (of
-which each has a `name` and a `size`) and `batches` (`serial`, `began`, `ended`, `runs`). It listens on the loopback
-address only.
+/_control/rows replaces the rows, POST /_control/table those of another `entry`, POST /_control/records adds `files`
+(each with `name` and `size`) and `batches` (each with `serial`, `began`, `ended` and `runs`). It listens only on the
+loopback address.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from operations.simulators.motus_rows import Row, rows_make
 from operations.simulators.motus_uploads import UPLOAD_PATHS, MotusUploads
 
 BASE = "/api"
-#: Like the real server: a longer URL is refused.
+#: Maximum characters of a URL; like the real server, it refuses longer ones.
 _ADDRESS_MOST = 8_000
 _BODY_MOST = 8_000_000
 

@@ -17,7 +17,7 @@ from operations.simulators.motus_rows import Row
 TOLERANCE_S = 600
 _NUMBER_OF_STATUS = {"pending": 0, "active": 2, "terminated": 3}
 
-#: Entries whose rows are given from outside; those of all but the last belong to projects.
+#: Entries whose rows are set by `table_set`. All but `species` are filtered by project.
 TABLES = ("receiver/sensordeployments", "tags/search", "species")
 
 #: Login -> (password, answer of user/validate).
@@ -72,7 +72,7 @@ class Motus:
             self._tables[entry] = [dict(row) if isinstance(row, Mapping) else row for row in rows]
 
     def faults_set(self, **switches: Any) -> Faults:
-        """Set all switches: those not named return to normal."""
+        """Set all switches. Switches that are not named return to normal."""
         with self._lock:
             self._faults = Faults(**switches)
             self._faulty_left = self._faults.times
@@ -96,7 +96,7 @@ class Motus:
             return faults
 
     def state(self) -> dict[str, Any]:
-        """For the control endpoint: switches, number of rows, and the requests so far."""
+        """Switches, number of rows, and requests so far, for the control endpoint."""
         with self._lock:
             return {"faults": asdict(self._faults), "rows": len(self._rows), "requests": list(self.requests)}
 
@@ -127,7 +127,7 @@ class Motus:
         return MotusAnswer(404, b"Not Found", "text/plain")
 
     def _table(self, entry: str, question: Row, faults: Faults) -> MotusAnswer:
-        """Rows of one project, to logins that have rights in it; or species."""
+        """Rows of one project, for logins that have rights in it; or species, for any login."""
         if "login" not in question:
             return _refused(401, "invalid-login", "Invalid login or password")
         project = "" if entry == "species" else str(question.get("projectID", "")).removesuffix(".0")

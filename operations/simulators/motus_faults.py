@@ -1,4 +1,4 @@
-"""Switches of the Motus simulator, and the answers that it then gives."""
+"""Fault switches of the Motus simulator, and the faulty answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from operations.simulators.motus_rows import Row
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """The switches. `times`: after this many faulty answers everything works again; 0: until switched off."""
+    """The switches. `times` is the number of faulty answers until everything works again; 0: until switched off."""
 
     #: A web page with status 200; plain text with status 500; an error object with status 200.
     html: bool = False
@@ -32,16 +32,16 @@ class Faults:
     missing_active: str = ""
     #: Only requests with this in their address are faulty; empty: all.
     only: str = ""
-    #: The whole site answers from another address.
+    #: The whole site has moved to another address: 301.
     moved: bool = False
-    #: A project in which no login has rights any more; and a list where an object of projects should be.
+    #: A project in which no login has rights any more; and whether a list of projects comes instead of an object.
     lost_project: int = 0
     odd_projects: bool = False
-    #: The session ends before this question; the login is locked; and the archive is known from somebody else.
+    #: Whether the session ends before this request, the login is locked, and somebody else has sent the archive.
     session_ended: bool = False
     login_locked: bool = False
     known_zip: bool = False
-    #: How waiting jobs end at the next question about them: `done`, `error` or `bad_files`; empty: they wait.
+    #: How waiting jobs end at the next request about them: `done`, `error` or `bad_files`; empty: they go on waiting.
     job_outcome: str = ""
     #: Motus does not know the receiver whose files are asked for.
     receiver_unknown: bool = False
@@ -62,7 +62,7 @@ class MotusAnswer:
 
 
 def fault_answer(faults: Faults) -> MotusAnswer | None:
-    """The answer that the switches demand; None if they demand none."""
+    """The faulty answer that the switches ask for; None if they ask for none."""
     if faults.html:
         return MotusAnswer(
             200, b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>", "text/html"

@@ -23,7 +23,7 @@ _FILE = re.compile(r"[^-]*-(?P<serial>[0-9A-Za-z]{12})-(?P<boot>\d+)-(?P<day>\d{
 
 @dataclass
 class MotusJob:
-    """A job: `done` and `parts_done` are 0 waiting, 1 done, below 0 failed. Its log is that of its part."""
+    """A job. `done` and `parts_done` are 0 while waiting, 1 when done, below 0 if failed. The log is its part's."""
 
     number: int
     project: str
@@ -34,7 +34,7 @@ class MotusJob:
     log: str = ""
 
     def end(self, outcome: str) -> None:
-        """Finish it: `done`, `error`, or `bad_files`, which sets the last file aside and still says done."""
+        """Finish the job as `done`, `error`, or `bad_files`, which rejects the last file but still counts as done."""
         is_well = outcome != "error"
         self.done = self.parts_done = 1 if is_well else -1
         self.log = "Unpacking file\n"
@@ -46,7 +46,7 @@ class MotusJob:
 
 @dataclass
 class MotusBatch:
-    """A batch: a boot of a receiver, from when to when, and the moments at which its runs began."""
+    """A batch: one boot of a receiver, its beginning and end, and the moments at which its runs began."""
 
     number: int
     serial: str
@@ -56,12 +56,12 @@ class MotusBatch:
 
 
 class MotusRecords:
-    """Motus' records. The caller has the lock."""
+    """Motus' records. Callers must hold the lock."""
 
     def __init__(self) -> None:
         self.jobs: dict[int, MotusJob] = {}
         self.batches: list[MotusBatch] = []
-        #: Files that came on other ways: serial -> day -> bare name -> unpacked size.
+        #: Files that Motus got some other way: serial -> day -> bare name -> unpacked size.
         self.files: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
         #: Bare names that Motus has lost.
         self.lost: set[str] = set()
@@ -78,12 +78,12 @@ class MotusRecords:
             self.batch_make(str(batch["serial"]), began, ended, runs)
 
     def file_put(self, name: str, size: int = 100) -> None:
-        """Have a file that nobody sent with an archive of ours."""
+        """Add a file that Motus did not get from us."""
         serial, day = _parsed(name)
         self.files[serial][day][name.removesuffix(".gz")] = size
 
     def batch_make(self, serial: str, began: datetime, ended: datetime, runs: list[datetime]) -> MotusBatch:
-        """Make a batch of a receiver, in place of those that it overlaps: so does a rerun."""
+        """Make a batch of a receiver, replacing batches that it overlaps, as a rerun at Motus does."""
         self.batches = [one for one in self.batches if one.serial != serial or one.ended <= began or one.began >= ended]
         made = MotusBatch(next(self._batches), serial, began, ended, list(runs))
         self.batches.append(made)
@@ -121,7 +121,7 @@ class MotusRecords:
         return columns({"authToken": token, "expiry": 0, "userID": USERS[login][1]["userID"]})
 
     def _list_jobs(self, question: Row, login: str, faults: Faults) -> dict[str, Any]:
-        """A job with `select.jobID`, or it and its part with `select.stump`; 20 rows a page, by id."""
+        """The job for `select.jobID`, or the job and its part for `select.stump`; 20 rows per page, by id."""
         project, select = str(question.get("projectID", "")), question.get("select", {})
         if project not in USERS[login][1]["projects"] or project == str(faults.lost_project):
             return {"error": "not authorized for project"}
@@ -155,7 +155,7 @@ class MotusRecords:
         return {"serno": serial, "day": question["day"], "fileDetails": details}
 
     def _known(self, serial: str) -> dict[str, dict[str, int]]:
-        """Files of a receiver by day: those of jobs that are done, and others."""
+        """Files of a receiver by day: those of finished jobs, and those that came some other way."""
         found: dict[str, dict[str, int]] = defaultdict(dict)
         for day, files in self.files.get(serial.upper(), {}).items():
             found[day].update(files)
@@ -204,11 +204,11 @@ class MotusRecords:
 
 
 def columns(body: dict[str, Any]) -> MotusAnswer:
-    """Packed with bzip2, as the data server does for those who do not ask for gzip."""
+    """A bzip2-compressed answer, as the data server sends it to clients that do not ask for gzip."""
     return MotusAnswer(200, bz2.compress(json.dumps(body).encode()), "application/json")
 
 
 def _parsed(name: str) -> tuple[str, str]:
-    """Serial and day of a file by its name; empty for others."""
+    """Serial and day in the name of a file; both empty if the name is of another form."""
     found = _FILE.match(name)
     return (f"SG-{found['serial'].upper()}", found["day"]) if found else ("", "")

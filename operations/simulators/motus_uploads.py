@@ -1,4 +1,4 @@
-"""The Motus simulator's pages for uploads: sessions, verify, start and transfer; its records answer the rest."""
+"""The Motus simulator's pages for uploads: sessions, verify, start and transfer. `MotusRecords` answers the rest."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class MotusUploads:
         self._parts: dict[str, _Part] = {}
         #: SHA-1 of contents -> what verify says about them.
         self._seen: dict[str, str] = {}
-        #: Logins tried, with their outcome; bodies received by `start`; and steps in their order.
+        #: Attempted logins, with their outcome; bodies received by `start`; and the steps in order.
         self.logins: list[tuple[str, bool]] = []
         self.received: list[bytes] = []
         self.steps: list[str] = []
@@ -84,7 +84,7 @@ class MotusUploads:
         return self.sessions.get(session) if self._ends.get(session, 0.0) > time.time() else None
 
     def _login(self, method: str, form: Row, cookies: dict[str, str], faults: Faults) -> MotusAnswer:
-        """A right password: 302 without a location; a wrong one: with. A session_token works once."""
+        """Log in. A right password gets a 302 without a location, a wrong one with. A session_token works once."""
         if method == "GET":
             login = self._renewals.pop(cookies.get("session_token", ""), "")
             return self._opened(login, "https://motus.org/data") if login else _page()
@@ -156,7 +156,7 @@ class MotusUploads:
 
 
 def _sizes(archive: bytes) -> dict[str, int]:
-    """The unpacked size of each file of an archive; that of a damaged one as it is."""
+    """The unpacked size of each file in an archive; for a damaged file, its size as it is."""
     sizes = {}
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         for name in opened.namelist():

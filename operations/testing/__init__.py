@@ -1,1 +1,1 @@
-"""`./roost test`: the checks, the tests and their account, and the services that they run on."""
+"""`./roost test`: the checks, the tests and their accounting, and the services that tests run on."""

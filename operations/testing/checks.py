@@ -1,4 +1,4 @@
-"""`./roost test`: every check that CI runs, then the tests, on services started for them; `--quick` does without any."""
+"""`./roost test`: every check that CI runs, then the tests, on services started for them. `--quick` uses none."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def checks_run(*, long: bool, quick: bool, pytest_arguments: list[str]) -> int:
 
 
 def paths_check(arguments: list[str]) -> None:
-    """Raise `WrongUse` for a file or folder that does not exist; pytest's workers would collect nothing."""
+    """Raise `WrongUse` for a file or folder that does not exist: pytest's workers would silently collect nothing."""
     for before, argument in pairwise(["", *arguments]):
         name = argument.partition("::")[0]
         is_value = before in VALUED or (before.startswith("--") and "=" not in before)
@@ -109,7 +109,7 @@ def checks_all(environment: dict[str, str]) -> list[CheckResult]:
 
 
 def notes_of(outcomes: list[CheckResult]) -> dict[str, str]:
-    """Lines for the summary of the tests: the slowest checks, and how much German is missing."""
+    """Lines for the summary of the tests: the slowest checks, and the number of missing translations."""
     slowest = sorted(outcomes, key=lambda outcome: -outcome.seconds)[:SLOWEST_SHOWN]
     notes = [f"{outcome.seconds:7.1f}s {outcome.name}" for outcome in slowest]
     said = next((outcome.output for outcome in outcomes if outcome.name == TRANSLATIONS and outcome.passed), "")

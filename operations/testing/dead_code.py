@@ -27,11 +27,11 @@ DECORATORS = [
     "@register.*",
     "@shared_task",
 ]
-#: Names that code outside Roost looks for. One that matches nothing is reported, so the list cannot rot.
+#: Names that code outside Roost looks for. Entries that match nothing are reported, so the list stays current.
 NAMES = (
     # Django
     *("*Config", "add_arguments", "clean_*", "db_type", "has_*_permission", "handler[45]00", "app_name"),
-    # Django asks a feed when it changed last.
+    # Django asks a feed when it last changed.
     "latest_post_date",
     *("temporary_file_path", "to_python", "value_from_datadict"),
     # markdown-it asks whether an address may become a link.
@@ -59,13 +59,13 @@ NAMES = (
     # paho-mqtt
     *("_create_socket_connection", "on_connect", "on_disconnect", "on_publish"),
     "pytest_*",
-    # the registries that are folders
+    # registries of modules in a folder
     *("ADAPTER", "CHECKS_OF_THE_DOMAIN", "CONDITION", "CONTRACT", "HANDLER", "RULE", "SOURCE", "SUBJECT"),
     # tables that only SQL reads and writes
     *("ReadingDay", "ReadingHour"),
-    # Django's: whether to render a response again, and a cache's client
+    # Django reads these: whether a response is rendered, and a cache's client
     *("_is_rendered", "_cache"),
-    # the tests of faults compare it with what arrived
+    # fault tests compare it with the number of messages that arrived
     "confirmed_count",
 )
 DOTTED = re.compile(rf"\b(?:{'|'.join(PACKAGES)})(?:\.\w+)+")
@@ -90,7 +90,7 @@ def complaints() -> list[str]:
 
 
 def is_field(item: Item) -> bool:
-    """Whether this is a variable inside a class. Those inside functions are ruff's to find."""
+    """Whether this is a variable inside a class. Unused variables inside functions are found by ruff."""
     if item.typ != "variable":
         return False
     line: str = Path(item.filename).read_text().splitlines()[item.first_lineno - 1]
@@ -124,7 +124,7 @@ def names_in_strings() -> set[str]:
 
 
 def main() -> int:
-    """Print what is dead; the exit code is 1 if anything is."""
+    """Print the dead names; the exit code is 1 if there are any."""
     found = complaints()
     print("\n".join(found) or "Nothing is dead.")
     return 1 if found else 0

@@ -1,6 +1,7 @@
 """Accounting for every test of a run: each collected test has a result, under a unique id, or the run fails.
 
-Such a loss is silent. pytest-xdist keeps ids in dictionaries, so of tests that share an id it runs only one.
+A lost test would go unnoticed: pytest-xdist keeps ids in dictionaries, so it runs only one of several tests that
+share an id.
 """
 
 from __future__ import annotations
@@ -18,28 +19,28 @@ from _pytest.nodeid import NodeId
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-#: The file for the results, and the tests to run alone: passed between `./roost test` and its pytest.
+#: Variables from `./roost test` for its pytest: the file for the results, and a file that names the tests to run alone.
 REPORT_VARIABLE = "ROOST_TEST_REPORT"
 ONLY_VARIABLE = "ROOST_TEST_ONLY"
-#: Lines about the checks before the tests, for the summary.
+#: Variable with lines about the checks, for the summary.
 NOTES_VARIABLE = "ROOST_TEST_NOTES"
 
-#: A run that ends otherwise was interrupted, and says so itself.
+#: Exit codes of runs that are checked for lost tests. Any other run was interrupted, and says so itself.
 COUNTED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
-#: Folders whose files hold few tests and take minutes.
+#: Folders whose files have few tests but take minutes.
 SLOW = ("faults", "browser", "operations", "isolation")
 SLOWEST_SHOWN = 10
 NAMES_SHOWN = 20
 
 
 def id_make_own(item: pytest.Item) -> None:
-    """Take an item's id from its name: pytest takes the function's, which schemathesis' items share."""
+    """Make an item's id from its own name: pytest uses the function's name, which schemathesis' items share."""
     if item.parent is not None and not item.nodeid.endswith(f"::{item.name}"):
         item._id = NodeId.parse(f"{item.parent.nodeid}::{item.name}")  # noqa: SLF001 - it has no other door
 
 
 def items_choose(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep only the tests that a file names, if a run repeats some of them."""
+    """If this run repeats failed tests, keep only those that the file in `ROOST_TEST_ONLY` names."""
     if ONLY_VARIABLE not in os.environ:
         return
     wanted = set(json.loads(Path(os.environ[ONLY_VARIABLE]).read_text()))
@@ -48,9 +49,9 @@ def items_choose(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def slow_first(items: list[pytest.Item]) -> None:
-    """Sort files so that no worker is left with a slow one when the others have nothing more to do.
+    """Sort slow files first, so that at the end no worker is busy with one while the others are idle.
 
-    The folders of `SLOW` come first, a file of each in turn; the order within a file stays.
+    The folders of `SLOW` take turns, one file each. The order within a file stays.
     """
     files = dict.fromkeys(item.nodeid.partition("::")[0] for item in items)
     groups = [[file for file in files if file.startswith(f"tests/{folder}/")] for folder in SLOW]
@@ -73,17 +74,17 @@ class Account:
         self.terminal: TerminalReporter | None = None
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Find the terminal, to name a failed test at once: a run takes half an hour."""
+        """Find the terminal, so that failed tests can be named at once: a run takes half an hour."""
         self.terminal = session.config.pluginmanager.get_plugin("terminalreporter")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Without workers: the items themselves. With workers there are none in this process."""
+        """Record the collected tests of a run without workers. With workers, this process has no items."""
         if session.items:
             self.collected = [item.nodeid for item in session.items]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        """With workers: every one collects the same."""
+        """Record the collected tests of a run with workers, each of which collects the same."""
         self.collected = list(ids)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -48,7 +48,7 @@ def pytest_load_initial_conftests() -> Generator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the controlling process keep the account."""
+    """Start the accounting in the controlling process."""
     if WORKER_VARIABLE not in os.environ:
         config.pluginmanager.register(Account(), "roost-account")
 
@@ -67,18 +67,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if is_quick():
         items_without_services(config, items)
     slow_first(items)
-    # These fail in every run, even if `-m` deselects them: otherwise a long test breaks and nobody sees it for weeks.
+    # Keep these, which will fail, even if `-m` deselects them: otherwise nobody notices a broken long test for weeks.
     items.extend([item for item in broken if item not in items])
 
 
 def pytest_collection_finish() -> None:
-    """Tell the garbage collector that ten thousand tests stay: it would look at them all, again and again."""
+    """Exclude the ten thousand collected tests from garbage collection, which would scan them again and again."""
     gc.collect()
     gc.freeze()
 
 
 def is_without_fixture(item: pytest.Item) -> bool:
-    """Whether a test names a fixture that it cannot reach."""
+    """Whether a test asks for a fixture that does not exist where it is."""
     if not isinstance(item, pytest.Function):
         return False
     # pytest has no public way to ask this before a test is set up.

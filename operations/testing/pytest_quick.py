@@ -1,4 +1,4 @@
-"""A run without services: it keeps the tests that ask for none, and a guard skips any that reaches for one anyway.
+"""A run without services: it keeps only tests that ask for none. A guard skips any test that uses a service anyway.
 
 A test asks for services through a fixture: `services`, which `stack` and `private_stack` use, or the database.
 """
@@ -20,7 +20,7 @@ from operations.testing.trial import QUICK_VARIABLE
 #: Fixtures that stand for services, ours and pytest-django's.
 FIXTURES = {"services", "django_db_setup"}
 PORTS = ("amqp", "amqps", "management", "postgres", "redis")
-#: Words of `./roost` that start services.
+#: Subcommands of `./roost` that start services.
 STARTING = {"up", "demo", "test"}
 
 
@@ -42,7 +42,7 @@ def asks_for_services(item: pytest.Item) -> bool:
 
 
 def guard_set() -> None:
-    """Skip a test as soon as it connects to a service or starts one: it runs with the others, on services."""
+    """Skip any test that connects to a service or starts one. Such tests run in the whole run, with services."""
     ports = Instance.load(Paths(Path(os.environ["ROOST_VAR"]))).ports
     sys.addaudithook(lambda event, arguments: look(event, arguments, {ports[name] for name in PORTS}))
     for module, name in ((rabbitmq, "server_find"), (postgres, "binaries_find"), (redis, "server_find")):
@@ -50,7 +50,7 @@ def guard_set() -> None:
 
 
 def look(event: str, arguments: tuple[object, ...], ports: Collection[int]) -> None:
-    """Raise pytest's skip if this event of Python uses a service. It passes every `except Exception` on its way."""
+    """Audit hook: skip the test if this event uses a service. No `except Exception` catches pytest's skip."""
     if event == "socket.connect":
         address = arguments[1]
         if isinstance(address, tuple) and address[1] in ports:
@@ -62,6 +62,6 @@ def look(event: str, arguments: tuple[object, ...], ports: Collection[int]) -> N
 
 
 def refuse() -> None:
-    """Skip the running test. Outside of one, nothing listens, and that says enough."""
+    """Skip the running test. Outside a test do nothing: the connection fails anyway, as nothing listens."""
     if "PYTEST_CURRENT_TEST" in os.environ:
         pytest.skip("needs services, and asks for them by no fixture")

@@ -2,7 +2,7 @@
 
 failed in the whole run ──alone──▶ passes: listed as `unsteady`, and the run may pass
                         ──alone──▶ fails again: the run fails
-                        ──watches for lost data──▶ never run again: what was lost once was lost
+                        ──watches for lost data──▶ never run again: lost data stays lost
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from operations.testing.pytest_account import NOTES_VARIABLE, ONLY_VARIABLE, REP
 PYTEST_FAILED, PYTEST_WRONG_USE, WRONG_USE = 1, 4, 2
 #: One more than cores: the fault tests mostly wait for killed services to come back.
 WORKERS = (os.cpu_count() or 2) + 1
-#: More failures than this are not unsteady tests: something is broken.
+#: With more failures than this, something is broken, and no test is repeated.
 RERUN_AT_MOST = 10
-#: Seconds in which an interrupted pytest may stop the services that its tests started.
+#: Seconds that an interrupted pytest has to stop the services that its tests started.
 STOP_S = 120
-#: Options a person sets for the tests.
+#: Variables that a person may set for the tests.
 KEPT = (
     *("TERM", "COLUMNS", "CI", "ROOST_FAULT_SEED", "ROOST_FAULT_MESSAGES", "ROOST_FAULT_REPORT", "ROOST_ACCESS_PAGE"),
     *("ROOST_ORACLE_STATIONS", "ROOST_ORACLE_DAYS"),
 )
-#: Package sources and trusted certificates, for tests that install what a user would; nothing else of the caller's
-#: environment reaches the tests.
+#: Prefixes of variables with package sources and trusted certificates, for tests that install packages as users do.
+#: Nothing else of the caller's environment reaches the tests.
 PACKAGES_FROM = ("PIP_", "UV_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
 
 
@@ -54,9 +54,9 @@ def tests_run(folder: Path, environment: Mapping[str, str], *, long: bool, argum
     """Run the tests, with reports in a folder; the summary is printed last. Return pytest's exit code."""
     words = ["--durations=10", "--durations-min=1"]
     if not any(word.startswith(("-n", "--pdb")) for word in arguments):
-        # By file, because a module's fixtures are expensive. By group is not possible: pytest 9.2 keeps an item's id
-        # where pytest-xdist 3.8 does not write the group.
-        # xdist would begin with the files of most tests; `slow_first` knows better.
+        # Distribute by file, because a module's fixtures are expensive. Distributing by group does not work: pytest
+        # 9.2 keeps an item's id where pytest-xdist 3.8 does not add the group to it.
+        # Keep the order of `slow_first`: xdist would begin with the files that have the most tests.
         words += ["-n", str(WORKERS), "--dist=loadfile", "--no-loadscope-reorder"]
     if not long and not any(word == "-m" for word in arguments):
         words += ["-m", "not long"]
@@ -85,7 +85,7 @@ def alone_run(names: tuple[str, ...], folder: Path, environment: Mapping[str, st
 
 
 def verdict_say(first: Run, second: Run) -> int:
-    """List the unsteady tests; end with the sum of both runs."""
+    """Print the unsteady tests and the totals of both runs; return the exit code."""
     failed_again = set(second.failed) if second.is_whole else set(first.failed)
     unsteady = [name for name in first.failed if name not in failed_again]
     for name in unsteady:
@@ -114,7 +114,7 @@ def pytest_run(words: list[str], report: Path, environment: Mapping[str, str]) -
 
 
 class Terminated(KeyboardInterrupt):
-    """We were told to end by SIGTERM, which only this process got; a terminal's Ctrl-C reaches pytest too."""
+    """SIGTERM asked us to end. Only this process gets it, while a terminal's Ctrl-C reaches pytest too."""
 
 
 def termination_catch() -> None:
@@ -124,12 +124,12 @@ def termination_catch() -> None:
         raise Terminated
 
     signal.signal(signal.SIGTERM, told)
-    # A shell lets what it starts in the background ignore Ctrl-C, and pytest would inherit that.
+    # A shell makes background commands ignore Ctrl-C, and pytest would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def interruptible_run(command: list[str], *, environment: Mapping[str, str]) -> int:
-    """Run a command and return its exit code. If this process is told to end, the command stops its services first."""
+    """Run a command; return its exit code. If this process is told to end, let the command stop its services first."""
     running = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
     try:
         return running.wait()
@@ -143,6 +143,6 @@ def interruptible_run(command: list[str], *, environment: Mapping[str, str]) -> 
 
 
 def tests_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the tests: services, and options a person may set for them."""
+    """The environment of the tests: the services', plus variables that a person may set for tests."""
     said = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(PACKAGES_FROM)}
     return {**environment, **said}

@@ -1,4 +1,4 @@
-"""The private services that tests run on: started fresh and discarded afterwards, even after a killed run."""
+"""The private services that tests run on: started fresh, and discarded afterwards, even if the run was killed."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from operations.services.postgres import OWNER, Postgres
 from operations.settings_env import process_environment
 from operations.stack import Stack
 
-#: Names the var directory of the services that a test run shares.
+#: Variable with the var directory of the services that a test run shares.
 VARIABLE = "ROOST_TEST_STACK"
-#: Set where there are no services: only tests that use none are run.
+#: Variable, set if there are no services: only tests that use none are run.
 QUICK_VARIABLE = "ROOST_TEST_QUICK"
 
-#: The locks of this process's runs: the kernel releases them when it ends, however it ends.
+#: Locks of this process's runs. However the process ends, the kernel then releases them.
 HELD: dict[Path, TextIO] = {}
 
 
 def trial_start() -> Stack:
-    """Start fresh services in a folder named for this process, after clearing what dead runs left."""
+    """Start fresh services in a folder named after this process id, after clearing up after dead runs."""
     folder = Paths.from_environment().var / "test"
     folder.mkdir(parents=True, exist_ok=True)
     dead_trials_clear(folder)
@@ -44,7 +44,7 @@ def trial_start() -> Stack:
 
 
 def database_quicken(database: Postgres) -> None:
-    """Spare the tests what keeps data over a power cut: nothing here outlives the run. See `tests/emptying.py`, too."""
+    """Switch off what protects data in a power cut, as no data outlives the run. See also `tests/emptying.py`."""
     with database.connect() as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("ALTER SYSTEM SET full_page_writes = off")
@@ -61,7 +61,7 @@ def trial_end(stack: Stack) -> None:
 
 
 def dead_trials_clear(folder: Path) -> None:
-    """Stop and discard what killed runs left; a running one is left alone."""
+    """Stop the services that killed runs left running, and discard their data. Leave live runs alone."""
     for earlier in folder.iterdir():
         if earlier.name.isdigit() and trial_lock(earlier):
             trial_clear(earlier)
@@ -69,7 +69,7 @@ def dead_trials_clear(folder: Path) -> None:
 
 
 def trial_lock(var: Path) -> bool:
-    """Lock a run's folder; return False while another run has it. A process id would not do, because ids are reused."""
+    """Lock a run's folder; False if another run has it. Checking the process id is not enough, as ids are reused."""
     if var in HELD:
         return False
     lock = var.with_suffix(".lock").open("w")
@@ -91,7 +91,7 @@ def trial_unlock(var: Path) -> None:
 
 
 def trial_clear(var: Path) -> None:
-    """Stop what a dead run left running, and discard its data."""
+    """Stop the services that a dead run left running, and discard its data."""
     leftovers_end(paths=Paths(var.resolve()))
     shutil.rmtree(var, ignore_errors=True)
 

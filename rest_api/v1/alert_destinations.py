@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/alert-destinations`: where an organization's alerts go; each member's own, and the organization's."""
+"""`/organizations/<slug>/alert-destinations`: where alerts go, for each member and for the organization."""
 
 from datetime import datetime
 from typing import Any
@@ -101,7 +101,7 @@ class AlertDestinations(APIView):
         responses=answers({200: DestinationsOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request, slug: str) -> Response:
-        """List your own destinations, newest first; owners also see the organization's. A key has none."""
+        """List your own destinations, newest first; owners also see the organization's. Keys have none of their own."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         query = query_read(request, ListQuery)
@@ -115,7 +115,7 @@ class AlertDestinations(APIView):
         responses=answers({201: DestinationMadeOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Add a destination. Only owners add those of the organization. Requires a person; keys cannot."""
+        """Add a destination. Only owners can add one for the organization. Not possible with a key."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         if not (isinstance(request.data, dict) and request.data.get("is_own") is True):
@@ -144,7 +144,7 @@ class AlertDestination(APIView):
         responses=answers({200: DestinationOut}, *WRITE_PROBLEMS),
     )
     def patch(self, request: Request, slug: str, destination_id: int) -> Response:
-        """Switch a destination on or off. What waits for one that is off is not sent."""
+        """Switch a destination on or off. Alerts still waiting for a destination that is off are not sent."""
         found = _find(request, slug, destination_id)
         asked = DestinationChange(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -153,7 +153,7 @@ class AlertDestination(APIView):
 
     @extend_schema(operation_id="alert_destinations_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, slug: str, destination_id: int) -> Response:
-        """Delete a destination. Your mails can only be switched off."""
+        """Delete a destination. Your own mailbox can only be switched off."""
         destination_delete(actor=viewer_of(request), destination=_find(request, slug, destination_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -165,7 +165,7 @@ class AlertDestinationTests(APIView):
         operation_id="alert_destinations_test", request=None, responses=answers({202: DestinationOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request, slug: str, destination_id: int) -> Response:
-        """Send a test message the way alerts go; `last_result` soon says what became of it."""
+        """Send a test message, the same way as alerts. `last_result` soon shows the outcome."""
         found = _find(request, slug, destination_id)
         destination_test(actor=viewer_of(request), destination=found)
         return Response(DestinationOut(_row(found)).data, status=status.HTTP_202_ACCEPTED)

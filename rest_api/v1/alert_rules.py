@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/alert-rules`: the rules that an organization made, and previews of them."""
+"""`/organizations/<slug>/alert-rules`: the alert rules of an organization, and previews of rules."""
 
 from dataclasses import fields
 from datetime import datetime
@@ -92,7 +92,7 @@ class AlertRuleWords(StrictSerializer):
 
 
 class AlertRuleIn(AlertRuleWords):
-    """A rule to make or change."""
+    """A rule to make."""
 
     is_sure = serializers.BooleanField(
         default=False, help_text="true: it may ring although it would have rung at more than half of the stations."
@@ -100,13 +100,13 @@ class AlertRuleIn(AlertRuleWords):
 
 
 class AlertRuleChange(AlertRuleIn):
-    """The fields of a rule that change; the rest stays."""
+    """Changes to a rule. Omitted fields stay as they are."""
 
     is_on = serializers.BooleanField(required=False, help_text="false pauses it, true starts it again.")
 
 
 class AlertRuleOut(serializers.Serializer[Any]):
-    """A rule that people made."""
+    """An alert rule made by people."""
 
     id = serializers.IntegerField()
     rule = serializers.CharField(help_text="`rule` of its incidents.")
@@ -137,14 +137,14 @@ class AlertRuleOut(serializers.Serializer[Any]):
 
 
 class StretchOut(serializers.Serializer[Any]):
-    """A time in which it would have rung."""
+    """A period during which the rule would have raised an incident."""
 
     began_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True, help_text="null: up to the newest value.")
 
 
 class PreviewRowOut(serializers.Serializer[Any]):
-    """A station at which it would have rung."""
+    """A station at which the rule would have raised incidents."""
 
     station = serializers.CharField()
     times = serializers.IntegerField()
@@ -154,7 +154,7 @@ class PreviewRowOut(serializers.Serializer[Any]):
 
 
 class AlertRulePreviewOut(serializers.Serializer[Any]):
-    """The stations at which a rule would have rung in the last 90 days."""
+    """The stations at which a rule would have raised incidents in the last 90 days."""
 
     stations = serializers.IntegerField(help_text="Stations with such readings, for which the rule is.")
     looked_at = serializers.IntegerField(help_text="Those of them that the preview looked at.")
@@ -209,7 +209,7 @@ class AlertRules(APIView):
         responses=answers({HTTPStatus.CREATED.value: AlertRuleOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Make a rule. It judges what is measured from now on."""
+        """Make a rule. It applies to values measured from now on."""
         viewer, organization = _asked(request, slug)
         told = body_read(request, AlertRuleIn)
         is_sure = told.pop("is_sure")
@@ -226,7 +226,7 @@ class AlertRulePreviews(APIView):
         responses=answers({HTTPStatus.OK.value: AlertRulePreviewOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Judge the last 90 days by a rule, without making it."""
+        """Show what a rule would have done in the last 90 days, without making it."""
         viewer, organization = _asked(request, slug)
         draft = RuleDraft(**body_read(request, AlertRuleWords))
         found = rule_preview(actor=viewer, organization=organization, draft=draft)
@@ -262,7 +262,7 @@ class AlertRuleOne(APIView):
         responses=answers({HTTPStatus.OK.value: AlertRuleOut}, *WRITE_PROBLEMS),
     )
     def patch(self, request: Request, slug: str, rule_id: int) -> Response:
-        """Change a rule, pause it, or start it again. If it judges differently, its open incidents close silently."""
+        """Change, pause or resume a rule. If it pauses or judges differently, its open incidents close silently."""
         viewer, organization = _asked(request, slug)
         rule = rule_get(organization=organization, rule_id=rule_id)
         told = body_read(request, AlertRuleChange, partial=True)
@@ -286,7 +286,7 @@ class AlertRuleOne(APIView):
 
 
 def _asked(request: Request, slug: str) -> tuple[Viewer, Organization]:
-    """The viewer and the organization. The role first: a caller without permission gets 403, not validation errors."""
+    """The viewer and the organization. Checks the role first: without permission, a caller gets 403."""
     viewer = viewer_of(request)
     organization = organization_find(viewer=viewer, slug=slug)
     to = translation.gettext("change the alert rules of %(name)s")

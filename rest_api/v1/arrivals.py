@@ -75,7 +75,7 @@ ArrivalsOut = page_of("ArrivalsOut", ArrivalOut, "A page of waiting devices.")
 
 
 class ArrivalIn(ClaimIn):
-    """A device's description of itself, and the code that lets it ask to join."""
+    """A device's description of itself, and the organization's registration code."""
 
     code = serializers.CharField(max_length=128, help_text="The organization's registration code.")
 
@@ -87,14 +87,14 @@ class ArrivedOut(WaitingOut):
 
 
 class DecidedIn(StrictSerializer):
-    """One device, and the name of its station."""
+    """A device, and a name for its station."""
 
     id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     name = serializers.CharField(required=False, allow_blank=True, default="", max_length=120)
 
 
 class DecisionsIn(StrictSerializer):
-    """One decision for many devices."""
+    """The same decision about many devices."""
 
     decision = serializers.ChoiceField(
         choices=DECISIONS, help_text="`block`: refuse, and do not let the serial ask again."
@@ -103,14 +103,14 @@ class DecisionsIn(StrictSerializer):
 
 
 class LeftOut(serializers.Serializer[Any]):
-    """A device that could not be decided, and why."""
+    """A device for which the decision failed, and why."""
 
     id = serializers.IntegerField()
     detail = serializers.CharField()
 
 
 class DecisionsOut(serializers.Serializer[Any]):
-    """The outcomes. Devices are decided one by one; a failure does not affect the others."""
+    """The outcomes. Each device is handled separately; a failure does not affect the others."""
 
     done = serializers.ListField(child=serializers.CharField(), help_text="Serials.")
     left = LeftOut(many=True)

@@ -1,4 +1,4 @@
-"""`/stations/<serial>/backfills`: read stored files into the database; survey, questions, answers, report."""
+"""`/stations/<serial>/backfills`: read stored files into the database, with a survey, questions and a report."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -53,7 +53,7 @@ class Backfills(APIView):
         responses=answers({202: BackfillReportOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, serial: str) -> Response:
-        """Survey stored files in the background. Nothing is sent before its questions are answered: follow its `state`."""
+        """Survey stored files in the background: follow `state`. Nothing is sent until you answer the questions."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         backfill_ask_check(actor=viewer, station=station)
@@ -80,7 +80,7 @@ class BackfillDetail(APIView):
 
     @extend_schema(operation_id="backfills_stop", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, serial: str, backfill_id: int) -> Response:
-        """Stop a back-fill; what it has sent stays."""
+        """Stop a back-fill. Rows that it has already sent stay."""
         backfill_stop(actor=viewer_of(request), backfill=_find(request, serial, backfill_id))
         return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -94,7 +94,7 @@ class BackfillSending(APIView):
         responses=answers({202: BackfillReportOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, serial: str, backfill_id: int) -> Response:
-        """Answer the questions and send; 409 with what is still open."""
+        """Answer the questions and start sending. 409 says which questions are still open."""
         viewer = viewer_of(request)
         backfill = _find(request, serial, backfill_id)
         backfill_ask_check(actor=viewer, station=backfill.station)
@@ -114,7 +114,7 @@ class BackfillFiles(APIView):
         responses=answers({200: BackfillFilesOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request, serial: str, backfill_id: int) -> Response:
-        """List what became of each file."""
+        """List the files, with the outcome of each."""
         backfill = _find(request, serial, backfill_id)
         query = query_read(request, BackfillFilesQuery)
         rows = backfill_files(backfill=backfill, all_files=not query["told"])

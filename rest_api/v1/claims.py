@@ -36,7 +36,7 @@ class ClaimIn(serializers.Serializer[Any]):
     )
 
     def validate_hardware(self, value: dict[str, Any]) -> dict[str, Any]:
-        """Refuse what PostgreSQL cannot store, or too much of it."""
+        """Refuse values that PostgreSQL cannot store, and too large ones."""
         return hardware_check(value)
 
 
@@ -108,7 +108,7 @@ def device_row(newcomer: Newcomer) -> dict[str, Any]:
 
 
 def waiting_row(newcomer: Newcomer) -> dict[str, int | datetime]:
-    """When to ask again, in the shape of `WaitingOut`."""
+    """When the device should ask again, in the shape of `WaitingOut`."""
     return {"ask_again_s": ASK_AGAIN_S[Newcomer.Way(newcomer.way)], "expires_at": newcomer.expires_at}
 
 
@@ -148,7 +148,7 @@ class ClaimDetail(APIView):
         responses=answers({201: ClaimedOut}, *WRITE_PROBLEMS, HTTPStatus.TOO_MANY_REQUESTS),
     )
     def post(self, request: Request, code: str) -> Response:
-        """Make the device a station. It then fetches its login. A station you already have gets a new login."""
+        """Make the device a station. It then fetches its login. If you already have the station, its login is new."""
         asked = body_read(request, ClaimedIn)
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=asked["organization"])

@@ -64,7 +64,7 @@ class CommandIn(StrictSerializer):
     )
 
     def validate_parameters(self, value: dict[str, Any]) -> dict[str, Any]:
-        """Refuse what cannot be stored; the command's own contract validates the rest."""
+        """Refuse values that cannot be stored. The command's own contract validates the rest."""
         json_check(value, most=_PARAMETERS_MOST)
         return value
 
@@ -141,7 +141,7 @@ class Commands(APIView):
         operation_id="commands_create", request=CommandIn, responses=answers({201: CommandOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request, serial: str) -> Response:
-        """Send a command. It waits for the station and runs once, or expires. Requires the operator role."""
+        """Send a command. It waits until the station takes it, and runs once or expires. Requires the operator role."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         # Check the role first: a caller without permission gets 403, not validation errors.

@@ -1,4 +1,4 @@
-"""`/completeness`: of the messages each station numbered, how many arrived, are still on it, or are lost."""
+"""`/completeness`: how many of each station's numbered messages have arrived, are still on the station, or are lost."""
 
 from typing import Any
 

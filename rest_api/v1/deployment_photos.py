@@ -1,4 +1,4 @@
-"""`/deployments/{id}/photos`: photos of a deployment, for members, and those of public deployments, for everybody."""
+"""`/deployments/{id}/photos`: photos of a deployment for members; public photos of public deployments for everybody."""
 
 from http import HTTPStatus
 from typing import Any
@@ -30,7 +30,7 @@ _PUBLIC_PROBLEMS = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.TOO
 
 
 class DeploymentPhotos(APIView):
-    """Photos of a deployment. Change and remove them as photos of its station."""
+    """Photos of a deployment. To change or delete one, use `/stations/{serial}/photos`."""
 
     parser_classes = (MultiPartParser,)
 

@@ -1,4 +1,4 @@
-"""`/deployments`: which station was where and when, its antennas there, and what of that is public."""
+"""`/deployments`: which station was where and when, with which antennas, and which part of that is public."""
 
 from http import HTTPStatus
 from typing import Any

@@ -81,7 +81,7 @@ class DetectionOut(serializers.Serializer[Any]):
         return Detection.Kind(detection.kind).name.lower()
 
     def get_is_late(self, detection: Detection) -> bool:
-        """Compare both clocks."""
+        """Whether it arrived late, by comparing the station's clock with the server's."""
         return is_late(occurred_at=detection.occurred_at, received_at=detection.received_at, flags=detection.flags)
 
 

@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/digest`: how often a person gets a digest of an organization by mail."""
+"""`/organizations/<slug>/digest`: how often a person gets an organization's digest by mail."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _RHYTHMS = (_NONE, *Digest.Rhythm.values)
 
 
 class DigestIn(StrictSerializer):
-    """How often a digest should come."""
+    """How often the digest should be sent."""
 
     rhythm = serializers.ChoiceField(choices=list(_RHYTHMS))
 
@@ -38,11 +38,11 @@ class DigestOut(serializers.Serializer[Any]):
 
 
 class OrganizationDigest(APIView):
-    """The digest of an organization, each person's own."""
+    """Your own digest of an organization."""
 
     @extend_schema(operation_id="organization_digest_retrieve", responses=answers({200: DigestOut}, *READ_PROBLEMS))
     def get(self, request: Request, slug: str) -> Response:
-        """Show how often your digest comes. A key has none."""
+        """Show how often your digest is sent. Keys have no digest."""
         viewer = viewer_of(request)
         return Response(_shown(viewer, organization_find(viewer=viewer, slug=slug)))
 
@@ -52,7 +52,7 @@ class OrganizationDigest(APIView):
         responses=answers({200: DigestOut}, *WRITE_PROBLEMS),
     )
     def put(self, request: Request, slug: str) -> Response:
-        """Choose how often your digest comes. Requires a person; keys cannot."""
+        """Choose how often your digest is sent. Not possible with a key."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         # Check the person first: a key gets 403, not validation errors.

@@ -20,7 +20,7 @@ _HARDWARE_MOST = 16_384
 
 
 def hardware_check(value: dict[str, Any]) -> dict[str, Any]:
-    """Refuse what PostgreSQL cannot store, or too much of it."""
+    """Refuse values that PostgreSQL cannot store, and too large ones."""
     json_check(value, most=_HARDWARE_MOST)
     return value
 
@@ -38,7 +38,7 @@ class EnrolmentIn(serializers.Serializer[Any]):
     hardware = serializers.DictField(required=False, default=dict, help_text="Board, system, agent. Stored as sent.")
 
     def validate_hardware(self, value: dict[str, Any]) -> dict[str, Any]:
-        """Refuse what PostgreSQL cannot store, or too much of it."""
+        """Refuse values that PostgreSQL cannot store, and too large ones."""
         return hardware_check(value)
 
 

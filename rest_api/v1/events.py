@@ -55,7 +55,7 @@ class EventOut(serializers.Serializer[Any]):
     suspicions = SuspicionsField(source="flags")
 
     def get_is_late(self, event: StationEvent) -> bool:
-        """Compare both clocks."""
+        """Whether it arrived late, by comparing the station's clock with the server's."""
         return is_late(occurred_at=event.occurred_at, received_at=event.received_at, flags=event.flags)
 
 

@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/export-schedules`: packages that repeat, and what became of each period."""
+"""`/organizations/<slug>/export-schedules`: data packages that repeat, and the outcome for each period."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -92,7 +92,7 @@ class ScheduleOut(serializers.Serializer[Any]):
 
 
 class SchedulePartOut(serializers.Serializer[Any]):
-    """One period, and what became of it."""
+    """One period and its outcome."""
 
     id = serializers.IntegerField()
     state = serializers.ChoiceField(choices=ScheduledPart.State.choices)
@@ -131,7 +131,7 @@ def _row(schedule: PackageSchedule) -> dict[str, Any]:
         "created_by": schedule.created_by_name,
         "created_at": schedule.created_at,
         "next_from": schedule.next_start,
-        # Counted by the query of the list.
+        # The list's query counts these.
         "made": getattr(schedule, "made", 0),
         "waiting": getattr(schedule, "waiting", 0),
         "last_to": getattr(schedule, "last_at", None),
@@ -159,7 +159,7 @@ def _part_row(part: ScheduledPart) -> dict[str, Any]:
 
 
 class ExportSchedules(APIView):
-    """The packages of an organization that repeat."""
+    """An organization's packages that repeat."""
 
     @extend_schema(
         operation_id="export_schedules_list",
@@ -181,7 +181,7 @@ class ExportSchedules(APIView):
         responses=answers({201: ScheduleOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Repeat a package for each day, week or month that is over."""
+        """Repeat a package: one is made at the end of each day, week or month."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         schedule_add_check(actor=viewer, organization=organization)
@@ -214,7 +214,7 @@ class ExportScheduleDetail(APIView):
 
     @extend_schema(operation_id="export_schedules_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, slug: str, schedule_id: int) -> Response:
-        """End it. Files that are in their place stay there."""
+        """Stop repeating a package. Files already delivered stay where they are."""
         schedule_remove(actor=viewer_of(request), schedule=_find(request, slug, schedule_id))
         return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -228,7 +228,7 @@ class ExportScheduleParts(APIView):
         responses=answers({200: SchedulePartsOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request, slug: str, schedule_id: int) -> Response:
-        """List the periods that are over, the newest first."""
+        """List past periods, newest first."""
         schedule = _find(request, slug, schedule_id)
         query = query_read(request, ListQuery)
         found = part_list(schedule=schedule)

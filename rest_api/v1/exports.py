@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/exports`: data packages; ask for one, follow it, download it in ranges, remove it."""
+"""`/organizations/<slug>/exports`: data packages: ask for them, follow their progress, download and remove them."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -71,7 +71,7 @@ class ExportIn(StrictSerializer):
 
 
 class ExportOut(serializers.Serializer[Any]):
-    """A package as it was asked for, and what became of it."""
+    """A package: what was asked for, and its progress or outcome."""
 
     id = serializers.IntegerField()
     state = serializers.ChoiceField(choices=DataPackage.State.choices)
@@ -96,7 +96,7 @@ class ExportOut(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField(allow_null=True)
 
     def get_fields(self) -> dict[str, Any]:
-        """Declare `from` and `to` here, as in the question."""
+        """Declare `from` and `to` here, as in `ExportIn`."""
         return {"from": serializers.DateTimeField(), "to": serializers.DateTimeField(), **super().get_fields()}
 
 
@@ -121,7 +121,7 @@ def _row(package: DataPackage) -> dict[str, Any]:
         "citation": package.citation,
         "asked_by": package.asked_by_name,
         "asked_at": package.asked_at,
-        # Its last part is followed by the places and the description.
+        # Below 1 until there is a hash: after the last part, the places and the description are written.
         "progress": 1.0 if package.sha256 else min(round(share, 3), 0.999),
         "rows": package.rows,
         "left_out": package.left_out,
@@ -182,7 +182,7 @@ class ExportDetail(APIView):
 
     @extend_schema(operation_id="exports_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, slug: str, package_id: int) -> Response:
-        """Remove a data package with its file; one in the making is stopped. One's own, or as an operator."""
+        """Remove a data package with its file, or stop making it. Other people's packages require the operator role."""
         package_remove(actor=viewer_of(request), package=_find(request, slug, package_id))
         return Response(status=HTTPStatus.NO_CONTENT)
 

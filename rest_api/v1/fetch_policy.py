@@ -31,7 +31,7 @@ _MODE = "`none`: nothing. `demand`: what people choose. `heard`: files with dete
 
 
 class FetchPolicyIn(StrictSerializer):
-    """A policy. What is left out is not limited."""
+    """A policy. Omitted fields set no limit."""
 
     mode = serializers.ChoiceField(choices=FetchPolicy.Mode.choices, help_text=_MODE)
     size_per_day = serializers.IntegerField(
@@ -98,7 +98,7 @@ class StationFetchPolicy(APIView):
         operation_id="station_fetch_policy_delete", responses=answers({200: FetchPolicyOut}, *WRITE_PROBLEMS)
     )
     def delete(self, request: Request, serial: str) -> Response:
-        """Remove a station's own policy; the answer is what applies now."""
+        """Remove a station's own policy. Returns the policy that applies now."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         return Response(FetchPolicyOut(policy_set(actor=viewer, owner=station, rule=None)).data)
@@ -128,7 +128,7 @@ class OrganizationFetchPolicy(APIView):
         operation_id="organization_fetch_policy_delete", responses=answers({200: FetchPolicyOut}, *WRITE_PROBLEMS)
     )
     def delete(self, request: Request, slug: str) -> Response:
-        """Remove the policy of an organization: nothing is fetched from stations without one."""
+        """Remove an organization's policy. Stations without their own policy are no longer fetched from."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         return Response(FetchPolicyOut(policy_set(actor=viewer, owner=organization, rule=None)).data)

@@ -1,4 +1,4 @@
-"""`/stations/<serial>/files`: a station's own files, how far each was read, and moving them to another station."""
+"""`/stations/<serial>/files`: a station's own files, how much of each was read, and moving them to another station."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -36,7 +36,7 @@ _COLUMNS = {
     "bytes_refused": SortColumn("bytes_refused", int, is_filled=True),
 }
 _LAST = SortColumn("id", int, is_filled=True)
-#: The API's word for a file of which the station has given no account.
+#: State in the API of a file that the station has not reported on.
 _UNSAID = "unsaid"
 _STATES = [_UNSAID, *(state for state in StationFile.State.values if state)]
 
@@ -51,7 +51,7 @@ class FilesQuery(ListQuery):
 
 
 class FileOut(serializers.Serializer[Any]):
-    """A file. `bytes_read` and `lines_read` are the sums of taken, known, kept back and refused."""
+    """A file. `bytes_read` and `lines_read` are the sums of what was taken, known, kept back and refused."""
 
     id = serializers.IntegerField()
     name = serializers.CharField(help_text="Path below the data folder.")
@@ -91,7 +91,7 @@ class FileOut(serializers.Serializer[Any]):
         return file.state or _UNSAID
 
     def get_moved_from(self, file: StationFile) -> str | None:
-        """Its serial."""
+        """Serial of the station from which it was moved."""
         return file.moved_from.serial if file.moved_from else None
 
 
@@ -172,7 +172,7 @@ class FileMoves(APIView):
         responses=answers({200: FileMovePreviewOut, 201: FileMoveOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, serial: str) -> Response:
-        """Move files with their detections and positions. With `dry_run`, answer 200 with what the move would do."""
+        """Move files with their detections and positions. With `dry_run`, answer 200 and only show the effect."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         file_operator_require(actor=viewer, station=station)

@@ -38,7 +38,7 @@ FiltersOut = page_of("FiltersOut", FilterOut, "A page of saved views.")
 
 
 class Filters(APIView):
-    """Saved views of a person; keys have none."""
+    """A person's saved views. Keys have none."""
 
     @extend_schema(
         operation_id="filters_list", parameters=[ListQuery], responses=answers({200: FiltersOut}, *READ_PROBLEMS)

@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/forwarders/<id>/refused`: rows that a receiver refused; list, send again, discard them."""
+"""`/organizations/<slug>/forwarders/<id>/refused`: rows that a receiver refused: list, resend or discard them."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -40,7 +40,7 @@ class RefusedRowOut(serializers.Serializer[Any]):
 
 
 class RefusedCountOut(serializers.Serializer[Any]):
-    """How many rows this was about."""
+    """How many rows will be sent again."""
 
     rows = serializers.IntegerField()
 
@@ -64,7 +64,7 @@ def _row(one: RefusedRow) -> dict[str, Any]:
 
 
 class ForwarderRefused(APIView):
-    """The refused rows of a forwarder that are set aside."""
+    """The rows of a forwarder that its receiver refused. They are set aside."""
 
     @extend_schema(
         operation_id="forwarder_refused_list",
@@ -83,7 +83,7 @@ class ForwarderRefused(APIView):
 
     @extend_schema(operation_id="forwarder_refused_discard", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, slug: str, forwarder_id: int) -> Response:
-        """Discard all of them. They stay counted."""
+        """Discard all refused rows. They remain in the counts."""
         _organization, one = found_of(request, slug, forwarder_id)
         forwarder_refused_discard(actor=viewer_of(request), forwarder=one)
         return Response(status=HTTPStatus.NO_CONTENT)
@@ -96,7 +96,7 @@ class ForwarderRefusedAgain(APIView):
         operation_id="forwarder_refused_again", request=None, responses=answers({202: RefusedCountOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request, slug: str, forwarder_id: int) -> Response:
-        """Send all of them again."""
+        """Send all refused rows again."""
         _organization, one = found_of(request, slug, forwarder_id)
         rows = forwarder_refused_again(actor=viewer_of(request), forwarder=one)
         return Response(RefusedCountOut({"rows": rows}).data, status=HTTPStatus.ACCEPTED)

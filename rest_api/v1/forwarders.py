@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/forwarders`: places to which an organization's rows are sent, and how far each of them is."""
+"""`/organizations/<slug>/forwarders`: receivers to which an organization's rows are sent, and the progress of each."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -50,7 +50,7 @@ _LAST = SortColumn("id", int, is_filled=True)
 
 
 class ForwarderNameIn(StrictSerializer):
-    """Another name or unit for a series there."""
+    """Another name or unit for a series at the receiver."""
 
     series = serializers.CharField(
         max_length=128, help_text="A name, or with an empty `name` a pattern such as `volt*`."
@@ -97,7 +97,7 @@ class ForwarderIn(ForwarderChange):
 
 
 class ForwarderBackfillIn(StrictSerializer):
-    """The beginning of a back-fill."""
+    """The moment at which a back-fill begins."""
 
     def get_fields(self) -> dict[str, Any]:
         """Declare `from` here, because it is a Python keyword and cannot be a class attribute."""
@@ -105,7 +105,7 @@ class ForwarderBackfillIn(StrictSerializer):
 
 
 class ForwarderOut(serializers.Serializer[Any]):
-    """A forwarder, and how far it is. `read` is the sum of the four counts after it."""
+    """A forwarder and its progress. `read` is the sum of the four counts after it."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -224,7 +224,7 @@ class Forwarders(APIView):
         responses=answers({201: ForwarderMadeOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Add a forwarder. It sends what arrives from now on. Requires the owner role."""
+        """Add a forwarder. It sends rows that arrive from now on. Requires the owner role."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         # Check the role first: a caller without permission gets 403, not validation errors.
@@ -247,7 +247,7 @@ class ForwarderDetail(APIView):
 
     @extend_schema(operation_id="forwarders_retrieve", responses=answers({200: ForwarderOut}, *READ_PROBLEMS))
     def get(self, request: Request, slug: str, forwarder_id: int) -> Response:
-        """Show a forwarder and how far it is."""
+        """Show a forwarder and its progress."""
         _organization, one = found_of(request, slug, forwarder_id)
         return Response(ForwarderOut(_shown(request, one)).data)
 
@@ -257,7 +257,7 @@ class ForwarderDetail(APIView):
         responses=answers({200: ForwarderOut}, *WRITE_PROBLEMS),
     )
     def patch(self, request: Request, slug: str, forwarder_id: int) -> Response:
-        """Change a forwarder; its place in the data stays. A new address needs the secrets again. For owners."""
+        """Change a forwarder. It continues where it was. A new address needs the secrets again. For owners only."""
         organization, one = found_of(request, slug, forwarder_id)
         forwarder_owner_require(viewer_of(request), organization)
         told = body_read(request, ForwarderChange, partial=True)
@@ -272,7 +272,7 @@ class ForwarderDetail(APIView):
 
     @extend_schema(operation_id="forwarders_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, slug: str, forwarder_id: int) -> Response:
-        """Remove a forwarder with its secrets, counts and refused rows. For owners."""
+        """Remove a forwarder with its secrets, counts and refused rows. Requires the owner role."""
         _organization, one = found_of(request, slug, forwarder_id)
         forwarder_remove(actor=viewer_of(request), forwarder=one)
         return Response(status=HTTPStatus.NO_CONTENT)
@@ -285,7 +285,7 @@ class ForwarderPause(APIView):
         operation_id="forwarders_pause", request=None, responses=answers({200: ForwarderOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request, slug: str, forwarder_id: int) -> Response:
-        """Pause it: what arrives waits for it."""
+        """Pause a forwarder. New rows wait until it is started again."""
         _organization, one = found_of(request, slug, forwarder_id)
         forwarder_pause(actor=viewer_of(request), forwarder=one)
         return _again(request, one, HTTPStatus.OK)
@@ -298,7 +298,7 @@ class ForwarderResume(APIView):
         operation_id="forwarders_resume", request=None, responses=answers({200: ForwarderOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request, slug: str, forwarder_id: int) -> Response:
-        """Start it again where it was; one that was stopped sends what arrives from now on."""
+        """Start a paused forwarder where it left off. A stopped one sends only rows that arrive from now on."""
         _organization, one = found_of(request, slug, forwarder_id)
         forwarder_resume(actor=viewer_of(request), forwarder=one)
         return _again(request, one, HTTPStatus.OK)
@@ -313,7 +313,7 @@ class ForwarderBackfills(APIView):
         responses=answers({202: ForwarderOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, slug: str, forwarder_id: int) -> Response:
-        """Send what the stations recorded from a moment on. Replaces a back-fill that runs."""
+        """Send rows that stations recorded from a moment on. Replaces a running back-fill."""
         organization, one = found_of(request, slug, forwarder_id)
         forwarder_steer_require(viewer_of(request), organization)
         told = body_read(request, ForwarderBackfillIn)
@@ -328,26 +328,26 @@ class ForwarderTests(APIView):
         operation_id="forwarders_test", request=None, responses=answers({202: ForwarderOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request, slug: str, forwarder_id: int) -> Response:
-        """Try the receiver without rows; `tested_at` and `test_answer` soon say what became of it."""
+        """Test the receiver without sending rows. `tested_at` and `test_answer` soon show the result."""
         _organization, one = found_of(request, slug, forwarder_id)
         forwarder_test(actor=viewer_of(request), forwarder=one)
         return _again(request, one, HTTPStatus.ACCEPTED)
 
 
 def found_of(request: Request, slug: str, forwarder_id: int) -> tuple[Organization, Forwarder]:
-    """The organization and its forwarder of an address. Raises `NotFound`."""
+    """The organization and the forwarder named in the URL. Raises `NotFound`."""
     organization = organization_find(viewer=viewer_of(request), slug=slug)
     return organization, forwarder_find(organization=organization, forwarder_id=forwarder_id)
 
 
 def _again(request: Request, one: Forwarder, status: HTTPStatus) -> Response:
-    """Answer with the forwarder as it is now."""
+    """Answer with the forwarder's current state."""
     one.refresh_from_db()
     return Response(ForwarderOut(_shown(request, one)).data, status=status)
 
 
 def _chosen(request: Request, one: Forwarder, told: dict[str, Any]) -> dict[str, Any]:
-    """The choice as it is. Its stations go with their reach."""
+    """The current choice of rows, without its stations if the reach changes."""
     names = ("readings", "detections", "reach", "stations", "series", "names", "is_clean")
     shown = _shown(request, one)
     is_same = told.get("reach", one.reach) == one.reach

@@ -31,7 +31,7 @@ class HardwareOut(serializers.Serializer[Any]):
 
 
 class HardwareListOut(serializers.Serializer[Any]):
-    """All known pairs, at most 100, the most recently seen first."""
+    """All known pairs of board and card, at most 100, the most recently seen first."""
 
     results = HardwareOut(many=True)
 
@@ -66,7 +66,7 @@ class HardwareDecision(APIView):
 
     @extend_schema(operation_id="hardware_decide", request=SwapIn, responses=answers({200: SwapOut}, *WRITE_PROBLEMS))
     def post(self, request: Request, serial: str, pair_id: int) -> Response:
-        """Decide whether it is the same station. 409 if already decided, or if other hardware is in use now."""
+        """Decide whether new hardware is the same station. 409 if already decided, or if other hardware is in use."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         asked = body_read(request, SwapIn)

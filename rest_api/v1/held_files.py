@@ -1,4 +1,4 @@
-"""`/stations/<serial>/held-files`: what a station holds on its own disk, and where each file is on its way."""
+"""`/stations/<serial>/held-files`: the files on a station's own disk, and how far each is on its way to the server."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ class HeldFilesQuery(ListQuery):
 
 
 class HeldFileOut(serializers.Serializer[Any]):
-    """A file on a station's own disk, as the station told last."""
+    """A file on a station's own disk, as last reported by the station."""
 
     id = serializers.IntegerField()
     path = serializers.CharField(
@@ -85,7 +85,7 @@ class HeldSumOut(serializers.Serializer[Any]):
 
 
 class HoldingOut(serializers.Serializer[Any]):
-    """The sums of a station's manifest."""
+    """Totals of a station's manifest."""
 
     held = serializers.IntegerField(help_text="Files at rest, by the station's own count.")
     held_size = serializers.IntegerField(source="held_octets")
@@ -105,7 +105,7 @@ class HoldingOut(serializers.Serializer[Any]):
 
 
 class FetchIn(StrictSerializer):
-    """Which files a person wants."""
+    """The files to fetch."""
 
     files = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=ID_MOST), min_length=1, max_length=CHOSEN_MOST
@@ -130,7 +130,7 @@ class HeldFiles(APIView):
         responses=answers({200: HeldFilesOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request, serial: str) -> Response:
-        """List the files on a station's own disk, the last path first."""
+        """List the files on a station's own disk, in descending order of path."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, HeldFilesQuery)
         rule = rule_of_station(station)
@@ -140,7 +140,7 @@ class HeldFiles(APIView):
 
 
 class Holding(APIView):
-    """The sums of a station's manifest."""
+    """Totals of a station's manifest."""
 
     @extend_schema(operation_id="holding_retrieve", responses=answers({200: HoldingOut}, *READ_PROBLEMS))
     def get(self, request: Request, serial: str) -> Response:
@@ -166,7 +166,7 @@ class HeldFilesFetch(APIView):
         operation_id="held_files_fetch", request=FetchIn, responses=answers({200: FetchOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request, serial: str) -> Response:
-        """Fetch these files, whatever the policy says of their kind, age and size. 409 if it fetches nothing."""
+        """Fetch these files, whatever the policy says about kind, age and size. 409 if the policy's mode is `none`."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         choose_require(actor=viewer, station=station)

@@ -47,14 +47,14 @@ class OrganizationIncidentFeed(APIView):
         responses=answers({201: IncidentFeedOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Make an address, or replace it: the old one stops working at once. Requires the owner role."""
+        """Create the addresses, or replace them: old ones stop working at once. Requires the owner role."""
         viewer = viewer_of(request)
         feed = feed_make(actor=viewer, organization=organization_find(viewer=viewer, slug=slug))
         return Response(_shown(feed), status=HTTPStatus.CREATED, headers=_NO_STORE)
 
     @extend_schema(operation_id="organization_incident_feed_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, slug: str) -> Response:
-        """Withdraw the address. Requires the owner role."""
+        """Withdraw the addresses. Requires the owner role."""
         viewer = viewer_of(request)
         feed_withdraw(actor=viewer, organization=organization_find(viewer=viewer, slug=slug))
         return Response(status=HTTPStatus.NO_CONTENT)

@@ -1,4 +1,4 @@
-"""`/incidents`: past and present problems of stations, and what people do with them."""
+"""`/incidents`: past and present problems of stations, and what people have done about them."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -110,7 +110,7 @@ class IncidentStepOut(serializers.Serializer[Any]):
 
 
 class SnoozeIn(StrictSerializer):
-    """How long nobody is told."""
+    """Until when nobody is notified."""
 
     until = serializers.DateTimeField(
         allow_null=True, help_text="At most 90 days away. null: until another incident opens at the station."
@@ -118,7 +118,7 @@ class SnoozeIn(StrictSerializer):
 
 
 class AssignmentIn(StrictSerializer):
-    """The member who takes care of it."""
+    """The member who takes care of the incident."""
 
     assignee = serializers.CharField(
         max_length=150, allow_blank=True, help_text="The login name of a member; empty: nobody."
@@ -198,7 +198,7 @@ class IncidentDetail(APIView):
 
 
 class IncidentSteps(APIView):
-    """One step in the life of an incident."""
+    """The steps in the life of an incident."""
 
     @extend_schema(
         operation_id="incident_steps_list",
@@ -228,7 +228,7 @@ class IncidentAcknowledgement(APIView):
 
     @extend_schema(operation_id="incidents_take_back", responses=answers({200: IncidentOut}, *WRITE_PROBLEMS))
     def delete(self, request: Request, incident_id: int) -> Response:
-        """Take the acknowledgement or snooze back: the incident is open."""
+        """Take back the acknowledgement or snooze. The incident is open again."""
         viewer, incident = _acting(request, incident_id)
         incident_take_back(actor=viewer, incident=incident)
         return _shown(viewer, incident_id)
@@ -241,7 +241,7 @@ class IncidentSnooze(APIView):
         operation_id="incidents_snooze", request=SnoozeIn, responses=answers({200: IncidentOut}, *WRITE_PROBLEMS)
     )
     def put(self, request: Request, incident_id: int) -> Response:
-        """Snooze an incident: if it is open when the snooze ends, those who were told are told again."""
+        """Snooze an incident. If it is still open when the snooze ends, everyone notified before is notified again."""
         viewer, incident = _acting(request, incident_id)
         incident_snooze(actor=viewer, incident=incident, until=body_read(request, SnoozeIn)["until"])
         return _shown(viewer, incident_id)
@@ -254,14 +254,14 @@ class IncidentAssignment(APIView):
         operation_id="incidents_assign", request=AssignmentIn, responses=answers({200: IncidentOut}, *WRITE_PROBLEMS)
     )
     def put(self, request: Request, incident_id: int) -> Response:
-        """Assign an incident to a member, who is told."""
+        """Assign an incident to a member, who is notified."""
         viewer, incident = _acting(request, incident_id)
         incident_assign(actor=viewer, incident=incident, username=body_read(request, AssignmentIn)["assignee"])
         return _shown(viewer, incident_id)
 
 
 class IncidentNotes(APIView):
-    """Notes about an incident; they are among its steps."""
+    """Notes about an incident. They are listed among its steps."""
 
     @extend_schema(
         operation_id="incident_notes_create",
@@ -276,7 +276,7 @@ class IncidentNotes(APIView):
 
 
 def _acting(request: Request, incident_id: int) -> tuple[Viewer, Incident]:
-    """The viewer and the incident. The role first: a caller without permission gets 403, not validation errors."""
+    """The viewer and the incident. Checks the role first: without permission, a caller gets 403."""
     viewer = viewer_of(request)
     incident = incident_get(viewer=viewer, incident_id=incident_id)
     handling_require(actor=viewer, incident=incident)

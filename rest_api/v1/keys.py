@@ -166,7 +166,7 @@ class KeyDetail(APIView):
 
     @extend_schema(operation_id="keys_revoke", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, slug: str, prefix: str) -> Response:
-        """Revoke a key at once. It stays in the list, with who revoked it and when."""
+        """Revoke a key immediately. The list keeps it, and shows who revoked it and when."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         api_key_revoke(api_key=api_key_get(organization=organization, prefix=prefix, viewer=viewer), actor=viewer)

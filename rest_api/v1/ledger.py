@@ -56,7 +56,7 @@ class StreamOut(serializers.Serializer[Any]):
 
 
 class BranchOut(serializers.Serializer[Any]):
-    """Messages whose numbers another life of the agent had already used: its outbox went back, or was copied."""
+    """Messages with numbers that were already used: the station's outbox was reset to an earlier state, or copied."""
 
     id = serializers.IntegerField()
     stream = serializers.CharField()
@@ -120,7 +120,7 @@ class BranchDecision(APIView):
 
     @extend_schema(operation_id="branches_decide", request=BranchIn, responses=answers({204: None}, *WRITE_PROBLEMS))
     def post(self, request: Request, serial: str, branch_id: int) -> Response:
-        """Decide about a branch; a background job carries it out. 409 if decided already. For operators."""
+        """Decide about a branch. A background job carries it out. 409 if already decided. For operators only."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         ledger = branch_get(station=station, branch_id=branch_id)

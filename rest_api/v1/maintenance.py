@@ -65,7 +65,7 @@ class MaintenanceIn(StrictSerializer):
 
 
 class OccurrenceOut(serializers.Serializer[Any]):
-    """One time that maintenance lasts."""
+    """One occurrence of planned maintenance."""
 
     opens_at = serializers.DateTimeField()
     closes_at = serializers.DateTimeField()
@@ -155,7 +155,7 @@ class Maintenances(APIView):
         responses=answers({HTTPStatus.CREATED.value: MaintenanceOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request) -> Response:
-        """Plan maintenance. While it lasts, nothing rings; what is still open at its end is told then."""
+        """Plan maintenance. While it lasts, no alerts are sent. Incidents still open at its end are reported then."""
         viewer = viewer_of(request)
         viewer.require_somewhere(Role.OPERATOR, to=_("plan maintenance"))
         told = body_read(request, MaintenanceIn)
@@ -182,7 +182,7 @@ class Maintenance(APIView):
         operation_id="maintenance_delete", responses=answers({HTTPStatus.NO_CONTENT.value: None}, *WRITE_PROBLEMS)
     )
     def delete(self, request: Request, window_id: int) -> Response:
-        """Delete planned maintenance. If it is open, it ends now."""
+        """Delete planned maintenance. If it is going on, it ends now."""
         viewer = viewer_of(request)
         window_delete(actor=viewer, window=window_get(viewer=viewer, window_id=window_id))
         return Response(status=HTTPStatus.NO_CONTENT)
@@ -197,7 +197,7 @@ class MaintenanceEnd(APIView):
         responses=answers({HTTPStatus.OK.value: MaintenanceOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, window_id: int) -> Response:
-        """End maintenance that is going on. It comes again as planned."""
+        """End maintenance that is going on. Later occurrences take place as planned."""
         viewer = viewer_of(request)
         window_end(actor=viewer, window=window_get(viewer=viewer, window_id=window_id))
         return Response(_out(window_get(viewer=viewer, window_id=window_id)))

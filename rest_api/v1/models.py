@@ -118,7 +118,7 @@ class ModelDetail(APIView):
 
     @extend_schema(operation_id="models_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, model_id: int) -> Response:
-        """Delete a model of your own. Its stations are left without a model."""
+        """Delete a model from your organization's own catalogue. Its stations are left without a model."""
         viewer = viewer_of(request)
         model_delete(actor=viewer, model=model_get(viewer=viewer, model_id=model_id))
         return Response(status=HTTPStatus.NO_CONTENT)

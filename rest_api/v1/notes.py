@@ -80,7 +80,7 @@ class NoteDetail(APIView):
 
     @extend_schema(operation_id="notes_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, serial: str, note_id: int) -> Response:
-        """Delete a note. Allowed for owners, and for its author while an operator."""
+        """Delete a note. Only owners can, and its author while they have the operator role."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         note_remove(actor=viewer, station=station, note=note_get(station=station, note_id=note_id))

@@ -86,7 +86,7 @@ def _row(view: SystemView, viewer: Viewer) -> dict[str, Any]:
     fields = ("state", "started_at", "finished_at", "records", "changes", "sentence", "doubted_rows")
     last = view.last and {
         **{name: getattr(view.last, name) for name in fields},
-        # Tell callers only whether it was them: systems are shared by all organizations.
+        # Say only whether the caller started it, not who did: all organizations share these systems.
         "is_yours": bool(viewer.name) and view.last.started_by_name == viewer.name,
     }
     good = view.succeeded and view.succeeded.finished_at

@@ -39,7 +39,7 @@ _NUMBER = {"number": SortColumn("number", int, is_filled=True)}
 
 
 class WikiPageIn(StrictSerializer):
-    """A page as it should be."""
+    """The new content of a page."""
 
     title = serializers.CharField(max_length=TITLE_MOST)
     text = serializers.CharField(
@@ -51,7 +51,7 @@ class WikiPageIn(StrictSerializer):
 
 
 class WikiNewIn(WikiPageIn):
-    """A page to write."""
+    """A new page."""
 
     slug = serializers.CharField(
         max_length=SLUG_MOST,
@@ -63,7 +63,7 @@ class WikiNewIn(WikiPageIn):
 
 
 class WikiChangeIn(WikiPageIn):
-    """A page as it should be, and the revision that the change started from."""
+    """The new content of a page, and the revision that was edited."""
 
     number = serializers.IntegerField(
         min_value=1, max_value=ID_MOST, help_text="`number` of the page when it was read. 409 if it has another by now."
@@ -155,7 +155,7 @@ class WikiPageDetail(APIView):
         operation_id="pages_update", request=WikiChangeIn, responses=answers({200: WikiTextOut}, *WRITE_PROBLEMS)
     )
     def put(self, request: Request, slug: str, page_slug: str) -> Response:
-        """Change a page, which makes a revision. 409 if somebody else changed it since `number`."""
+        """Change a page, which makes a new revision. 409 if somebody else has changed it since revision `number`."""
         viewer = viewer_of(request)
         page = _find(request, slug, page_slug)
         page_change_check(actor=viewer, organization=page.organization)
@@ -165,7 +165,7 @@ class WikiPageDetail(APIView):
 
     @extend_schema(operation_id="pages_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, slug: str, page_slug: str) -> Response:
-        """Permanently remove a page with its revisions. Owners only."""
+        """Permanently remove a page with its revisions. Requires the owner role."""
         page_remove(actor=viewer_of(request), page=_find(request, slug, page_slug))
         return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -179,7 +179,7 @@ class WikiRevisions(APIView):
         responses=answers({200: WikiRevisionsOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request, slug: str, page_slug: str) -> Response:
-        """List the revisions that are kept, the newest first, without their texts."""
+        """List the kept revisions, newest first, without their texts."""
         found = _find(request, slug, page_slug)
         query = query_read(request, ListQuery)
         rows = revision_list(page=found).order_by()

@@ -23,7 +23,7 @@ from rest_api.questions import answers, query_read
 from rest_api.v1.deployments import AntennaData, antenna_rows
 
 _ID = SortColumn("id", int)
-#: Every caller, even a member, gets the public view.
+#: Viewer for every caller: members get the public view, too.
 _NOBODY = Viewer(user=None, name="", roles={})
 
 

@@ -38,7 +38,7 @@ _REPLAY_COLUMNS = {
     "total": SortColumn("total", int, is_filled=True),
     "done": SortColumn("done", int, is_filled=True),
 }
-#: Stations and reasons with messages that were only counted, in one answer.
+#: Maximum entries in one answer about messages that were only counted.
 _TALLIES_MOST = 50
 
 
@@ -132,7 +132,7 @@ class ReplayIn(StrictSerializer):
 
 
 class ReplayedOut(serializers.Serializer[Any]):
-    """The outcome of a replay: one of the first three counts is 1."""
+    """The outcome of replaying one message: one of the first three counts is 1."""
 
     stored = serializers.IntegerField()
     repeats = serializers.IntegerField()
@@ -219,7 +219,7 @@ class QuarantineBody(APIView):
         responses=answers({(200, "application/octet-stream"): OpenApiTypes.BINARY}, *READ_PROBLEMS),
     )
     def get(self, request: Request, message_id: int) -> HttpResponse:
-        """Download the body, byte for byte as received."""
+        """Download the body exactly as it was received."""
         message = quarantine_get(viewer=viewer_of(request), message_id=message_id)
         disposition = f'attachment; filename="message-{message.pk}.bin"'
         headers = {"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"}

@@ -1,4 +1,4 @@
-"""`/stations/<serial>/retention`, `/organizations/<slug>/retention`: which readings are kept."""
+"""`/stations/<serial>/retention`, `/organizations/<slug>/retention`: which readings are kept, and for how long."""
 
 from http import HTTPStatus
 from typing import Any
@@ -39,7 +39,7 @@ def _figure(most: int, words: str) -> serializers.IntegerField:
 
 
 class RetentionRuleIn(StrictSerializer):
-    """A rule. What is left out is not limited. Single readings are not kept longer than hourly figures, and so on."""
+    """A rule. Omitted fields set no limit. Readings are kept no longer than hourly figures, these than daily ones."""
 
     pattern = serializers.CharField(
         max_length=128, help_text="Which series: a name without its unit, or a pattern such as `health/*`."
@@ -65,7 +65,7 @@ class RetentionRuleOut(serializers.Serializer[Any]):
 
 
 class DetectionRetention(StrictSerializer):
-    """How long single detections are kept. Counts by hour and by tag stay."""
+    """How long single detections are kept. Counts by hour and by tag are kept regardless."""
 
     days = serializers.IntegerField(
         allow_null=True, min_value=DAYS_LEAST, max_value=DAYS_MOST, help_text="null: forever."
@@ -85,7 +85,7 @@ class OrganizationRetention(APIView):
         operation_id="organization_retention_list", responses=answers({200: RetentionRulesOut}, *READ_PROBLEMS)
     )
     def get(self, request: Request, slug: str) -> Response:
-        """List the rules for series to which no rule of their station applies."""
+        """List the organization's rules. They apply to series that no rule of their station covers."""
         return _listed(organization_find(viewer=viewer_of(request), slug=slug))
 
     @extend_schema(
@@ -139,7 +139,7 @@ class StationRetention(APIView):
 
     @extend_schema(operation_id="station_retention_list", responses=answers({200: RetentionRulesOut}, *READ_PROBLEMS))
     def get(self, request: Request, serial: str) -> Response:
-        """List the station's own rules, which apply before those of its organization."""
+        """List the station's own rules, which take precedence over those of its organization."""
         return _listed(station_get(viewer=viewer_of(request), serial=serial))
 
     @extend_schema(

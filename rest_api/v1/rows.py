@@ -1,4 +1,4 @@
-"""`/stations/<serial>/rows/<kind>.<format>`: what a station recorded, as a file with the columns of data packages."""
+"""`/stations/<serial>/rows/<kind>.<format>`: a station's records as a file, with the columns of data packages."""
 
 from typing import Any, Final
 
@@ -58,10 +58,10 @@ class RowsFile(APIView):
         ),
     )
     def get(self, request: Request, serial: str, kind: str, ending: str) -> HttpResponseBase:
-        """Download what a station recorded in the range, with the columns of data packages.
+        """Download the rows that a station recorded in the range, with the columns of data packages.
 
-        Refused if there are more than a million rows, and while the caller reads two such files. Every 5,000 rows
-        count as one more request.
+        Refused if there are more than a million rows, or while the caller is downloading two such files. Every
+        5,000 rows count as one more request.
         """
         station = station_get(viewer=viewer_of(request), serial=serial)
         if kind not in KINDS or ending not in [*Format]:

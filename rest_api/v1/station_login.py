@@ -77,7 +77,7 @@ class StationToken(APIView):
 
     @extend_schema(operation_id="stations_token", request=PurposeIn, responses=answers({201: TokenOut}, *_PROBLEMS))
     def post(self, request: Request, serial: str) -> Response:
-        """Create a token. It replaces an earlier one of the same purpose; the current login works until it is used."""
+        """Create a token. It replaces earlier ones for its purpose. The current login works until the token is used."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         asked = body_read(request, PurposeIn)

@@ -22,7 +22,7 @@ class StationRetire(APIView):
 
     @extend_schema(operation_id="stations_retire", request=None, responses=answers({200: StationDetailOut}, *_PROBLEMS))
     def post(self, request: Request, serial: str) -> Response:
-        """Retire a station. Its logins end, its data stay, and its serial can be used again."""
+        """Retire a station. Its logins end, its data stays, and its serial can be used again."""
         viewer = viewer_of(request)
         station = station_retire(station=station_get(viewer=viewer, serial=serial), actor=viewer)
         return Response(station_detail(station_get(viewer=viewer, serial=station.serial)))

@@ -103,7 +103,7 @@ class StationDetailOut(StationOut):
     )
     data_plan_bytes = serializers.IntegerField(allow_null=True, help_text="Per month, both directions.")
     model = serializers.IntegerField(allow_null=True, help_text="Its id in `/models`.")
-    # The class of serializers takes it away, so that it does not hide the attribute of the same name.
+    # The serializer's metaclass moves this field away, so it does not hide the attribute `parent`.
     parent = serializers.CharField(  # type: ignore[assignment]
         help_text="The serial of its gateway: the station through which it reaches Roost; empty for none."
     )
@@ -177,7 +177,7 @@ class StationChangesIn(StrictSerializer):
     )
     asleep_until = serializers.DateTimeField(required=False, allow_null=True)
     model = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=ID_MOST)
-    # The class of serializers takes it away, so that it does not hide the attribute of the same name.
+    # The serializer's metaclass moves this field away, so it does not hide the attribute `parent`.
     parent = serializers.CharField(  # type: ignore[assignment]
         required=False,
         allow_blank=True,
@@ -255,7 +255,7 @@ class Stations(APIView):
         responses=answers({201: StationDetailOut, 200: BulkOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request) -> Response:
-        """Register a station, or a list of stations: then 200 with one outcome each."""
+        """Register a station, or a list of stations. A list is answered with 200 and one outcome per station."""
         viewer = viewer_of(request)
 
         def make(told: dict[str, Any]) -> dict[str, Any]:

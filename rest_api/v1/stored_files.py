@@ -1,4 +1,4 @@
-"""`/stations/<serial>/stored-files`: files of a station that are stored here, their texts, and their sheets as CSV."""
+"""`/stations/<serial>/stored-files`: a station's files that are stored here, with texts, and with sheets as CSV."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ class StoredFilesQuery(ListQuery):
 
 
 class SheetQuery(StrictSerializer):
-    """Which sheet."""
+    """The sheet to download."""
 
     sheet = serializers.IntegerField(
         min_value=1, max_value=_SHEETS_MOST, default=1, help_text="Its place in the spreadsheet, from 1."
@@ -71,12 +71,12 @@ class StoredFileOut(serializers.Serializer[Any]):
     sent_by = serializers.CharField()
 
     def get_is_damaged(self, revision: FileRevision) -> bool:
-        """Whether the last check read other bytes."""
+        """Whether the last check found other bytes than expected."""
         return revision.content.state == StoredContent.State.ROTTEN
 
 
 class StoredTextIn(StrictSerializer):
-    """A text."""
+    """The new text of a file."""
 
     text = serializers.CharField(max_length=EDIT_MOST, allow_blank=True, trim_whitespace=False)
 
@@ -99,7 +99,7 @@ class StoredFileList(APIView):
         responses=answers({200: StoredFilesOut}, *READ_PROBLEMS),
     )
     def get(self, request: Request, serial: str) -> Response:
-        """List all revisions of the stored files, the last path first."""
+        """List all revisions of the stored files, in descending order of path."""
         station = station_get(viewer=viewer_of(request), serial=serial)
         query = query_read(request, StoredFilesQuery)
         rows = revision_list(station=station, search=query["search"]).order_by()
@@ -122,7 +122,7 @@ class StoredFileText(APIView):
 
     @extend_schema(operation_id="stored_files_text", responses=answers({200: StoredTextOut}, *READ_PROBLEMS))
     def get(self, request: Request, serial: str, revision_id: int) -> Response:
-        """Show a short text or Markdown file with plain line breaks. 400 if it is none."""
+        """Show a short text or Markdown file, with plain line breaks. 400 for any other file."""
         _station, revision = _find(request, serial, revision_id)
         return _text_answer(revision)
 
@@ -132,7 +132,7 @@ class StoredFileText(APIView):
         responses=answers({200: StoredTextOut}, *WRITE_PROBLEMS),
     )
     def put(self, request: Request, serial: str, revision_id: int) -> Response:
-        """Store a changed text as the next revision of its file. 409 if the file has a newer one than this."""
+        """Store a changed text as the next revision of its file. 409 if the file has a newer revision than this one."""
         viewer = viewer_of(request)
         station, revision = _find(request, serial, revision_id)
         text_edit_check(actor=viewer, station=station)
@@ -153,7 +153,7 @@ class StoredFileSheet(APIView):
         responses=answers({(200, "text/csv"): OpenApiTypes.STR}, *READ_PROBLEMS),
     )
     def get(self, request: Request, serial: str, revision_id: int) -> HttpResponseBase:
-        """Download a sheet of an xls, xlsx or ods file as CSV, whole. Texts that look like formulas get an apostrophe."""
+        """Download a whole sheet of an xls, xlsx or ods file as CSV. Formula-like texts get an apostrophe."""
         _station, revision = _find(request, serial, revision_id)
         name, head, rows = sheet_csv(revision, sheet=query_read(request, SheetQuery)["sheet"] - 1)
         plain = request._request  # noqa: SLF001 - the library has no other name for it

@@ -1,4 +1,4 @@
-"""`/organizations/<slug>/taps`: queues from which an organization's programs read its events; create, renew, delete."""
+"""`/organizations/<slug>/taps`: queues from which an organization's programs read its events."""
 
 from datetime import datetime
 from typing import Any
@@ -134,7 +134,7 @@ class Taps(APIView):
 
     @extend_schema(operation_id="taps_list", parameters=[ListQuery], responses=answers({200: TapsOut}, *READ_PROBLEMS))
     def get(self, request: Request, slug: str) -> Response:
-        """List the taps by name, with what waits in each and how many events it dropped."""
+        """List the taps by name, with the number of events that wait in each, and that each has dropped."""
         organization = organization_find(viewer=viewer_of(request), slug=slug)
         query = query_read(request, ListQuery)
         found = tap_list(organization=organization).order_by()
@@ -143,7 +143,7 @@ class Taps(APIView):
 
     @extend_schema(operation_id="taps_create", request=TapIn, responses=answers({201: TapMadeOut}, *WRITE_PROBLEMS))
     def post(self, request: Request, slug: str) -> Response:
-        """Add a tap, which gets what happens from now on. Requires the owner role."""
+        """Add a tap, which gets events from now on. Requires the owner role."""
         viewer = viewer_of(request)
         organization = organization_find(viewer=viewer, slug=slug)
         tap_owner_require(viewer, organization)
@@ -179,7 +179,7 @@ class TapSecret(APIView):
 
     @extend_schema(operation_id="taps_renew", request=None, responses=answers({200: TapMadeOut}, *WRITE_PROBLEMS))
     def post(self, request: Request, slug: str, tap_id: int) -> Response:
-        """Give a tap a new secret. The old one ends at once; what waits stays. Requires the owner role."""
+        """Give a tap a new secret. The old one stops working at once; waiting events stay. Requires the owner role."""
         tap = _find(request, slug, tap_id)
         return _made(tap, tap_secret_renew(actor=viewer_of(request), tap=tap), status.HTTP_200_OK)
 

@@ -51,7 +51,7 @@ class WrongOut(serializers.Serializer[Any]):
     )
 
     def get_offset_s(self, wrong: Any) -> float:
-        """Seconds."""
+        """Offset in seconds."""
         return float(wrong.least.total_seconds())
 
 
@@ -139,7 +139,7 @@ class TimeShifts(APIView):
         responses=answers({200: TimeShiftPreviewOut, 201: TimeShiftOut}, *WRITE_PROBLEMS),
     )
     def post(self, request: Request, serial: str) -> Response:
-        """Move data to the right time. With `dry_run`, answer 200 with what the shift would do. For operators."""
+        """Move data to the right time. With `dry_run`, answer 200 and only show the effect. For operators only."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         time_operator_require(actor=viewer, station=station)
@@ -169,7 +169,7 @@ class TimeShiftUndo(APIView):
         operation_id="time_shifts_undo", request=None, responses=answers({200: TimeShiftOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request, serial: str, shift_id: int) -> Response:
-        """Move the rows back to their old times, to the microsecond. 409 if already undone. For operators."""
+        """Move the rows back to exactly their old times. 409 if already undone. For operators only."""
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         time_operator_require(actor=viewer, station=station)

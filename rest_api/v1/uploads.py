@@ -1,4 +1,4 @@
-"""`/uploads`: files of stations, sent with the tus protocol 1.0 (https://tus.io) and resumed at the byte."""
+"""`/uploads`: files of stations, sent with the tus protocol 1.0 (https://tus.io), and resumable at any byte."""
 
 from http import HTTPStatus
 from typing import Any
@@ -49,9 +49,9 @@ from rest_api.tus import (
     version_check,
 )
 
-#: Of tus: a piece was not what its checksum says.
+#: Status in tus for a piece that does not match its checksum.
 CHECKSUM_MISMATCH, _MISMATCH = 460, "Checksum Mismatch"
-#: Refusals that are no fault of the sender: the offset moved on, or there was another refusal before.
+#: Statuses that do not count as refusals: no valid login, an offset that had moved on, or a limit already reached.
 _INNOCENT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
 _EXTENSIONS = "creation,checksum,expiration,termination"
 
@@ -71,17 +71,17 @@ class UploadOut(serializers.Serializer[Any]):
 
 
 class _TusView(APIView):
-    """Logins, limits and headers that all uploads share."""
+    """Logins, limits and headers, the same for all views of uploads."""
 
     authentication_classes = (ApiKeyAuthentication, StationLoginAuthentication, SessionAuthentication)
     throttle_classes = (AskerThrottle, RefusalThrottle)
 
     def get_permissions(self) -> list[Any]:
-        """OPTIONS says what the server can do, to everybody."""
+        """OPTIONS is open to everybody: it only says what the server supports."""
         return [AllowAny()] if self.request.method == "OPTIONS" else list(super().get_permissions())
 
     def check_throttles(self, request: Request) -> None:
-        """Count a request once, though Django is asked about a piece before it is written and after."""
+        """Count a request once, although Django handles each piece twice, before and after writing it."""
         stream = _stream_of(request)
         if stream is None or stream.writer is None:
             super().check_throttles(request)
@@ -89,7 +89,7 @@ class _TusView(APIView):
             asker_left(request)
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:  # noqa: ARG002 - the library's signature
-        """The abilities of this server, as tus asks for them."""
+        """The features of tus that this server supports."""
         headers = {
             "Tus-Version": VERSION,
             "Tus-Extension": _EXTENSIONS,
@@ -99,7 +99,7 @@ class _TusView(APIView):
         return Response(status=HTTPStatus.NO_CONTENT, headers=headers)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **more: Any) -> Any:
-        """Name the protocol's version, and count refusals."""
+        """Add the header with the protocol's version, and count refusals."""
         response.headers["Tus-Resumable"] = VERSION
         if 400 <= response.status_code < 500 and response.status_code not in _INNOCENT:
             refusal_count(request)
@@ -107,7 +107,7 @@ class _TusView(APIView):
 
 
 class Uploads(_TusView):
-    """The address at which uploads begin."""
+    """Creation of uploads."""
 
     @extend_schema(
         operation_id="uploads_create",
@@ -130,7 +130,7 @@ class Uploads(_TusView):
         responses=answers({201: UploadOut}, *WRITE_PROBLEMS, HTTPStatus.PRECONDITION_FAILED),
     )
     def post(self, request: Request) -> Response:
-        """Begin an upload. If the content is here already, `Upload-Offset` is its length: nothing is to be sent."""
+        """Begin an upload. If the content is already stored, `Upload-Offset` is its length: nothing is left to send."""
         sender = _sender_of(request)
         sender_check(sender)
         version_check(request)
@@ -146,13 +146,13 @@ class UploadDetail(_TusView):
 
     @extend_schema(operation_id="uploads_retrieve", responses=answers({200: UploadOut}, *READ_PROBLEMS))
     def get(self, request: Request, upload_id: str) -> Response:
-        """Show how far an upload is and, once it is over, what became of it."""
+        """Show the progress of an upload, or its outcome."""
         upload = upload_look(upload_find(sender=_sender_of(request), upload_id=upload_id))
         return Response(_out(upload))
 
     @extend_schema(exclude=True)
     def head(self, request: Request, upload_id: str) -> Response:
-        """Answer the offset, once a connection that was left behind has written what arrived."""
+        """Return the offset, after any earlier connection has written what it received."""
         upload = upload_find(sender=_sender_of(request), upload_id=upload_id)
         if stream_hand_over(upload_id):
             upload.refresh_from_db(fields=["state", "reason", "expires_at"])
@@ -182,7 +182,7 @@ class UploadDetail(_TusView):
         ),
     )
     def patch(self, request: Request, upload_id: str) -> Response:
-        """Append bytes at the offset. With the last one, the file's SHA-256 is checked, and the file is stored."""
+        """Append bytes at the offset. After the last byte, the file's SHA-256 is checked and the file is stored."""
         upload = upload_find(sender=_sender_of(request), upload_id=upload_id)
         stream = _stream_of(request)
         if stream is not None and stream.writer is not None:
@@ -209,7 +209,7 @@ class UploadDetail(_TusView):
 
     @extend_schema(operation_id="uploads_delete", responses=answers({204: None}, *WRITE_PROBLEMS))
     def delete(self, request: Request, upload_id: str) -> Response:
-        """End an upload, and delete what arrived of it. A file that is stored stays."""
+        """End an upload, and delete the bytes that have arrived. A file that is already stored stays."""
         upload = upload_find(sender=_sender_of(request), upload_id=upload_id)
         version_check(request)
         stream_hand_over(upload_id)
@@ -218,7 +218,7 @@ class UploadDetail(_TusView):
 
 
 def _stream_of(request: Request) -> Stream | None:
-    """The body that is being written round Django, if it is."""
+    """The stream that `UploadStreams` writes past Django; None if it does not."""
     plain: HttpRequest = request._request  # noqa: SLF001 - the library has no other name for it
     stream: Stream | None = getattr(plain, "scope", {}).get(NAME)
     return stream
@@ -232,7 +232,7 @@ def _sender_of(request: Request) -> UploadSender:
 
 
 def _answer_after(upload: Upload, writer: PartWriter, trouble: OSError | None) -> Response:
-    """The answer after bytes came."""
+    """The answer after bytes were written."""
     if writer.is_wrong:
         body = {
             "type": "about:blank",
@@ -252,7 +252,7 @@ def _answer_after(upload: Upload, writer: PartWriter, trouble: OSError | None) -
 
 
 def _place_headers(upload: Upload) -> dict[str, str]:
-    """The headers of tus, and the state, so that the answer to the last piece says what became of the file."""
+    """The headers of tus, plus the state, so that the answer to the last piece reports the outcome."""
     return {
         "Upload-Offset": str(upload_offset(upload)),
         "Upload-Expires": http_date(upload.expires_at.timestamp()),

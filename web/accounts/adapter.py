@@ -45,7 +45,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return settings.ROOST_SIGNUP == "open" or (settings.ROOST_SIGNUP == "invited" and invited)
 
     def clean_username(self, username: str, shallow: bool = False) -> str:  # noqa: FBT001, FBT002 - allauth's signature
-        """Refuse a name with @, because a login by name or by address must mean one person."""
+        """Refuse a name with @, because people log in by name or address, and either must mean one person."""
         if "@" in username and not shallow:
             raise ValidationError(_("A username cannot contain @, because it would look like an email address."))
         cleaned: str = super().clean_username(username, shallow)
@@ -67,7 +67,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return not email_address.primary and super().can_delete_email(email_address)
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """The caller's address, as the door put it into the request; see `ROOST_PROXIES`."""
+        """The caller's address, which `Door` has already put into the request; see `ROOST_PROXIES`."""
         return clean_client_ip(request.META.get("REMOTE_ADDR", "")) or "0.0.0.0"  # noqa: S104 - nothing listens there
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:

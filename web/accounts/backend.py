@@ -10,7 +10,7 @@ from web.accounts.logins import user_of_login
 
 
 class PasswordBackend(AuthenticationBackend):
-    """Logins by name or address, with one hash per attempt.
+    """Checks a password for a name or an address, with one hash per attempt.
 
     The library's own backend hashes twice for an address that belongs to somebody and once for any other; the
     difference can be measured.

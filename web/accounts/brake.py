@@ -1,6 +1,6 @@
-"""The rate limit for failed logins: a browser that was logged in before is counted separately.
+"""The rate limit for failed logins. A browser that was logged in before is counted separately.
 
-Otherwise anyone who knows a name could lock its owner out by typing wrong passwords all day.
+Otherwise anyone who knows a name could lock that person out by typing wrong passwords all day.
 """
 
 import secrets

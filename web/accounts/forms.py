@@ -18,7 +18,7 @@ PASSWORD_HELP = _("At least ten characters, and not a common password.")
 
 
 class Plain(Form):
-    """A form whose labels suffice: removes allauth's grey placeholders."""
+    """Removes allauth's grey placeholders, because the labels suffice."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,10 +52,10 @@ class SignupForm(Plain, allauth.SignupForm):
     def try_save(self, request: HttpRequest) -> tuple[AbstractBaseUser | None, HttpResponse | None]:
         """Save the person, unless the address is taken: then its owner gets a mail saying so."""
         if self.account_already_exists:
-            # The hashing time must not reveal who has an account.
+            # Hash anyway, so that the response time does not reveal who has an account.
             make_password(self.cleaned_data["password1"])
         try:
-            # A person without an address would count as one whose address an administrator gave.
+            # All or nothing: `AddressStage` would trust a person saved without an address as made by an administrator.
             with transaction.atomic():
                 saved: tuple[AbstractBaseUser | None, HttpResponse | None] = super().try_save(request)
         except IntegrityError:

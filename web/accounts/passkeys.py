@@ -75,5 +75,5 @@ def _parse(read: Callable[[], T]) -> T:
     except (ValidationError, Error):
         raise
     except Exception as error:
-        # The libraries below let any internal error through: KeyError, IndexError, InvalidSignature …
+        # The libraries called here let internal errors through: KeyError, IndexError, InvalidSignature …
         raise ValidationError(_("This passkey could not be read. Try again.")) from error

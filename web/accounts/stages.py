@@ -1,4 +1,4 @@
-"""The login step that asks for a confirmed address, for people who signed up themselves."""
+"""The login step that asks people who signed up themselves to confirm their address."""
 
 from allauth.account.models import EmailAddress
 from allauth.account.stages import EmailVerificationStage
@@ -8,10 +8,10 @@ from django.http import HttpResponse
 
 
 class AddressStage(EmailVerificationStage):
-    """Skips confirmation for people an administrator created: the address in their login is trusted."""
+    """Skips confirmation for people whose account an administrator created: their address is trusted."""
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
-        """Let such a person through; ask everyone else."""
+        """Let people with a trusted address through; ask everyone else to confirm theirs."""
         user = self.login.user
         is_made = isinstance(user, User) and not EmailAddress.objects.filter(user=user).exists()
         if is_made and (not user.email or _trust_address(user)):

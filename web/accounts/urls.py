@@ -1,4 +1,4 @@
-"""Account URLs: allauth's views under our own list, so that no unknown page is exposed."""
+"""Account URLs: our own list of allauth's views, so that a new version of allauth exposes no page unnoticed."""
 
 from allauth.account import views as logins
 from allauth.mfa.base import views as factors
@@ -17,7 +17,7 @@ form = require_http_methods(["GET", "HEAD", "POST"])
 
 
 class Number36(StringConverter):
-    """A number as allauth writes it in a link; what follows its first dash is the key."""
+    """A number in base 36, as allauth writes it in a link. The first dash ends it, and the key follows."""
 
     regex = "[0-9A-Za-z]+"
 

@@ -33,7 +33,7 @@ from web.zone import IN_UTC
 @login_required
 @require_http_methods(["GET", "HEAD"])
 def account(request: HttpRequest) -> HttpResponse:
-    """The page on one's own account, with links to change everything on it."""
+    """The person's account page, with links to change everything on it."""
     user = _person(request)
     factors = list(Authenticator.objects.filter(user=user).values_list("type", flat=True))
     return render(
@@ -52,7 +52,7 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
-    """Change the language; for a logged-in person it is saved, also for mails."""
+    """Change the language. For a logged-in person it is saved, and applies to mails too."""
     chosen = request.POST.get("language", "")
     if request.user.is_authenticated and chosen in dict(settings.LANGUAGES):
         person_language_set(user=_person(request), language=chosen)
@@ -79,7 +79,7 @@ def timezone(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def times_shown(request: HttpRequest) -> HttpResponse:
-    """Show all times in UTC, or in the person's own time zone again, and return to the page."""
+    """Switch all pages to UTC, or back to the person's own time zone, and return to the page."""
     if request.POST.get("times") == "utc":
         request.session[IN_UTC] = True
     else:
@@ -104,7 +104,7 @@ def sessions_end(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthentication_required(app="allauth.account")
 def account_delete(request: HttpRequest) -> HttpResponse:
-    """GET: what is deleted with the account. POST: delete it."""
+    """GET: show what is deleted with the account. POST: delete the account."""
     user = _person(request)
     if request.method != "POST":
         return render(request, "account/delete.html", {"alone": organizations_alone(user=user)})

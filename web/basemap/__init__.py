@@ -1,1 +1,1 @@
-"""The ground of maps: coasts, lakes, rivers, borders and names, cut into small files when the site is set up."""
+"""The base map (`ground` in code): coasts, lakes, rivers, borders and names, cut into small files at build time."""

@@ -1,4 +1,4 @@
-"""Reading world-atlas (Natural Earth, TopoJSON): the borders between countries, and the name of each with its middle."""
+"""Reading world-atlas (Natural Earth, TopoJSON): country borders, country names, and where to write each name."""
 
 import json
 from collections import defaultdict
@@ -34,7 +34,7 @@ class Countries:
                 yield from line_pieces(self._arcs[arc])
 
     def names(self) -> Iterator[tuple[str, Point, float]]:
-        """Each country's name, the middle of its largest part, and the size of that part in square degrees."""
+        """Each country's name, with the centroid and the area (in square degrees) of its largest part."""
         for country in self._countries:
             parts = country["arcs"] if country["type"] == "MultiPolygon" else [country["arcs"]]
             middle, area = max((_middle(self._ring(part[0])) for part in parts), key=lambda found: found[1])
@@ -57,7 +57,7 @@ def _arcs_of(arcs: Any) -> Iterator[int]:
 
 
 def _middle(ring: list[Point]) -> tuple[Point, float]:
-    """The centre of gravity of a ring and its area."""
+    """The centroid and the area of a ring."""
     twice = east = north = 0.0
     for (x, y), (u, v) in pairwise([*ring, ring[0]]):
         cross = x * v - u * y

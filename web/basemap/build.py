@@ -1,4 +1,4 @@
-"""Building the ground of maps from the packages that hold it: `python -m web.assets` calls this when it must."""
+"""Building the base map from data packages; `python -m web.assets` calls this when something has changed."""
 
 import hashlib
 import json
@@ -16,19 +16,19 @@ from web.basemap.cells import LEVELS, GroundSheet, Level
 from web.basemap.shores import LICENCES, Shores
 from web.basemap.towns import Town, towns_read
 
-#: GSHHG's resolution, Natural Earth's scale, the shortest river in points, people a town must have, and the degrees of
-#: a square that names only its largest town.
+#: By level: GSHHG's resolution, Natural Earth's scale, fewest points of a river, fewest people of a town, and the side
+#: in degrees of a square in which only the largest town is named.
 _DETAIL: Final = {
     "world": ("c", "110m", 10_000, 1_500_000, 8.0),
     "middle": ("l", "50m", 40, 60_000, 1.0),
     "near": ("i", "10m", 2, 1_000, 0.2),
 }
-#: The first zoom at which a country of so many square degrees is named.
+#: From this area in square degrees on, a country is named from this zoom on.
 _COUNTRY_ZOOMS: Final = ((400.0, 2), (60.0, 3), (10.0, 4), (1.0, 5), (0.0, 6))
 
 
 def ground_build(*, wheel: Path, modules: Path, folder: Path) -> int:
-    """Cut the ground into files in a folder, replacing what is there; return how many there are."""
+    """Cut the base map into files in a folder, replacing its content; return the number of cells."""
     draft = folder.with_name(f"{folder.name}.{os.getpid()}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -48,7 +48,7 @@ def ground_build(*, wheel: Path, modules: Path, folder: Path) -> int:
                 written.append((draft / f"{level.name}-{column}_{row}", content))
             index[level.name] = {**asdict(level), "cells": sorted(f"{column}_{row}" for column, row in sheet.cells)}
         licence = b"\n".join(opened.read(name) for name in LICENCES)
-    # Twelve digits of a hash in its name say that a file never changes, so that browsers keep it.
+    # Each name carries twelve digits of a hash of the content, so browsers can keep the files forever.
     mark = digest.hexdigest()[:12]
     for path, content in written:
         path.with_name(f"{path.name}.{mark}.json").write_bytes(content)
@@ -77,7 +77,7 @@ def _sheet(level: Level, shores: Shores, atlas: Path, towns: Iterable[Town]) -> 
 
 
 def _towns_add(sheet: GroundSheet, towns: Iterable[Town], square: float) -> None:
-    """Add the largest town of each square; towns come largest first."""
+    """Add the largest town of each square. `towns` must be sorted, largest first."""
     taken: set[tuple[int, int]] = set()
     for town in towns:
         place = int(town.lon // square), int(town.lat // square)

@@ -1,7 +1,7 @@
 """Cutting lines and areas into cells of the earth, and writing each cell as one small file of whole numbers.
 
-A point is a number of steps east and north of its cell's south-western corner. The first point of a line stands as it
-is, each further one as the difference to the one before: that packs to a third.
+A point is given in steps east and north of its cell's south-western corner. The first point of a line is written as it
+is, each further one as the difference from the point before: this compresses to a third of the size.
 """
 
 import math
@@ -17,7 +17,10 @@ Cell = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A division of the earth for some zooms: degrees of a cell's side, steps in a degree, the first zoom."""
+    """A division of the earth into cells for a range of zooms.
+
+    `side` is the side of a cell in degrees, `steps` the number of steps in a degree, `zoom` the first zoom.
+    """
 
     name: str
     side: int
@@ -25,13 +28,13 @@ class Level:
     zoom: int
 
 
-#: One step is 280 m, 1.1 km and 5.6 km: as fine as the outlines are.
+#: One step is 5.6 km, 1.1 km and 280 m: as fine as the outlines are.
 LEVELS: Final = (Level("world", 360, 20, 0), Level("middle", 30, 100, 4), Level("near", 10, 400, 8))
 
 
 @dataclass(slots=True)
 class Ground:
-    """The content of one cell: areas of land with their lakes as holes, lines, and names with their places."""
+    """The content of one cell: areas of land with lakes as holes, lines, and names with their positions."""
 
     land: list[list[int]] = field(default_factory=list)
     rivers: list[list[int]] = field(default_factory=list)
@@ -59,7 +62,7 @@ class GroundSheet:
                     self.cells[self._cell(column, row)].land.append(_differences(steps))
 
     def line_add(self, line: Iterable[Point], kind: str) -> None:
-        """Add each stretch of a line to the cells that it touches; a stretch over an edge belongs to both cells."""
+        """Add each segment of a line to the cells of its ends; a segment that crosses an edge goes into both cells."""
         runs: dict[Cell, list[Point]] = {}
         for before, after in pairwise(line):
             here = {self._place(before), self._place(after)}
@@ -71,7 +74,7 @@ class GroundSheet:
             self._run_add(cell, run, kind)
 
     def point_at(self, lon: float, lat: float) -> tuple[Ground, int, int]:
-        """The cell of a point, and its steps in it."""
+        """The cell that contains a point, and the point's steps east and north in it."""
         column, row = self._place((lon, lat))
         ((east, north),) = self._steps([(lon, lat)], column, row)
         return self.cells[self._cell(column, row)], east, north
@@ -83,7 +86,7 @@ class GroundSheet:
 
     def _place(self, point: Point) -> Cell:
         side = self.level.side
-        # The pole belongs to the last row.
+        # The north pole belongs to the last row.
         return math.floor(_west(point[0], side) / side), min(
             math.floor((point[1] + 90) / side), max(180 // side, 1) - 1
         )
@@ -108,7 +111,7 @@ def _west(lon: float, side: int) -> float:
 
 
 def _bands(ring: list[Point], axis: int, side: int, origin: int) -> Iterator[tuple[int, list[Point]]]:
-    """The parts of a ring between parallel lines `side` apart, with the number of each band."""
+    """Cut a ring along parallel lines `side` apart; yield the number of each band and its part of the ring."""
     if side == 360:
         yield 0, ring
         return
@@ -125,7 +128,7 @@ def _bands(ring: list[Point], axis: int, side: int, origin: int) -> Iterator[tup
 
 
 def _halve(ring: list[Point], axis: int, edge: float) -> tuple[list[Point], list[Point]]:
-    """The parts of a ring below and above an edge, both closed along it."""
+    """The parts of a ring below and above an edge, each closed along the edge."""
     below: list[Point] = []
     above: list[Point] = []
     before = ring[-1]

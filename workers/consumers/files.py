@@ -1,11 +1,11 @@
 """The consumer of files: takes announcements and pieces of files from `inbound.files`, and answers their senders.
 
-    received ──▶ waiting, one line for each station ──up to GROUP_MOST──▶ a thread writes them ──▶ acknowledged, answered
-       └──the station is beyond a limit──▶ dropped; the answer says so, and the station sends them again
+    received ──▶ waiting, one queue per station ──up to GROUP_MOST──▶ a thread writes them ──▶ acknowledged, answered
+       └──the station is over a limit──▶ dropped; the answer says so, and the station sends them again
 
-It has its own connection, queue and threads, so that no file holds up data; a station whose file takes long to check or
-to store holds up one thread. Only this thread uses the connection. Whatever goes wrong with a piece is an answer: the
-station has the file until it is stored.
+It has its own connection, queue and threads, so that files never delay data. A file that takes long to check or store
+occupies one writing thread. Only the consumer's thread uses the connection. Every failure is reported in an answer: the
+station keeps the file until it is stored.
 """
 
 import contextlib
@@ -48,17 +48,18 @@ from workers.consumers.frames import StationConnection
 
 _log = logging.getLogger(__name__)
 
-#: Stations whose files are written at once.
+#: Number of stations whose files are written at the same time.
 THREADS = 3
-#: Messages of a station that are written together, and that wait for it; an agent sends fewer before it waits.
+#: Maximum messages of one station that are written together, and that may wait. An agent sends fewer before it waits
+#: for an answer.
 GROUP_MOST, WAITING_MOST = 32, 4 * WINDOW // PIECE_MOST
-#: Announcements of a station, and files of it that were refused, in a minute: each may leave a row.
+#: Maximum announcements and refusals per station and minute: each may leave a row in the database.
 ASKED_MOST, REFUSED_MOST = 600, 120
-#: Unacknowledged messages, which bounds the memory: an eighth of a megabyte each.
+#: Maximum unacknowledged messages. It bounds the memory, as each takes up to an eighth of a megabyte.
 PREFETCH = 256
-#: Seconds between two looks for written pieces, and at a quiet queue.
+#: Seconds between checks for finished writes, while threads are busy and while none is.
 _BUSY_S, _QUIET_S = 0.02, 0.5
-#: Seconds between two looks for the site's disk, and the looks after which its absence is told.
+#: Seconds between checks for the site's disk, and the number of checks after which its absence is logged.
 _DISK_LOOK_S, _DISK_LOOKS = 1.0, 30
 _SEND_TIMEOUT_S, _WAIT_MOST_S = 15.0, 5.0
 _ADDRESS_MOST = 255
@@ -67,14 +68,14 @@ _MINUTE_S = 60.0
 
 
 class _Held(NamedTuple):
-    """A message that waits for its turn, with its delivery tag."""
+    """A message waiting to be written, with its delivery tag."""
 
     tag: int
     delivery: Delivery
 
 
 class _Written(NamedTuple):
-    """Messages of a station that were handled, and the answers with their addresses."""
+    """Delivery tags of one station's handled messages, and the answers with their addresses."""
 
     exchange: str
     tags: list[int]
@@ -132,24 +133,24 @@ class FilesConsumer(threading.Thread):
 
 
 class _FilesLine:
-    """One connection, with the messages that it brought."""
+    """One connection, with the messages that it delivered."""
 
     def __init__(self, connection: StationConnection, threads: ThreadPoolExecutor) -> None:
         self._connection, self._threads = connection, threads
         self._waiting: dict[str, deque[_Held]] = {}
         self._busy: set[str] = set()
-        #: Stations whose surplus was dropped since their last answer.
+        #: Exchanges of stations that have had messages dropped since their last answer.
         self._flooding: set[str] = set()
-        #: Announcements and refusals by station since this minute began.
+        #: Announcements and refusals by exchange since this minute began.
         self._asked, self._refused, self._minute_at = Counter[str](), Counter[str](), time.monotonic()
-        #: The surplus, which is acknowledged outside of receiving: a write needs longer than a read may take.
+        #: Messages over a limit. They are acknowledged after reading: a write needs a longer timeout than a read.
         self._dropped: list[_Held] = []
         self._written: queue.SimpleQueue[_Written] = queue.SimpleQueue()
         self._channel = connection.station_channel()
         self._channel.consume(FILES_QUEUE, self._receive, prefetch=PREFETCH)
 
     def drain(self, stopping: threading.Event) -> None:
-        """Receive, hand to threads, acknowledge and answer, until stopped. Raises what the connection raises."""
+        """Receive, hand to threads, acknowledge and answer, until stopped. Raises the connection's errors."""
         transport = self._connection.transport
         while not stopping.is_set():
             transport.wait_for(_BUSY_S if self._busy else _QUIET_S)
@@ -170,13 +171,13 @@ class _FilesLine:
         if is_beyond or len(waiting) >= WAITING_MOST:
             self._dropped.append(_Held(tag, delivery))
             return
-        # What is too long is refused, and need not be kept until then.
+        # An overlong piece will be refused, so do not keep all of it in memory until then.
         delivery.body = delivery.body[: PIECE_MOST + 1]
         waiting.append(_Held(tag, delivery))
         self._begin(exchange)
 
     def _drop(self) -> None:
-        """Acknowledge the surplus unread; tell its senders once. Begin the next minute."""
+        """Acknowledge messages over a limit unread, and tell each sender once. Reset the counts every minute."""
         if time.monotonic() - self._minute_at > _MINUTE_S:
             self._minute_at = time.monotonic()
             for counted in (self._asked, self._refused, self._flooding):
@@ -189,7 +190,7 @@ class _FilesLine:
                 self._say(_address(delivery), UploadAnswer(turn=_turn(delivery), state="later", reason=_TOO_MANY))
 
     def _begin(self, exchange: str) -> None:
-        """Hand the next messages of a station to a thread, unless one is busy with it."""
+        """Hand a station's next messages to a thread, unless a thread is still writing earlier ones."""
         waiting = self._waiting[exchange]
         if exchange in self._busy:
             return
@@ -201,7 +202,7 @@ class _FilesLine:
         self._threads.submit(_write, exchange, group, self._written)
 
     def _finish(self, done: _Written) -> None:
-        """Acknowledge what was written, and go on with this station."""
+        """Acknowledge and answer what was written, and begin this station's next messages."""
         for tag in done.tags:
             self._channel.basic_ack(tag)
         for address, answer in done.answers:
@@ -212,14 +213,14 @@ class _FilesLine:
         self._begin(done.exchange)
 
     def _say(self, address: str, answer: UploadAnswer) -> None:
-        """Answer; if the sender is gone, the broker drops it, and the sender asks again."""
+        """Send an answer. If the sender is gone, the broker drops the answer, and the sender asks again later."""
         if address:
             message = Message(msgspec.json.encode(answer), content_type="application/json")
             self._channel.basic_publish(message, exchange="", routing_key=address)
 
 
 def _write(exchange: str, group: Sequence[_Held], written: "queue.SimpleQueue[_Written]") -> None:
-    """Handle messages of one station in their order, in a thread; one answer for neighbouring pieces of an upload."""
+    """Handle one station's messages in order, in a thread. Consecutive pieces of one upload share an answer."""
     answers: list[tuple[str, UploadAnswer]] = []
     try:
         for _key, run in groupby(group, key=_run_key):
@@ -235,7 +236,7 @@ def _write(exchange: str, group: Sequence[_Held], written: "queue.SimpleQueue[_W
 
 
 def _run_key(held: _Held) -> tuple[Any, ...]:
-    """The same for neighbours that are written together: pieces of one upload and turn. Others are alone."""
+    """A grouping key: equal for pieces of the same upload and turn, which are written together; else unique."""
     headers = _headers(held.delivery)
     is_piece = held.delivery.routing_key == PIECE_KEY
     return (str(headers.get("upload")), _turn(held.delivery)) if is_piece else (held.tag,)
@@ -261,7 +262,7 @@ def _headers(delivery: Delivery) -> dict[str, Any]:
 
 
 def _turn(delivery: Delivery) -> int:
-    """The turn that a message names, 0 if it is an announcement without one that can be read."""
+    """The turn that a message names; 0 if it names none, or an invalid one."""
     if delivery.routing_key == ASK_KEY:
         with contextlib.suppress(MessageRefused):
             return asked_decode(delivery.body).turn
@@ -271,7 +272,7 @@ def _turn(delivery: Delivery) -> int:
 
 
 def _address(delivery: Delivery) -> str:
-    """The address for the answer, empty if it is none that the broker made: nothing else may be written to."""
+    """The address for the answer. Empty unless the broker generated it: answers must not go to any other queue."""
     address = delivery.properties.get("reply_to")
     is_right = isinstance(address, str) and address.startswith(REPLY_MARK) and len(address) <= _ADDRESS_MOST
     return str(address) if is_right else ""

@@ -117,7 +117,7 @@ class StationChannel(amqp.Channel):
         self._consumer = self.basic_consume(queue, callback=self._receive_slowly, no_ack=False)
 
     def consume_again(self, prefetch: int) -> None:
-        """Continue with another prefetch. Unacknowledged messages stay unacknowledged. Does not wait for the broker."""
+        """Continue with another prefetch, without waiting for the broker. Unacknowledged messages stay that way."""
         self.basic_cancel(self._consumer, nowait=True)
         # The broker handles calls of one channel in order, and a prefetch limit applies to consumers created after it.
         self.send_method(spec.Basic.Qos, "lBb", (0, prefetch, False))
@@ -244,7 +244,7 @@ class StationConnection(amqp.Connection):
 
 
 def _properties(header: bytes) -> dict[str, Any]:
-    """The properties of a content header; of an unreadable one, the error and the first bytes."""
+    """The properties of a content header; if it is unreadable, the error and its first bytes."""
     properties = usual_properties(header, _FLAGS_AT)
     if properties is not None:
         return properties

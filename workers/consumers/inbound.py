@@ -51,14 +51,14 @@ LATE_MOST = 500
 UNREAD_MOST, UNREAD_BYTES = 500, 1_000_000
 #: Seconds for which a costly station's messages are late.
 COSTLY_S = 5.0
-#: Late messages in a lane from which there is too little room for others, and bytes of late messages in all lanes.
+#: Thresholds at which late messages leave too little room for others: messages in one lane, bytes in all lanes.
 CROWDED_FROM, CROWDED_BYTES = 1_000, 64_000_000
 BATCH_WAIT_S = 0.05
 BEAT_EVERY_S = 5.0
 TELL_EVERY_S = 0.1
 #: Longest wait in seconds before reconnecting to the broker, and before retrying the database.
 BROKER_WAIT_MOST_S, DATABASE_WAIT_MOST_S = 5.0, 5.0
-#: Garbage collection thresholds. A batch creates this many objects, and reference counting frees them.
+#: Garbage collection thresholds: a batch creates about as many objects, and reference counting frees them anyway.
 _GARBAGE_EVERY = (50_000, 20, 100)
 #: Timeout in seconds of one write to the broker.
 _SEND_TIMEOUT_S = 15.0
@@ -80,7 +80,7 @@ class InboundConsumer(threading.Thread):
         self._load = Load()
         self._lanes: list[LaneReader] = []
         self._dead: LaneReader | None = None
-        #: Whether the next late messages are quarantined unread, if there are too many.
+        #: Whether the last late batch was quarantined unread, so that the next one is processed.
         self._is_unread_next = False
 
     def stop(self) -> None:
@@ -149,7 +149,7 @@ class InboundConsumer(threading.Thread):
         transport.wait_for(0.0 if is_busy else BATCH_WAIT_S if load.messages else TELL_EVERY_S if self._untold else 1.0)
         try:
             if is_busy:
-                # Even if a batch is full: urgent messages may have arrived meanwhile.
+                # Read once even if a batch is full: urgent messages may have arrived meanwhile.
                 connection.drain_burst()
             while not self._is_full():
                 connection.drain_burst()
@@ -179,7 +179,7 @@ class InboundConsumer(threading.Thread):
         self._take(connection, BATCH_MOST, self._pipeline.take)
         is_crowded = self._load.late_size >= CROWDED_BYTES
         crowded = [lane for lane in self._lanes if is_crowded or len(lane.late) >= CROWDED_FROM]
-        # In turn, so that others wait for only one of the two; and some are read in any case.
+        # Alternate: other stations then wait for only one such batch, and some late messages are always processed.
         self._is_unread_next = bool(crowded) and not self._is_unread_next
         if self._is_unread_next:
             self._take(connection, UNREAD_MOST, self._pipeline.take_unread, late=crowded, most_bytes=UNREAD_BYTES)
@@ -254,7 +254,7 @@ class InboundConsumer(threading.Thread):
             self._untold, self._told_at = {}, time.monotonic()
 
     def _progress(self) -> None:
-        """Called during a long batch: write the pulse, and send heartbeats to the broker."""
+        """Write the pulse and send heartbeats to the broker. The pipeline calls this during a long batch."""
         if self._connection is not None:
             self._beat(self._connection)
             self._connection.heartbeat_tick()
@@ -287,8 +287,8 @@ def _keep_alive(connection: StationConnection) -> None:
 def _original(delivery: Delivery) -> Delivery:
     """A dead letter with its original exchange and key, which the broker records in `x-death`.
 
-    A station can forge that header: RabbitMQ 3.10 only counts in an existing one, 4.x replaces it. So it is trusted
-    only if the message's login, which the broker verified on arrival, belongs to the same station.
+    A station can forge that header: RabbitMQ 3.10 only increments the count in an existing one, 4.x replaces it. So
+    it is trusted only if the message's login, which the broker verified on arrival, belongs to the same station.
     """
     deaths = (delivery.properties.get("application_headers") or {}).get("x-death")
     first = deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}

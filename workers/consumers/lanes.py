@@ -1,10 +1,10 @@
-"""Lanes of the inbound consumer: messages that a queue has delivered and that are not yet processed, late ones apart.
+"""Lanes of the inbound consumer: messages delivered by a queue but not yet processed; late ones are kept separately.
 
 received ──▶ waiting ──batch──▶ taken ──▶ acknowledged
 │            │ ▲ left over from a batch
 │            ▼ │ its station is over quota, or costly
 └─large──▶ late ──small batch──▶ taken
-└──so many that the lane delivers nothing else──▶ to quarantine, unread
+└──so many that others lack room──▶ to quarantine, unread
 """
 
 import time
@@ -32,7 +32,7 @@ class KeptBack(Exception):
 
 
 class Load:
-    """Received but unprocessed messages of all lanes, late ones apart, and the exchanges that are late."""
+    """Counts of received but unprocessed messages over all lanes, late ones separately; and the late exchanges."""
 
     __slots__ = ("costly", "late_messages", "late_size", "messages", "over_quota", "size")
 
@@ -40,10 +40,10 @@ class Load:
         #: Waiting messages, and their unpacked bytes.
         self.messages = 0
         self.size = 0
-        #: Late messages, and their bytes as received: these stay in memory for longer.
+        #: Late messages, and their bytes as received, which is what they occupy in memory while they wait.
         self.late_messages = 0
         self.late_size = 0
-        #: Exchanges of stations over quota, and those of costly stations, with the time until which they are late.
+        #: Exchanges of stations over quota; and those of costly stations, each with the time when it stops being late.
         self.over_quota: set[str] = set()
         self.costly: dict[str, float] = {}
 
@@ -69,7 +69,7 @@ class Load:
 
 
 class LaneReader:
-    """One queue: its channel, and the messages it delivered, oldest first, with late ones apart.
+    """One queue: its channel, and the messages it delivered, oldest first, with late ones kept separately.
 
     In a new worker a lane starts with one message at a time: a message may have killed the previous worker, and each
     crash counts against all messages that were delivered and unacknowledged. The lane opens to the full prefetch only
@@ -106,13 +106,13 @@ class LaneReader:
 
     @property
     def brings_no_more(self) -> bool:
-        """Whether it takes one message at a time and has one, so that waiting would not fill the batch."""
+        """Whether it still takes one message at a time and already holds one, so waiting brings no more."""
         return not self.is_wide and bool(self.waiting or self.late)
 
     def hand_over(self, most: int, *, late: bool = False, most_bytes: int = 0) -> tuple[list[int], list[Delivery]]:
         """Remove and return the oldest messages with their delivery tags. They stay unacknowledged.
 
-        At most `most`, and none after those that have `most_bytes` together, if that is given.
+        Stops at `most` messages, or once those taken have `most_bytes` together, if that is given.
         """
         waiting = self.late if late else self.waiting
         taken: list[tuple[int, Delivery]] = []
@@ -131,7 +131,10 @@ class LaneReader:
         return [tag for tag, _ in taken], deliveries
 
     def give_back(self, tags: list[int], deliveries: list[Delivery], left: set[int]) -> list[int]:
-        """Keep what a batch left over (ids of Python objects) for a later batch; return the tags of the others."""
+        """Keep messages that the batch did not process for a later one; return the tags of the others.
+
+        `left` holds the `id()` of each unprocessed delivery.
+        """
         back = [pair for pair in zip(tags, deliveries, strict=True) if id(pair[1]) in left]
         if not back:
             return tags
@@ -146,7 +149,7 @@ class LaneReader:
         return [tag for tag in tags if tag not in returned]
 
     def set_late(self, exchanges: set[str]) -> None:
-        """Move waiting messages of these exchanges to the late ones."""
+        """Mark waiting messages of these exchanges as late."""
         moved = [pair for pair in self.waiting if pair[1].exchange in exchanges]
         if not moved:
             return
@@ -159,7 +162,7 @@ class LaneReader:
         return weight_said(pair[1]) > LARGE_BYTES or self._load.is_late(pair[1].exchange)
 
     def acknowledge(self, tags: list[int]) -> None:
-        """Acknowledge processed messages: all at once, unless an older message is still here."""
+        """Acknowledge processed messages: with a single call, unless an older message is still unprocessed."""
         if not tags:
             return
         if any(waiting and waiting[0][0] < tags[-1] for waiting in (self.waiting, self.late)):
@@ -169,7 +172,7 @@ class LaneReader:
             self.channel.basic_ack(tags[-1], multiple=True)
 
     def look(self) -> None:
-        """Ask a quiet queue how much it holds. Raises `KeptBack` if it still holds messages at the second look."""
+        """Ask a quiet queue how many messages it holds. Raises `KeptBack` if it holds any at two checks in a row."""
         if self.waiting or self.late or time.monotonic() - self._quiet_since < LOOK_EVERY_S:
             return
         kept = self.channel.messages_ready()

@@ -23,31 +23,31 @@ def sweep_silence(**_: Any) -> None:
 
 @shared_task(name="alerts.sweep_rules")
 def sweep_rules(**_: Any) -> None:
-    """Open and close incidents of all other rules."""
+    """Open and close incidents of the other built-in rules."""
     rules_sweep()
 
 
 @shared_task(name="alerts.end_snoozes")
 def end_snoozes(**_: Any) -> None:
-    """Open what was snoozed until now, and tell of it again."""
+    """End snoozes that are over: reopen the incidents, and notify people again."""
     snoozes_end()
 
 
 @shared_task(name="alerts.move_maintenance")
 def move_maintenance(**_: Any) -> None:
-    """Open and close planned maintenance, and tell of what it held back and is still open."""
+    """Begin and end planned maintenance. At its end, report incidents that it held back and that are still open."""
     maintenance_look()
 
 
 @shared_task(name="alerts.judge_rules")
 def judge_rules(**_: Any) -> None:
-    """Judge what changed by the rules that people made."""
+    """Judge what has changed since the last run by the alert rules that people made."""
     rules_look()
 
 
 @shared_task(name="alerts.send_notifications")
 def send_notifications(*, channel: str = "", **_: Any) -> None:
-    """Send all notifications of a channel that are due; without a channel, queue a job for each that has some."""
+    """Send a channel's due notifications; without `channel`, queue a job for each channel that has any."""
     if channel:
         notifications_send(channel=channel)
     else:

@@ -16,7 +16,7 @@ from fleet.files.store.uploads import FILE_MOST, uploads_expire
 from fleet.holdings.fetching import files_fetch
 from fleet.holdings.summing import sums_count
 
-#: Seconds: a run that begins its last file at its very end.
+#: Seconds that a run takes if it begins its last and largest file just before its time is up.
 _FINISH_MOST = int(RUN_S + SECONDS_LEAST + FILE_MOST / BYTES_PER_S) + 120
 
 
@@ -29,26 +29,26 @@ def sweep_photos(**_: Any) -> None:
 
 @shared_task(name="files.fetch")
 def fetch(**_: Any) -> None:
-    """Ask stations for the files that their policy or a person wants."""
+    """Ask stations for files that a policy or a person wants."""
     files_fetch(moment=clock.now())
 
 
 @shared_task(name="files.count_held")
 def count_held(**_: Any) -> None:
-    """Count what stations with large cards hold, by state."""
+    """Count the files that stations with large cards hold, by state."""
     sums_count(moment=clock.now())
 
 
 @shared_task(name="files.expire_uploads")
 def expire_uploads(**_: Any) -> None:
-    """Delete uploads that rested too long."""
+    """Delete uploads that have made no progress for too long."""
     uploads_expire(moment=clock.now())
 
 
-# Acknowledged at its start: the rows say what waits, and a large file may take longer than the broker would wait.
+# Acknowledged at the start: the rows record what is waiting, and a large file may take longer than the broker waits.
 @shared_task(name="files.finish_uploads", acks_late=False, time_limit=_FINISH_MOST + 60, soft_time_limit=_FINISH_MOST)
 def finish_uploads(**_: Any) -> None:
-    """Store what waits for the object store, and tell the administrators when that lasts."""
+    """Store uploads that wait for the object store; tell the administrators if they have waited for minutes."""
     uploads_finish()
     waiting_judge()
 

@@ -1,4 +1,4 @@
-"""Forwarding tasks: run the lanes that are due, remove notes that nobody wants any more, and look after taps."""
+"""Forwarding tasks: run the lanes that are due, remove notes that no forwarder needs any more, and maintain taps."""
 
 import logging
 from typing import Any
@@ -17,19 +17,19 @@ _log = logging.getLogger(__name__)
 
 @shared_task(name=RUN_JOB)
 def run_lanes(**_: Any) -> None:
-    """Send what waits for the forwarders of all organizations."""
+    """Send the rows that are waiting in forwarders' lanes."""
     lanes_run()
 
 
 @shared_task(name="forward.prune_feed")
 def prune_feed(**_: Any) -> None:
-    """Remove notes that every forwarder has done, and stop forwarders that are weeks behind."""
+    """Remove notes that no forwarder needs any more, and stop forwarders that are weeks behind."""
     feed_prune()
 
 
 @shared_task(name="forward.watch_taps")
 def watch_taps(**_: Any) -> None:
-    """Write down what waits in taps and what they dropped. If the broker does not answer, the next run does it."""
+    """Record what waits in taps, and what they dropped. If the broker does not answer, the next run does it."""
     try:
         taps_watch()
     except BrokerUnreachable as error:
@@ -38,7 +38,7 @@ def watch_taps(**_: Any) -> None:
 
 @shared_task(name=RECONCILE_JOB)
 def reconcile_taps(**_: Any) -> None:
-    """Repair differences of taps on the broker. If it does not answer, the next run does it."""
+    """Make the taps on the broker match the database. If the broker does not answer, the next run does it."""
     try:
         taps_reconcile()
     except BrokerUnreachable as error:

@@ -1,4 +1,4 @@
-"""Ingest tasks: replay quarantined messages, decide branches of streams, release what was held back, and back-fills."""
+"""Ingest tasks: replay quarantined messages, decide branches of streams, release held messages, and run back-fills."""
 
 from typing import Any
 
@@ -20,14 +20,14 @@ def replay_quarantine(**_: Any) -> None:
 
 @shared_task(name="ingest.settle_branches")
 def settle_branches(**_: Any) -> None:
-    """Judge held branches, and process the messages of decided ones."""
+    """Judge held branches, and accept or discard the messages of decided ones."""
     branches_judge(moment=clock.now())
     branches_work_off()
 
 
 @shared_task(name="ingest.remove_moved_again")
 def remove_moved_again(**_: Any) -> None:
-    """Remove rows that were moved in time and have arrived again at their old times."""
+    """Remove rows that arrived again under their old times after a time shift had moved them."""
     moved_again_remove()
 
 
@@ -39,19 +39,19 @@ def release_quota(**_: Any) -> None:
 
 @shared_task(name="ingest.release_gaps")
 def release_gaps(**_: Any) -> None:
-    """Process messages that waited for room in the ledger, where gaps have closed."""
+    """Process messages that wait for room in the ledger, as far as closed gaps have made room."""
     gaps_release()
 
 
 @shared_task(name="ingest.watch_quarantine")
 def watch_quarantine(**_: Any) -> None:
-    """Recount the quarantine, and suspend stations with too many waiting messages in it."""
+    """Recount the quarantine, and suspend stations that have too many messages waiting in it."""
     tallies_recount()
     full_suspend()
 
 
-# Acknowledged at its start: the rows say what is due, and a turn ends by itself.
+# Acknowledged at the start: the rows record what is due, and each turn limits its own time.
 @shared_task(name=WORK_JOB, acks_late=False)
 def work_backfills(**_: Any) -> None:
-    """Read some stored files into the database."""
+    """Work on back-fills for one turn: read some stored files into the database."""
     backfills_work()

@@ -1,4 +1,4 @@
-"""Station tasks: sync the broker, logins, erasure, suspensions, rhythms, and devices that gave up waiting."""
+"""Station tasks: the broker's logins and queues, rotation, erasure, suspensions, rhythms, and unanswered devices."""
 
 import logging
 from typing import Any
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 @shared_task(name="stations.reconcile_broker")
 def reconcile_broker(**_: Any) -> None:
-    """Repair differences on the broker. If it does not answer, the next run does it."""
+    """Make the broker match the database. If it does not answer, the next run does it."""
     try:
         broker_reconcile()
     except BrokerUnreachable as error:
@@ -53,12 +53,12 @@ def suspend_floods(**_: Any) -> None:
 
 @shared_task(name="stations.prune_newcomers")
 def prune_newcomers(**_: Any) -> None:
-    """Tell owners of devices that nobody has answered, and delete those that waited too long to be let in."""
+    """Warn owners of unanswered devices that soon leave the queue, and delete those that have waited too long."""
     unanswered_tell(moment=clock.now())
     newcomers_prune(moment=clock.now())
 
 
 @shared_task(name="stations.learn_rhythms")
 def learn_rhythms(**_: Any) -> None:
-    """Learn from their contacts how often stations report."""
+    """Learn how often each station reports, from its contacts."""
     rhythms_learn(moment=clock.now())

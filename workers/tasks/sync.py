@@ -1,4 +1,4 @@
-"""Tasks that check outside systems: periodic checks, and those that people ask for."""
+"""Tasks that check outside systems, periodically or at a person's request."""
 
 import logging
 from typing import Any
@@ -30,19 +30,19 @@ def run_system(*, system: str, started_by: str = "", believed_rows: int | None =
 
 @shared_task(name="sync.check_motus")
 def check_motus(*, organization_id: int, **_: Any) -> None:
-    """Try an organization's login at Motus, and read what its projects have."""
+    """Try an organization's login at Motus, and read its projects' deployments and tags."""
     account_run(organization_id=organization_id)
 
 
 @shared_task(name="sync.run_motus")
 def run_motus(**_: Any) -> None:
-    """Read what projects have at Motus, for every organization that is due."""
+    """Read the deployments and tags of projects at Motus, for every organization that is due."""
     accounts_run_due()
 
 
 @shared_task(name="sync.run_motus_files")
 def run_motus_files(*, organization_id: int | None = None, **_: Any) -> None:
-    """Find, send and follow files: for one organization whose people are waiting, or for all, on schedule."""
+    """Send files to Motus and follow them: for one organization at a person's request, or for all on schedule."""
     if organization_id is None:
         files_run_due()
         motus_folder_judge()

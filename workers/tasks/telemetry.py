@@ -1,4 +1,4 @@
-"""Telemetry storage tasks: create partitions ahead, rebuild roll-ups, and delete expired data."""
+"""Telemetry storage tasks: create partitions ahead, rebuild roll-ups, delete expired data, and fill cold storage."""
 
 import logging
 from typing import Any
@@ -36,7 +36,7 @@ def make_partitions(**_: Any) -> None:
 
 @shared_task(name="telemetry.rebuild_rollups")
 def rebuild_rollups(**_: Any) -> None:
-    """Rebuild the hours and days that received data, and count tags of hours from before Roost did."""
+    """Rebuild the roll-ups of hours and days that received data; count tags in hours older than that feature."""
     try:
         rollups_rebuild()
     except Unavailable as error:
@@ -46,7 +46,7 @@ def rebuild_rollups(**_: Any) -> None:
 
 @shared_task(name="telemetry.run_retention")
 def run_retention(**_: Any) -> None:
-    """Delete data past its organization's retention period."""
+    """Delete data that is older than the retention rules allow."""
     retention_run()
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from fleet.alerts.channels.base import Channel, ChannelError, Message
 from fleet.alerts.chat.calls import ChatFailure, address_check, address_label, address_read, message_hand_over
 
-#: With the usual waits, this is about a day: chat servers of small groups are down over night.
+#: With the usual waits, this is about a day: chat servers of small groups are down overnight.
 ATTEMPTS_MOST = 100
 
 
@@ -32,7 +32,7 @@ CHANNEL = Channel(
     send=send,
     check=address_check,
     label=label,
-    # These services do not know a message that comes again.
+    # These services do not recognize a message that is sent again.
     is_repeatable=False,
     pause=timedelta(seconds=10),
     attempts_most=ATTEMPTS_MOST,

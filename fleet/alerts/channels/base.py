@@ -88,13 +88,13 @@ class Channel:
     shown: Callable[[str], str] = str
     label: Callable[[str], str] | None = None
     has_secret: bool = False
-    #: The other side drops a message that it has already. If not, what may have arrived is not sent again.
+    #: The receiver drops repeats. If false, a message that may have arrived is not sent again.
     is_repeatable: bool = True
-    #: From one message to a destination to the next, tests excepted.
+    #: Minimum time between two messages to one destination, tests excepted.
     pause: timedelta = timedelta(0)
-    #: After so many attempts a message is given up; None: only after three days.
+    #: A message is given up after this many attempts; None: only after three days.
     attempts_most: int | None = None
-    #: Nobody reads its messages: programs do, and get all.
+    #: Its messages are for programs, so the storm cap does not apply.
     is_for_programs: bool = False
     #: A run of the channel's sender ends after this many seconds; the next one continues.
     run_s: float = 150.0

@@ -1,4 +1,4 @@
-"""Mail by SMTP: plain text with a stable Message-ID, in the thread of the beginning."""
+"""Mail by SMTP: plain text with a stable Message-ID, in the thread of the incident's first mail."""
 
 from fleet.alerts.channels.base import Channel, ChannelError, Message
 from fleet.core.sending.mail_headers import automatic_mail

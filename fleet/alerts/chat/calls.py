@@ -1,4 +1,4 @@
-"""Calls of the process that speaks to chat services: reading an address, and sending one message within a limit."""
+"""Calls of the process that speaks to chat services: reading an address, and sending a message within a time limit."""
 
 import json
 import logging
@@ -21,15 +21,14 @@ from fleet.core.sending.public_post import URL_MOST, url_check
 
 #: Seconds a message may take before its process is ended: starting it, and Apprise's requests of up to 20 s each.
 SEND_S: Final = 45.0
-#: Seconds an address waits for the one that is read before it, and seconds reading one may take.
+#: Seconds to wait while another address is being read, and seconds that reading one may take.
 WAIT_S, READ_S = 10.0, 30.0
-#: Shorter parts of an address are words such as `hook`, and no secrets.
+#: Shorter parts of an address, such as `v1` or `api`, are not secrets.
 _SECRET_LEAST: Final = 4
 _SEPARATORS: Final = re.compile(r"[/?&=@:#]+")
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _LATER: Final = frozenset({HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.LOCKED})
-#: The receiver, or a gateway before it, waited for something that did not come: the message may have gone on. The last is
-#: Cloudflare's.
+#: The receiver or a gateway in front of it timed out, so the message may have arrived. 524 is Cloudflare's.
 _TIMED_OUT: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT, 524})
 
 _one = threading.Lock()
@@ -48,7 +47,7 @@ class ChatFailure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReadAddress:
-    """The facts that an address states. `host` is empty where a token stands in its place; `targets`: its receivers."""
+    """Contents of an address. `host` is empty if a token stands in its place; `targets`: the number of receivers."""
 
     schema: str
     host: str
@@ -173,7 +172,7 @@ def redacted(text: str, address: str) -> str:
 
 
 def _host_parts(address: str) -> set[str]:
-    """The server's name, which a sentence may tell, where it is no secret."""
+    """The server's name, with and without port, which a sentence may show; empty where it is a secret."""
     kind = KIND_BY_SCHEMA.get(schema_of(address))
     authority, _found, path = address.partition("://")[2].partition("/")
     host = authority.rpartition("@")[2].partition("?")[0]
@@ -197,7 +196,7 @@ def _invalid(sentence: str) -> InvalidInput:
 
 
 def _run(asked: dict[str, Any], *, limit_s: float) -> bytes:
-    """The text that the process printed until it ended, or was ended after so many seconds."""
+    """Output of the process, which is killed after `limit_s` seconds."""
     asked = {**asked, "is_private_allowed": settings.ROOST_WEBHOOK_PRIVATE_ADDRESSES}
     command = [sys.executable, "-P", "-m", "fleet.alerts.chat.process"]
     try:
@@ -205,7 +204,7 @@ def _run(asked: dict[str, Any], *, limit_s: float) -> bytes:
             command,
             input=json.dumps(asked).encode(),
             stdout=subprocess.PIPE,
-            # It might tell secrets.
+            # It might contain secrets.
             stderr=subprocess.DEVNULL,
             env={"PYTHONPATH": str(_ROOT)},
             timeout=limit_s,
@@ -220,7 +219,7 @@ def _run(asked: dict[str, Any], *, limit_s: float) -> bytes:
 
 
 def _answer_of(printed: bytes) -> dict[str, Any]:
-    """The last whole line. Without an answer, the message was handed over or not."""
+    """The last complete line, if it is an answer; else `broken` (the message may have gone out) or `unsent`."""
     lines = [json.loads(line) for line in printed.splitlines(keepends=True) if line.endswith(b"\n")]
     if lines and "outcome" in lines[-1]:
         answer: dict[str, Any] = lines[-1]

@@ -1,13 +1,13 @@
-"""The kinds of chat and push services that an address may name, and what may stand in it. Imports nothing of ours.
+"""The kinds of chat and push services that an address may name, and what it may contain. Imports no code of Roost.
 
-Apprise knows many more. Each kind here was read in Apprise's source: it speaks HTTP with `requests` and nothing else,
-which `fleet.alerts.chat.process` guards, and of its parameters only those are allowed that read no file, fetch
-nothing, switch off no check, and send nothing twice.
+Apprise knows many more. Each kind here was checked in Apprise's source: it connects only through `requests`, which
+`fleet.alerts.chat.process` guards, and only those of its parameters are allowed that read no file, fetch nothing,
+switch off no check, and send nothing twice.
 """
 
 from dataclasses import dataclass, field
 
-#: The text is cut at a line before; this catches what markup adds to it.
+#: Roost cuts the text at a line break first; this handles any excess that markup adds afterwards.
 _ADDED = "overflow=truncate&retry=0"
 
 
@@ -44,7 +44,7 @@ KINDS = (
         delivering=frozenset({"PUT"}),
         modes=frozenset({"off"}),
         forbidden=("/createRoom", "/register", "/login"),
-        # As nothing is kept from one message to the next, it would upload the keys of a new device each time.
+        # Nothing is kept between messages, so with encryption each one would upload the keys of a new device.
         added=f"{_ADDED}&e2ee=no",
     ),
     ChatKind("Mattermost", ("mmosts", "mmost"), frozenset({"channel"}), shows_host=True),

@@ -2,8 +2,8 @@
 
 It reads one JSON object from standard input: `do` (`read` or `send`), `address`, `is_private_allowed`, and for sending
 `title`, `text` and `more` (where the rest of a text that is too long can be read). It prints JSON objects, one a line:
-`{"is_handed": true}` before a request that may deliver the message, and its answer at the end. It knows no settings, no
-secrets of the server and no database.
+`{"is_handed": true}` before a request that may deliver the message, and its answer at the end. It has no access to the
+server's settings, secrets or database.
 
 Every request that Apprise makes goes through `fleet.core.sending.public_post`: only to public addresses, following no
 redirect, certificates checked whatever Apprise asks, with one deadline.
@@ -29,9 +29,9 @@ from fleet.alerts.chat.kinds import KIND_BY_SCHEMA, ChatKind, schema_of
 
 #: Bytes of memory and seconds of CPU time of this process.
 MEMORY_MOST, SECONDS_MOST = 1_000_000_000, 20
-#: Bytes of an answer that are read, and of it and of Apprise's complaints the characters that are told.
+#: Bytes that are read of an answer, and characters that are passed on of it and of Apprise's complaints.
 ANSWER_MOST, WORDS_MOST = 65_536, 300
-#: Markup makes a text longer after it was cut; this share of the service's limit remains free.
+#: Markup makes a text longer after it was cut, so this share of the service's limit is left free.
 _FREE_SHARE: Final = 0.2
 _NOT_OURS: Final = frozenset({"accept-encoding", "connection", "content-length", "host"})
 
@@ -42,9 +42,9 @@ class Untold(requests.ConnectionError):
 
 @dataclass(slots=True)
 class Exchanges:
-    """The outcome of the requests: the last counts. `ended`: `refused`, `unsent` or `broken`, if no answer came.
+    """The outcome of the requests; the last one counts. `ended`: `refused`, `unsent` or `broken`, if no answer came.
 
-    `is_taken`: one that may deliver the message was answered with success.
+    `is_taken`: a request that may deliver the message succeeded.
     """
 
     kind: ChatKind
@@ -56,7 +56,7 @@ class Exchanges:
     complaints: list[str] = field(default_factory=list)
 
     def request(self, asked: requests.PreparedRequest) -> requests.Response:
-        """Make one request, unless an earlier one may have delivered the message."""
+        """Make one request, unless an earlier one ended without an answer."""
         from fleet.core.sending import public_post  # noqa: PLC0415 - after the settings
 
         if self.ended:
@@ -87,7 +87,7 @@ class Exchanges:
             raise self._end("broken" if delivers else "unsent", str(error)) from error
         self.is_taken |= delivers and HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
         self.status, self.words = answer.status, _one_line(answer.body.decode(errors="replace"))
-        # Without a Location nobody follows a redirect; the status tells of it.
+        # Without a Location header nobody follows a redirect; the status still shows it.
         headers = {name: value for name, value in answer.headers.items() if name.lower() != "location"}
         return _response(asked, answer.status, headers, answer.body)
 
@@ -96,7 +96,7 @@ class Exchanges:
         return Untold(words)
 
 
-#: The stream for answers; anything else is printed elsewhere.
+#: The stream for answers only; everything else that is printed goes to standard error.
 _answers: Final = sys.stdout
 
 
@@ -118,7 +118,7 @@ def main() -> None:
         _print_line(_described(service))
     else:
         _print_line(_sent(service, asked, exchanges))
-    # Objects of Apprise have farewells to say, such as a logout; nobody asked for them.
+    # Skip what Apprise's objects would still do at exit, such as logging out.
     os._exit(0)
 
 
@@ -150,7 +150,7 @@ def _sent(service: NotifyBase, asked: dict[str, Any], exchanges: Exchanges) -> d
     if result and not exchanges.ended:
         return {"outcome": "sent"}
     if exchanges.ended:
-        # Of two requests that may deliver, the first was answered with success.
+        # A request that may deliver the message succeeded before a later one failed.
         return {"outcome": "broken" if exchanges.is_taken else exchanges.ended, "words": exchanges.words}
     if exchanges.is_any:
         answered = {"status": exchanges.status, "words": exchanges.words, "is_taken": exchanges.is_taken}
@@ -159,7 +159,7 @@ def _sent(service: NotifyBase, asked: dict[str, Any], exchanges: Exchanges) -> d
 
 
 def text_cut(text: str, *, room: int, more: str) -> str:
-    """The text, or its first whole lines within the room, and then where the rest is."""
+    """The text, or as many whole lines as fit, followed by where the rest is."""
     if len(text) <= room:
         return text
     kept = text[: max(0, room - len(more) - 3)]
@@ -196,7 +196,7 @@ def _asset() -> AppriseAsset:
         http_redirects=False,
         allow_templates=False,
         storage_mode="memory",
-        # The caller's limit holds; Apprise's own would need a thread.
+        # The caller limits the time; Apprise's own limit would need a thread.
         service_timeout=0,
     )
 
@@ -218,7 +218,7 @@ def _listen(complaints: list[str]) -> None:
 
 
 def _complaint(complaints: list[str]) -> str:
-    """The first: the later ones only say that it cannot be loaded."""
+    """The first complaint; later ones only say that the address cannot be loaded."""
     return complaints[0] if complaints else ""
 
 

@@ -32,8 +32,9 @@ def digest_choose_check(*, actor: Viewer, organization: Organization) -> None:
 def digest_choose(*, actor: Viewer, organization: Organization, rhythm: str) -> None:
     """Get a digest in this rhythm from now on; empty: none. Nothing happens if nothing is different.
 
-    One that was off begins with the day, week or month of now. Raises `InvalidInput`, `Conflict` for a person who is no
-    member or has no mail address, `Forbidden` for keys, and `NotFound` for others.
+    A digest that was off starts with the current day, week or month. Raises `InvalidInput`, `Conflict` for a person who
+    is not a member or has no mail address, `Forbidden` for keys, and `NotFound` if the actor may not see the
+    organization.
     """
     membership = _membership(actor, organization)
     if not rhythm:
@@ -43,7 +44,7 @@ def digest_choose(*, actor: Viewer, organization: Organization, rhythm: str) -> 
         raise InvalidInput(_("Choose how often a digest comes."), field="rhythm")
     if not membership.user.email:
         raise Conflict(_("Roost has no mail address for you, so it cannot send you digests."))
-    # One choice at a time, also before there is a row.
+    # One choice at a time, even before there is a row to lock.
     Membership.objects.select_for_update(no_key=True).get(pk=membership.pk)
     before = Digest.objects.select_for_update().filter(pk=membership.pk).first()
     if before is not None and before.is_on and before.rhythm == rhythm:

@@ -1,4 +1,4 @@
-"""The facts of a digest: incidents of a time, stations that need somebody, and how much of the data has arrived.
+"""The facts of a digest: incidents of its period, stations that need attention, and how much of the data has arrived.
 
 The number of queries does not depend on the number of stations and incidents.
 """
@@ -17,7 +17,7 @@ from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 from fleet.telemetry.completeness import CompletenessReport
 
-#: Incidents and stations of each list that are named; of the rest the digest tells the number.
+#: Maximum incidents or stations that each list names; for the rest, the digest gives the number.
 NAMED_MOST: Final = 20
 
 
@@ -36,7 +36,7 @@ class Some:
 
 @dataclass(frozen=True, slots=True)
 class MessageCounts:
-    """Numbers of messages of all stations at a moment: arrived, still on stations, lost; and the share, 0 to 100."""
+    """Messages of all stations at a moment: arrived, still on stations, lost; and the share that arrived, 0 to 100."""
 
     received: int
     on_station: int
@@ -46,7 +46,7 @@ class MessageCounts:
 
 @dataclass(frozen=True, slots=True)
 class DigestFacts:
-    """The facts of one time. `opened` counts all that opened; they are named under `ended` and `going_on`."""
+    """The facts of one period. `opened` counts all that opened; they are named under `ended` and `going_on`."""
 
     start: datetime
     end: datetime
@@ -61,7 +61,7 @@ class DigestFacts:
 def facts_of(
     *, viewer: Viewer, organization: Organization, start: datetime, end: datetime, counted: dict[str, Any]
 ) -> DigestFacts:
-    """The facts between two moments, as this viewer may know them. `counted`: as the digest before counted."""
+    """The facts between two moments, as this viewer may know them. `counted`: the counts of the previous digest."""
     incidents = incident_list(viewer=viewer).filter(organization=organization)
     going_on = incidents.filter(Q(closed_at=None) | Q(closed_at__gte=end), opened_at__lt=end)
     ended = incidents.filter(closed_at__gte=start, closed_at__lt=end)

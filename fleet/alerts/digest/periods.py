@@ -1,4 +1,4 @@
-"""The days on which a digest ends, on the reader's clock: every midnight, that before a Monday, or before a first."""
+"""When digests end, on the reader's clock: every midnight, at the start of a Monday, or at the start of a month."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -6,20 +6,20 @@ from typing import Final
 from fleet.alerts.models.digest import Digest
 from fleet.core.zones import viewer_time, viewer_zone
 
-#: The hour at which the digest of the time before is made: in time for breakfast, and not while clocks change.
+#: The hour at which a digest is made: in time for breakfast, and not while clocks change.
 HOUR: Final = time(6)
-#: A digest tells of at least this time, so that a reader who moves to another time zone gets none about an afternoon.
+#: A digest covers at least this long, so that a reader who changes time zone gets none about a single afternoon.
 LEAST: Final = timedelta(hours=20)
 Rhythm = Digest.Rhythm
 
 
 def end_before(moment: datetime, rhythm: str) -> datetime:
-    """The newest end at or before a moment."""
+    """The last end of a period at or before a moment."""
     return _at(_first_day(viewer_time(moment).date(), rhythm), time())
 
 
 def due_after(told_until: datetime, rhythm: str) -> datetime:
-    """When the digest is made that follows what was told: at `HOUR` of the first day that begins `LEAST` after it."""
+    """When the next digest is made: at `HOUR` on the first end of a period at least `LEAST` after `told_until`."""
     day = _first_day(viewer_time(told_until).date(), rhythm)
     while _at(day, time()) < told_until + LEAST:
         day = _next_day(day, rhythm)

@@ -1,4 +1,4 @@
-"""Making the digests that are due, and queueing them: each in one transaction with the row that says so."""
+"""Making the digests that are due, and queueing them: each in one transaction with the update of its row."""
 
 import logging
 import time
@@ -33,8 +33,8 @@ _log = logging.getLogger(__name__)
 def digests_send() -> int:
     """Make the digests that are due and queue their mails; return how many.
 
-    Two workers share the work: each takes what the other has not locked. One that cannot be made waits for an hour, so
-    that it holds up no other.
+    Two workers share the work: each takes what the other has not locked. A digest that cannot be made waits for an
+    hour, so that it does not hold up the others.
     """
     made, until = 0, time.monotonic() + RUN_S
     while time.monotonic() < until:
@@ -67,7 +67,7 @@ def _next_due() -> Digest | None:
 
 
 def _make(digest: Digest) -> int:
-    """Queue the mail and write down until when it tells, both or neither; return the number of mails."""
+    """Queue the mail and record until when it covers, both or neither; return the number of mails."""
     membership, moment = digest.membership, clock.now()
     if not membership.user.email:
         _postpone(digest.pk, "Roost has no mail address for you.")

@@ -27,7 +27,7 @@ def digest_subject(organization: Organization, facts: DigestFacts) -> str:
 
 
 def digest_body(organization: Organization, facts: DigestFacts, moment: datetime) -> str:
-    """The numbers first, then what is named; how to get fewer digests last."""
+    """The numbers first, then the lists, and last how to get fewer digests."""
     parts = [
         _numbers(organization, facts),
         *_stations(facts.needing, moment),
@@ -90,7 +90,7 @@ def _more(some: Some, where: str) -> list[str]:
 
 
 def _completeness(now: MessageCounts, before: MessageCounts | None) -> str:
-    """How much of the numbered data has arrived, and how much was lost or found since the digest before."""
+    """How much of the numbered data has arrived, and how much was lost or found since the previous digest."""
     if now.percent is None:
         return _("Nothing is known about the completeness of data: no station has numbered a message yet.")
     words = {

@@ -10,7 +10,7 @@ from fleet.alerts.models.shared import SharedFailure
 
 #: Fewer are a coincidence.
 LEAST: Final = 3
-#: A cause that explains so much of what the widest one explains competes with it.
+#: A cause competes with the one that explains most if it explains at least this share of that.
 _NEARLY: Final = 0.9
 _WIDTH: Final = {cause: place for place, cause in enumerate(SharedFailure.Cause)}
 
@@ -35,8 +35,9 @@ def failures_of(
 ) -> list[FailureFound]:
     """Shared failures of one organization that explain as many of these stations as possible, each station once.
 
-    One needs three stations, and more than half of those that share it. First comes the cause that explains most; of
-    those that explain nearly as many, the one of which the greatest share is silent, then the narrower one.
+    A failure needs three stations, and more than half of those that share the cause. First comes the cause that
+    explains most; of those that explain nearly as many, the one with the greatest share of silent stations, then with
+    most of them, then the narrower one.
     """
     rest, left = list(silent), dict(totals)
     found: list[FailureFound] = []

@@ -43,7 +43,7 @@ SELECT x.organization_id, x.site, x.network, grouping(x.site), grouping(x.networ
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Something that stations share: of which organization, what, and which one."""
+    """Something that stations of an organization share: which kind of cause, and which one."""
 
     organization_id: int
     cause: SharedFailure.Cause
@@ -76,9 +76,10 @@ def places_of(*, station_ids: Collection[int], moment: datetime) -> SharedByStat
 
 
 def stations_count(*, starts: Mapping[int, datetime], moment: datetime) -> dict[Shared, int]:
-    """Stations of each site, network and organization that were in contact at a moment, given by organization.
+    """How many stations of each site, network and organization were in contact at `starts`, by organization.
 
-    One query. Not those that are retired, asleep or in maintenance, behind a silent parent, or in a shared failure.
+    One query. Stations that are retired, asleep, in maintenance, behind a silent parent or in a shared failure do not
+    count.
     """
     values: dict[str, Any] = {
         "organizations": list(starts),

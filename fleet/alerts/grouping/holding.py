@@ -1,4 +1,4 @@
-"""Messages that are not sent: rows that say by what they are held, and the withdrawal of what waited already."""
+"""Messages that are held instead of sent: rows that say why, and the withdrawal of messages that already waited."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,10 +19,10 @@ _OUT = frozenset({State.SENDING, State.SENT, State.UNKNOWN})
 
 
 def beginnings_withdraw(*, incidents: Sequence[Incident], keeps_told: bool) -> set[int]:
-    """Take incidents out of the messages about beginnings that wait; return those that somebody has been told of.
+    """Take incidents out of waiting messages about beginnings; return the ids of those that somebody has been told of.
 
-    `keeps_told`: leave these as they are. A message left without incidents counts as merged into another. Locks the
-    messages, after the incidents.
+    `keeps_told`: leave those in their messages. A message left without incidents counts as merged into another. Locks
+    the messages, after the incidents.
     """
     if not incidents:
         return set()
@@ -43,7 +43,7 @@ def beginnings_withdraw(*, incidents: Sequence[Incident], keeps_told: bool) -> s
 
 
 def parent_held_record(*, held: Mapping[int, Sequence[Incident]], moment: datetime) -> None:
-    """Store the messages that are not sent because of the parents' incidents with these ids."""
+    """Store the messages that parents' incidents hold back; `held`: their incidents, by the id of the parent's."""
     recipients = recipients_of({one.organization_id for group in held.values() for one in group})
     planned = []
     for holder, group in held.items():
@@ -55,7 +55,7 @@ def parent_held_record(*, held: Mapping[int, Sequence[Incident]], moment: dateti
 
 
 def shared_held_record(*, held: Mapping[int, Sequence[Incident]], moment: datetime) -> None:
-    """Store the messages that are not sent because of these open shared failures, which the incidents have joined."""
+    """Store the messages that open shared failures hold back; `held`: incidents that joined, by the failure's id."""
     recipients = recipients_of({one.organization_id for group in held.values() for one in group})
     planned = []
     for shared, group in held.items():
@@ -84,7 +84,7 @@ def beginnings_wait_on(*, organization_ids: Collection[int], moment: datetime) -
 
 
 def by_holder(incidents: Iterable[Incident], holders: Mapping[int, int]) -> dict[int, list[Incident]]:
-    """Incidents by the id of what holds them, which `holders` has by the ids of incidents."""
+    """Incidents by the id of their holder; `holders` has the holder of each incident, by its id."""
     found: dict[int, list[Incident]] = defaultdict(list)
     for incident in incidents:
         found[holders[incident.pk]].append(incident)

@@ -1,4 +1,4 @@
-"""Silence behind a silent gateway: not told on its own while the parent's incident is open.
+"""Silence behind a silent gateway: no message of its own while the parent's incident is open.
 
         opened ──the parent has none──▶ told
           │
@@ -6,8 +6,8 @@
                                             ▲ │
                      the parent has another─┘ └──the parent is back, or no parent any more──▶ told
 
-`Incident.held_by` is the state; `holding_end`, in each sweep, looks for what is held by nothing any more. It does not
-matter what closed the parent's incident, or who died while closing it.
+`Incident.held_by` is the state; in each sweep, `holding_end` looks for incidents that nothing holds any more. It does
+not matter what closed the parent's incident, or whether a worker died while closing it.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from fleet.alerts.rules.silence import NAME as SILENCE
 def parents_hold(*, incidents: Sequence[Incident], moment: datetime) -> list[Incident]:
     """Hold those of these new incidents whose parent is silent; return the others.
 
-    Older ones behind their stations join in if nobody was told of them yet.
+    Older incidents behind these stations are held too, if nobody was told of them yet.
     """
     older = list(
         incidents_of(SILENCE)
@@ -59,7 +59,7 @@ def parents_hold(*, incidents: Sequence[Incident], moment: datetime) -> list[Inc
 
 
 def holding_end() -> list[Incident]:
-    """Let go of open incidents whose parent has no open incident any more, and return them: they can be told now."""
+    """Release open incidents whose parent has no open one any more, and return them: people can be told of them now."""
     holder = Incident.objects.filter(
         pk=OuterRef("held_by_id"),
         closed_at=None,

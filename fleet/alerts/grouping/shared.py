@@ -1,11 +1,11 @@
-"""Shared failures: opened when most of what shares something falls silent at once, joined, and closed; see the model.
+"""Shared failures: opened when most stations that share something fall silent at once, joined, and closed.
 
-    some fall silent ──at least three, more than half, within the window──▶ open: told once, the stations' own are not
-    open ──one more falls silent within the window after the last──▶ its message is held: the end will tell of it
+    some fall silent ──at least three, more than half, within the window──▶ open: one message for all
+    open ──one more falls silent within the window after the last──▶ its message is held: the last message covers it
     open ──at most a quarter are still silent──▶ closed: one message says so, and names these
 
-Stations are judged by when they became silent by their own deadlines, not by when we looked. Those whose silence is
-planned, or explained by a silent parent, count neither way.
+A station counts from when it became silent by its own deadline, not from when the sweep found it. Stations whose
+silence is planned, or explained by a silent parent, do not count at all. See the model.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.alerts.rules.silence import SILENT
 from fleet.stations.models import StationContact
 
-#: Closed when at most one of so many is still silent.
+#: A failure closes when at most one in this many of its stations is still silent.
 _OVER_AT_ONE_OF: Final = 4
 #: A station of the failure that falls silent again within this time after its return joins again: nobody was told that
 #: it was back. After a longer return its silence is news, however long the failure stays open for others.
@@ -35,7 +35,7 @@ _SHORT_RETURN: Final = timedelta(hours=1)
 
 
 class _Fresh(NamedTuple):
-    """Incidents of an organization that may share a cause, in order of their ids, and the silence of each station."""
+    """Incidents of an organization that may share a cause, in order of their ids, and when each became silent."""
 
     incidents: list[Incident]
     silent: list[Silent]
@@ -64,7 +64,7 @@ def shared_join(*, incidents: Sequence[Incident], moment: datetime) -> list[Inci
         .values_list("shared_id", "station_id")
     )
     found: dict[int, int] = {}
-    # In the order in which they became silent, as each may be the last after which the next one joins.
+    # In the order in which they became silent, as each one that joins extends the window for the next.
     for incident in sorted(
         (one for one in incidents if one.station_id in silent), key=lambda one: silent[one.station_id]
     ):
@@ -83,7 +83,7 @@ def shared_join(*, incidents: Sequence[Incident], moment: datetime) -> list[Inci
 
 
 def shared_judge(*, incidents: Sequence[Incident], moment: datetime) -> list[Incident]:
-    """Open the shared failures that these new incidents complete, and tell of them; return those that are in none."""
+    """Open the shared failures that these new incidents complete, and plan their messages; return incidents in none."""
     if not incidents or settings.ROOST_SHARED_WINDOW_S <= 0:
         return list(incidents)
     fresh = _fresh(incidents)
@@ -105,20 +105,20 @@ def shared_judge(*, incidents: Sequence[Incident], moment: datetime) -> list[Inc
     _refer(members)
     beginnings_withdraw(incidents=[one for group in members.values() for one in group], keeps_told=False)
     shared_tell(failures=failures, members=members, moment=moment)
-    # What is falling silent now may still become a shared failure.
+    # Stations that are falling silent now may still have a shared failure.
     beginnings_wait_on(organization_ids=list(fresh), moment=moment)
     in_one = {one.pk for group in members.values() for one in group}
     return [one for one in incidents if one.pk not in in_one]
 
 
 def shared_close(*, moment: datetime) -> list[SharedFailure]:
-    """Close the shared failures of which most stations are back, and tell of it; return them."""
+    """Close shared failures whose stations are mostly back, and plan the messages about that; return them."""
     opened = SharedFailure.objects.filter(closed_at=None)
     if not opened.exists():
         return []
     still = _still_silent(opened)
     over = [one.pk for one in opened if _is_over(one, still)]
-    # Under locks again: those who close incidents meanwhile do so before, or see the failure closed.
+    # Check again under locks: whoever closes incidents meanwhile has either finished, or will see the failure closed.
     failures = list(opened.filter(pk__in=over).order_by("pk").select_for_update(no_key=True))
     silent = incidents_of(SILENCE).filter(shared__in=over).order_by("pk").select_for_update(no_key=True)
     list(silent.values_list("pk", flat=True))
@@ -132,7 +132,7 @@ def shared_close(*, moment: datetime) -> list[SharedFailure]:
 
 
 def _fresh(incidents: Iterable[Incident]) -> dict[int, _Fresh]:
-    """By organization, what became silent within the window before the newest of these incidents: three or more each."""
+    """By organization, stations that became silent within the window before the newest of these; three or more each."""
     window = timedelta(seconds=settings.ROOST_SHARED_WINDOW_S)
     silent, newest = _became_silent(incidents), dict[int, datetime]()
     for one in incidents:
@@ -164,7 +164,7 @@ def _fresh(incidents: Iterable[Incident]) -> dict[int, _Fresh]:
 
 
 def _became_silent(incidents: Iterable[Incident]) -> dict[int, datetime]:
-    """When the stations of these incidents became silent, by their ids."""
+    """When the stations of these incidents became silent, by station id."""
     rows = StationContact.objects.filter(station__in=[one.station_id for one in incidents], silent_after__isnull=False)
     return {station: moment for station, moment in rows.values_list("station_id", "silent_after") if moment}
 
@@ -172,7 +172,7 @@ def _became_silent(incidents: Iterable[Incident]) -> dict[int, datetime]:
 def _open(
     organization_id: int, shared: Shared, name: str, total: int, silent: Sequence[Silent], moment: datetime
 ) -> SharedFailure:
-    """Open a failure; or, if one of the same is still open from before, count these in: people are told once more."""
+    """Open a failure, or count these stations into an open one with the same cause; people are told in both cases."""
     moments = [one.became_silent for one in silent]
     # The unique index settles races.
     failure, is_new = SharedFailure.objects.get_or_create(
@@ -210,8 +210,8 @@ def _takes(
 ) -> bool:
     """Whether a station joins an open failure; count it there if so.
 
-    One of its own stations that was back only briefly (`known`) joins. So do others that became silent within the
-    window after the last one. Later, they may have another cause, and somebody has to hear of it.
+    A station of the failure that was back only briefly (`known`) joins. So do others that became silent within the
+    window after the last one: any later, they may have another cause, and somebody has to hear of it.
     """
     if (failure.pk, incident.station_id) in known:
         return True
@@ -235,7 +235,7 @@ def _is_over(failure: SharedFailure, still: Mapping[int, int]) -> bool:
 
 
 def _back(failures: Sequence[SharedFailure]) -> dict[int, list[Incident]]:
-    """The incidents of these that are over because their stations were heard again, the last of each station."""
+    """Closed incidents of these failures whose stations were heard again, the last one of each station."""
     rows = (
         Incident.objects.filter(shared__in=[one.pk for one in failures], closed_at__isnull=False)
         .exclude(station__contact__state=SILENT)

@@ -1,4 +1,4 @@
-"""The two steps of the sweep of silence that find common causes: for what has opened, and for what was held."""
+"""The two steps of the sweep of silence that find common causes: for incidents that opened, and for held ones."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,10 +10,10 @@ from fleet.alerts.notifications.planning import notifications_plan_opened
 
 
 def silences_group(*, incidents: Sequence[Incident], moment: datetime) -> list[Incident]:
-    """Hold what has a common cause, and tell of that; return the incidents to tell of on their own.
+    """Hold incidents with a common cause, and plan one message about it; return those that get messages of their own.
 
-    Call it in the transaction that opens them. A station behind a silent parent is explained; what is left may be in a
-    shared failure.
+    Call it in the transaction that opens them. A silent parent explains the stations behind it; only the others can be
+    in a shared failure.
     """
     left = parents_hold(incidents=incidents, moment=moment)
     left = shared_join(incidents=left, moment=moment)
@@ -21,7 +21,7 @@ def silences_group(*, incidents: Sequence[Incident], moment: datetime) -> list[I
 
 
 def silences_regroup(*, moment: datetime) -> None:
-    """Close shared failures that are over, and tell of what a parent held that is back. Each once, by its state."""
+    """Close shared failures that are over, and tell people, once, of incidents whose parent is back."""
     shared_close(moment=moment)
     freed = holding_end()
     if freed:

@@ -3,9 +3,9 @@
     pending ──fewer than the cap were sent within the hour──▶ sent
        └──────as many were sent──▶ held, and one message about that, at most one an hour
 
-What is held back is not sent later; its incidents are on the pages and in digests. Not held back are tests, what may
-have arrived already, messages about shared failures (each stands for many), rules of people that are severe, and what
-goes to programs. Troubles of the server itself never come here.
+What is held back is not sent later; its incidents are on the pages and in digests. These are never held back: tests,
+messages that were tried before and may have arrived, messages about shared failures (each stands for many) or about
+severe incidents, and messages to programs. Troubles of the server itself never come here.
 """
 
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from fleet.alerts.notifications.recipients import Recipient
 
 Phase, State, Held = Notification.Phase, Notification.State, Notification.Held
 WINDOW: Final = timedelta(hours=1)
-#: The message about it waits so long, to count what else is held back.
+#: How long the message about the storm waits, so that it can count what else is held back.
 _COUNT_FIRST: Final = timedelta(minutes=1)
 _NEVER_HELD: Final = frozenset({Phase.TEST, Phase.STORM})
 
@@ -66,7 +66,7 @@ def _is_capped(notification: Notification, channel: Channel | None, moment: date
 
 
 def _tell(notification: Notification, moment: datetime) -> None:
-    """Plan the message that more are held back, unless there is one of this hour. One sender of a channel runs."""
+    """Plan the message that more are held back, unless there was one within the hour. A channel has only one sender."""
     lately = Notification.objects.filter(
         channel=notification.channel,
         recipient=notification.recipient,

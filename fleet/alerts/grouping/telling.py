@@ -28,7 +28,7 @@ def shared_tell(
 
 
 def joined_add(*, joined: Mapping[int, Sequence[Incident]]) -> None:
-    """Link incidents that joined to the messages about the failure: whoever got these gets the one about its end."""
+    """Link incidents that joined to the messages about the failure, so that their receivers learn of the end, too."""
     told = Notification.objects.filter(shared__in=list(joined), phase=Phase.OPENED).exclude(state__in=_NOT_TOLD)
     through = Notification.incidents.through
     through.objects.bulk_create(

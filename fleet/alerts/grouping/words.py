@@ -1,4 +1,4 @@
-"""Sentences about shared failures, about what is silent behind a gateway, and about what the storm cap holds back."""
+"""Sentences about shared failures, stations that are silent behind a gateway, and messages that the storm cap holds."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -65,7 +65,7 @@ def _over_sentence(failure: SharedFailure, moment: datetime) -> str:
 
 
 def incidents_behind(incidents: Sequence[Incident]) -> list[Incident]:
-    """The open incidents that these hold, also through one another, nearest first; a few queries at most."""
+    """Open incidents that these hold, directly or through one another, nearest first; at most `CHAIN_MOST` queries."""
     found: list[Incident] = []
     level = [one.pk for one in incidents]
     for _step in range(CHAIN_MOST):

@@ -1,9 +1,9 @@
 """Absences: series without a value while their station goes on reporting others, by the station's clock.
 
-    well ──the station's newest value is later by the time of the rule──▶ ringing ──a value that is not too old──▶ well
+    well ──its newest value is `for_s` older than the station's newest──▶ ringing ──a value that is not──▶ well
 
-A backlog may bring a station's other values first, so one more thing must be known: that the station was reporting as
-the time began, with values that came soon after they were measured. Nothing is written down for the past.
+A backlog may bring the station's other values first. So a rule rings only if the station was already reporting when
+that time began, with values that arrived soon after they were measured. Past absences are not recorded.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,7 +25,7 @@ from fleet.core.pulses import INGEST
 
 _SLICE = 500
 
-# The series of the stations with changes for which a rule may begin to ring or be over.
+# Series of stations with changes, for which a rule may start or stop ringing.
 _ABSENT = """
 WITH rule AS MATERIALIZED (
     SELECT * FROM unnest(%(rule)s::bigint[], %(organization)s::bigint[], %(name)s::text[], %(pattern)s::text[],
@@ -49,8 +49,8 @@ WHERE (for_station IS NULL OR for_station = c.id) AND (for_model IS NULL OR for_
            ELSE x.last_at > s.since AND x.last_at > c.reported_at - r.missing END
 ORDER BY 1, 2
 """
-# Of each other series, the newest value from before the time began: had it come in time, the station was reporting then.
-# Time in which Roost itself was not listening does not count.
+# Of each other series, look at the newest value from before the rule's time began: if it arrived in time, the station
+# was reporting then. Time in which Roost itself was not listening does not count as delay.
 _REPORTED = """
 SELECT p.place FROM unnest(%s::int[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::interval[])
     AS p(place, station_id, last_at, begin, allowance)
@@ -68,7 +68,7 @@ WHERE EXISTS (
 
 
 class Absent(NamedTuple):
-    """A series that a rule may find missing, or has found: its newest value, and that of its station."""
+    """A series that a rule may find missing, or has: its newest value, and when its station last reported."""
 
     rule_id: int
     series_id: int
@@ -79,7 +79,7 @@ class Absent(NamedTuple):
     last_value: float
     reported_at: datetime
     noted_at: datetime
-    #: It rings since then, if it does.
+    #: Since when it rings; None if it does not.
     since: datetime | None
 
 
@@ -90,7 +90,7 @@ def is_for_absence(rule: AlertRule) -> bool:
 
 
 def absents_find(rules: Collection[AlertRule]) -> list[Absent]:
-    """The series for which one of these rules may begin to ring or be over, where stations have changes. One query."""
+    """Series for which one of these rules may start or stop ringing, at stations with changes. One query."""
     rows = [_rule_row(rule) for rule in rules if is_for_absence(rule) and rule.subject in subjects()]
     if not rows:
         return []
@@ -111,7 +111,7 @@ def absents_judge(
     outages: Sequence[Outage],
     found: Found,
 ) -> None:
-    """Add what is missing now, and what is back."""
+    """Add to `found` the series that are missing now, and those that are back."""
     begins: list[Absent] = []
     for one in absents:
         place, rule = places[one.station_id], rules[one.rule_id]
@@ -138,7 +138,7 @@ def absents_judge(
 def _reported_throughout(
     absents: Sequence[Absent], rules: Mapping[int, AlertRule], places: Mapping[int, JudgedPlace]
 ) -> list[Absent]:
-    """Those whose station was already reporting as the time of the rule began."""
+    """Those whose station was already reporting when the time of the rule began."""
     kept: list[Absent] = []
     for begin in range(0, len(absents), _SLICE):
         some = absents[begin : begin + _SLICE]

@@ -1,4 +1,4 @@
-"""Acting on what a look found: incidents opened and closed through the usual machinery, and those of the past."""
+"""Acting on findings: opening and closing incidents through the services of all rules, and recording past ones."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ Phase = RuleState.Phase
 
 
 def found_apply(found: Found, *, moment: datetime) -> None:
-    """Write the states, then close, open and write down. The caller holds the lock of looks."""
+    """Store the states, then close incidents, record past ones and open new ones. The caller holds `look.LOCK`."""
     _states_write(found.states)
     stations = Station.objects.select_related("organization").in_bulk(
         {target.station_id for target, _episode in (*found.opened, *found.past)}
@@ -105,7 +105,7 @@ def _close(closed: Sequence[tuple[RuleTarget, Episode]], moment: datetime) -> No
     closings: dict[int, Closing] = {}
     for target, episode in closed:
         incident = opened.get((target.rule.key, target.station_id))
-        # One that rings since before this end keeps the incident open; one that began after it gets its own.
+        # A series that began to ring before this end keeps the incident open; a later one gets an incident of its own.
         keeps = any(
             rule_id == target.rule.pk and station_id == target.station_id and since <= _end(episode)
             for rule_id, station_id, since in ringing
@@ -129,7 +129,7 @@ def _open(opened: Sequence[tuple[RuleTarget, Episode]], stations: dict[int, Stat
             Opening(station, episode.began_at, own, said, target.rule.name, target.rule.severity)
         )
     for rule, openings in by_rule.items():
-        # What was of the past so far is going on after all: it becomes this incident.
+        # An incident recorded as past is going on after all: this one replaces it.
         late = Incident.objects.filter(
             rule=rule, station__in=[one.station for one in openings], is_found_later=True,
             closed_at__gte=min(one.began_at for one in openings),
@@ -140,7 +140,7 @@ def _open(opened: Sequence[tuple[RuleTarget, Episode]], stations: dict[int, Stat
 
 
 def _past_write(past: Sequence[tuple[RuleTarget, Episode]], stations: dict[int, Station], moment: datetime) -> None:
-    """Write down incidents of the past, each once: one that overlaps a known one makes it longer, or is part of it."""
+    """Record past incidents, each once: an episode that overlaps a known one extends it or is already part of it."""
     if not past:
         return
     span = [(episode.began_at, _end(episode)) for _target, episode in past]
@@ -188,5 +188,5 @@ def _overlaps(incident: Incident, episode: Episode) -> bool:
 
 
 def _end(episode: Episode) -> datetime:
-    """The end of an episode; of one without, its last value beyond the limit."""
+    """The end of an episode; without one, the moment of its last value beyond the limit."""
     return episode.ended_at or episode.last.at

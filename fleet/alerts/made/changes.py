@@ -1,7 +1,8 @@
-"""Changes since the last look: the notes of ingest, and the rules that could find something in these hours.
+"""Changes since the last pass: the hours that ingest noted, and the rules that could find something in them.
 
-The database narrows: it reads the least and the greatest value of each hour that got rows, once for all rules, and
-leaves the pairs of rule and series in which something may begin or end. Only their values are read and judged.
+The database narrows them down: it reads the least and the greatest value of each hour that got rows, once for all
+rules, and returns the pairs of rule and series for which something may begin or end. Only the values of these pairs are
+read and judged.
 """
 
 import re
@@ -20,11 +21,11 @@ from fleet.alerts.models.made import AlertRule, RuleNote
 from fleet.telemetry.models import Suspicion
 from message_queue.units import conversion, scale_of
 
-#: Notes, and hours of series in them, that one look takes.
+#: Maximum notes, and hours of series in them, that one pass takes.
 NOTES_MOST, HOURS_MOST = 2_000, 250_000
 #: Rows with any of these marks are not judged: their time or value is not believed.
 DOUBT = Suspicion.EPOCH | Suspicion.FUTURE | Suspicion.ANCIENT | Suspicion.OUTSIDE
-#: Part of a limit by which the database lets more through, because it compares in the unit of the series.
+#: Share of a limit by which the database lets more through, as converting it to the unit of the series may round it.
 _SLACK = 1e-9
 
 _CLAIM = """
@@ -46,8 +47,8 @@ SELECT DISTINCT o.organization_id, x.unit FROM (SELECT DISTINCT series_id FROM r
 JOIN telemetry_series x ON x.id = c.series_id JOIN stations_station o ON o.id = x.station_id
 JOIN organizations_organization g ON g.id = o.organization_id AND g.deleted_at IS NULL
 """
-# A table of its own, because the planner knows how many rows it has: it takes those of an expression for few, and compares
-# every one with every other.
+# A table of its own, so that the planner knows how many rows it has: it assumes that an expression has few, and would
+# compare every row with every other.
 _MATCH = """
 CREATE TEMP TABLE rule_matched ON COMMIT DROP AS
 WITH rule AS MATERIALIZED (
@@ -71,7 +72,7 @@ WITH rule AS MATERIALIZED (
 SELECT series_id, station_id, name, unit, last_at, rule_id, is_always, low, high, clear_low, clear_high FROM pairs
 WHERE (for_station IS NULL OR for_station = station_id) AND (for_model IS NULL OR for_model = model_id)
 """
-# A row whose moment was taken moves by microseconds, perhaps into the next hour: hence the second. OFFSET 0 forces a
+# A row whose moment is taken is stored microseconds later, maybe in the next hour: hence the second. OFFSET 0 forces a
 # lookup by key for each hour, whatever the planner believes about the table.
 _CANDIDATES = """
 WITH found AS MATERIALIZED (
@@ -92,7 +93,7 @@ ORDER BY m.rule_id, m.series_id, f.hour
 
 
 class Candidate(NamedTuple):
-    """An hour of a series in which a rule may find something, and how things stand there."""
+    """An hour of a series in which a rule may find something, and the rule's state there."""
 
     rule_id: int
     series_id: int
@@ -108,7 +109,7 @@ class Candidate(NamedTuple):
 
 
 def changes_claim() -> bool:
-    """Take notes into `rule_changed`, a table of this transaction; False if there are none."""
+    """Move notes into `rule_changed`, a temporary table of this transaction; False if there are none."""
     if not RuleNote.objects.exists():
         return False
     with connection.cursor() as cursor:
@@ -188,7 +189,7 @@ def like_pattern(name: str) -> str:
 
 
 def _rule_rows(rule: AlertRule, units: dict[int, set[str]]) -> list[Sequence[object]]:
-    """A row for each unit in which series of the rule may be: the limits in that unit, a little further out."""
+    """A row for each unit in which series of the rule may be: the limits in that unit, with some slack."""
     subject, condition = subjects().get(rule.subject), conditions().get(rule.condition)
     if subject is None or condition is None or condition.is_absence:
         return []

@@ -1,4 +1,4 @@
-"""The entries of a person for a rule, and checking them: each refusal names its field."""
+"""A rule as a person entered it, and the checks of its fields: each refusal names its field."""
 
 import re
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ from fleet.telemetry.models import Series
 from message_queue.units import scale_of
 
 Scope = AlertRule.Scope
-#: Seconds: the longest time that something must hold, the shortest for which a value is missing, and the times over
-#: which values are compared.
+#: Seconds: the longest that a condition must hold before it rings, the shortest absence, and the shortest and longest
+#: time over which values are compared.
 FOR_MOST: Final = 7 * 86_400
 FOR_ABSENCE_LEAST: Final = 600
 WITHIN_LEAST, WITHIN_MOST = 60, 86_400
@@ -91,7 +91,7 @@ def _unknown(word: str, known: Any, field: str) -> InvalidInput:
 
 
 def _unit_fitting(name: str, unit: str, organization: Organization) -> str:
-    """The unit of the limits: as entered, or that of the organization's series of this name. Refuses one of others."""
+    """The unit of the limits: as entered, else that of the series. Refuses one that fits no series of this name."""
     known = Series.objects.filter(station__organization=organization, station__deleted_at=None)
     found = sorted(known.filter(named(name)).order_by().values_list("unit", flat=True).distinct())
     if not unit:

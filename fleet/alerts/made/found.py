@@ -21,13 +21,13 @@ from fleet.core.models import Outage
 #: Values younger than this on arrival are never late.
 LATE_FROM: Final = timedelta(hours=1)
 _INTERVALS: Final = 1.5
-#: Maximum past episodes that one look records per rule and series; any further ones are joined to the last.
+#: Maximum past episodes that one pass records per rule and series; any further ones are joined to the last.
 PAST_MOST: Final = 20
 
 
 @dataclass(slots=True)
 class Found:
-    """The findings of one look: episodes that ring now, are over, or are past, and the new states (None: well)."""
+    """The findings of one pass: episodes that ring now, are over, or are past, and the new states (None: well)."""
 
     opened: list[tuple[RuleTarget, Episode]] = field(default_factory=list)
     closed: list[tuple[RuleTarget, Episode]] = field(default_factory=list)

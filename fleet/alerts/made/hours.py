@@ -8,10 +8,10 @@ from fleet.alerts.models.made import AlertRule
 
 @dataclass(frozen=True, slots=True)
 class RuleHours:
-    """The times at which a rule may begin to ring: times of day without the end, and days of the year with both ends.
+    """When a rule may begin to ring: times of day, excluding the end, and days of the year, including both ends.
 
-    Either may lie around midnight or the new year. A time that the clocks skip in spring is in no stretch, and one
-    that comes twice in autumn counts both times, because moments are compared on the clock of the place.
+    Either may wrap around midnight or the new year. Moments are compared on the clock of the place: a time that the
+    clocks skip in spring never occurs, and one that comes twice in autumn counts both times.
     """
 
     hours: tuple[time, time] | None
@@ -19,7 +19,7 @@ class RuleHours:
 
     @classmethod
     def of(cls, rule: AlertRule) -> "RuleHours":
-        """Those of a rule; None stands for always."""
+        """The hours and season of a rule; None stands for always."""
         hours = None if rule.hours_from is None or rule.hours_until is None else (rule.hours_from, rule.hours_until)
         return cls(hours, (rule.season_from, rule.season_until) if rule.season_from and rule.season_until else None)
 
@@ -34,6 +34,6 @@ class RuleHours:
 
 
 def _is_within(value: str | time, first: str | time, last: str | time, *, is_closed: bool) -> bool:
-    """Whether a value lies on the circle from the first to the last."""
+    """Whether a value lies between the first and the last, which may wrap around."""
     after, before = value >= first, value <= last if is_closed else value < last  # type: ignore[operator]
     return (after and before) if first <= last else (after or before)  # type: ignore[operator]

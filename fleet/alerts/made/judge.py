@@ -1,9 +1,9 @@
-"""The judge: values in the order of the station's clock in, stretches of time out in which a rule rang.
+"""Judging one series by one rule: from values in order of the station's clock to the stretches in which it rang.
 
     well ──beyond──▶ pending ──beyond for long enough──▶ ringing ──clear──▶ well
                         └──not beyond──▶ well
 
-The live look and the preview both ask this judge, so a preview shows what the rule would have done.
+Live judging and the preview share this code, so a preview shows what the rule would have done.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ Phase = RuleState.Phase
 
 
 class RuleTarget(NamedTuple):
-    """A rule at one series of a station, with the unit of what it judges."""
+    """A rule at one series of a station, with the unit in which it judges."""
 
     rule: AlertRule
     station_id: int
@@ -36,19 +36,19 @@ class Start(NamedTuple):
 
 @dataclass(slots=True)
 class Episode:
-    """A stretch in which it rang, from the first value beyond; `ended_at` None: up to the last known value."""
+    """A stretch in which a rule rang, from the first value beyond. `ended_at` None: it rang at the last known value."""
 
     began_at: datetime
     last: JudgedValue
     ended_at: datetime | None = None
     #: The value that ended it.
     end: JudgedValue | None = None
-    #: It rang already before the first value.
+    #: It was already ringing before the first value.
     is_known: bool = False
 
 
 class RuleVerdict(NamedTuple):
-    """The findings of the judge: episodes in order, and the phase at the last value (None: well)."""
+    """The result of judging: episodes in order, and the phase at the last value (None: well)."""
 
     episodes: list[Episode]
     after: Start | None

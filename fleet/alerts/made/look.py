@@ -1,9 +1,9 @@
-"""The look: judges what changed since the last one, and opens, closes and writes down what it finds.
+"""The job that judges rules that people made: each pass judges some changes, and opens, closes and records incidents.
 
     claim notes ─▶ narrow in SQL ─▶ which rule holds where ─▶ read values ─▶ judge ─▶ act ─▶ commit
                                                            └─▶ what is missing ─┘
 
-All in one transaction: if it fails, the notes are still there, and the administrators are told.
+A pass is one transaction: if it fails, its notes are still there, and the administrators are told.
 """
 
 import logging
@@ -44,9 +44,9 @@ _log = logging.getLogger(__name__)
 
 
 def rules_look(*, seconds: float = 20.0) -> int:
-    """Judge what changed until nothing is left or the time is up; return how many notes' transactions there were.
+    """Judge what changed until nothing is left or the time is up; return the number of passes.
 
-    If it cannot judge, the notes stay, the administrators are told, and nobody else.
+    If it cannot judge, the notes stay, and only the administrators are told.
     """
     until, looks = time.monotonic() + seconds, 0
     try:
@@ -67,7 +67,7 @@ def rules_look(*, seconds: float = 20.0) -> int:
 
 @transaction.atomic
 def look_once(*, moment: datetime) -> bool:
-    """Judge some notes; False if there are none, or another look runs."""
+    """Judge some notes in one pass; False if there are none, or another one is running."""
     if not transaction_lock(LOCK) or not changes_claim():
         return False
     units = changes_units()
@@ -84,7 +84,7 @@ def look_once(*, moment: datetime) -> bool:
 
 @transaction.atomic
 def rules_lapse(*, moment: datetime) -> int:
-    """Close what rules found where they no longer hold; return how many incidents. No message goes out."""
+    """Close incidents of rules that no longer hold at their stations, without a message; return how many."""
     return states_lapse(moment=moment) if transaction_lock(LOCK) else 0
 
 
@@ -108,7 +108,7 @@ _One = TypeVar("_One", bound=_OfRule)
 
 
 def _held(candidates: Sequence[_One], rules: dict[int, AlertRule]) -> list[_One]:
-    """Those whose rule holds at their station."""
+    """Candidates whose rule holds at their station."""
     if not candidates:
         return []
     nearest = Nearest(rules.values(), placed_of(rules.values(), {one.station_id for one in candidates}))

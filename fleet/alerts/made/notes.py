@@ -1,9 +1,9 @@
-"""The note that ingest writes in the transaction of the rows, so that a look reads only what changed."""
+"""The note that ingest writes in the transaction of the rows, so that judging reads only what changed."""
 
 from typing import Final
 
-#: Parameters: series ids, hours (since 2000 UTC) by the same position, the senders' organizations. Whether a rule is on
-#: is asked in the statement itself, as committed now, so that no batch waits for an answer.
+#: Parameters: series ids, hours (since 2000 UTC) by the same position, the senders' organizations. The statement itself
+#: checks whether any rule is on by now, so that no batch waits for the answer to a question of its own.
 NOTE_SQL: Final = """
 INSERT INTO alerts_rulenote (series_ids, hours, noted_at)
 SELECT %s::bigint[], %s::int[], statement_timestamp()

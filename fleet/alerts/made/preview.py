@@ -1,8 +1,8 @@
-"""The preview: where and when a rule would have rung in the last 90 days, judged as the live look judges.
+"""The preview: where and when a rule would have rung in the last 90 days, judged as live values are.
 
-Hours that are beyond the limits from end to end, or not at all, are taken from the roll-ups; only of hours in which
-something begins or ends are the values themselves read. Conditions that compare values over time get the least and the
-greatest value of each hour.
+Hours that are beyond the limits throughout, or not at all, come from the roll-ups; single values are read only for
+hours in which something may begin or end. Conditions that compare values over time get the least and the greatest value
+of each hour.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ from fleet.stations.models import Station
 from fleet.telemetry.models import Series
 
 DAYS: Final = 90
-#: Series that a preview looks at, hours whose values it reads, and stretches that it names for one station.
+#: Maximum series per preview, hours whose values it reads, and stretches that it names for one station.
 SERIES_MOST: Final = 200
 _HOURS_MOST = 5_000
 STRETCHES_MOST: Final = 5
@@ -35,8 +35,8 @@ _HOUR, _LAST = timedelta(hours=1), timedelta(minutes=59, seconds=59)
 #: The id of a rule that has none yet: newer than all others.
 _NEW = 2**62
 
-# 2: all values are beyond; 1: some are; 0: none is, and some are clearly back; 3: nothing changes. The values themselves
-# are read where something may begin or end: of an hour with some, and of the first and the last of a kind.
+# 2: all values are beyond; 1: some are; 0: none is, and some are clearly back; 3: nothing changes. Single values are
+# read where something may begin or end: in all hours of 1, at both ends of a run of 2, and at the start of a run of 0.
 _CLASSES = """
 SELECT series_id, start, sort, minimum, maximum FROM (
     SELECT h.*, CASE WHEN class = 2 AND before = 2 AND after = 2 THEN 2 WHEN class IN (1, 2) THEN 1
@@ -68,7 +68,7 @@ CROSS JOIN LATERAL (
 ) r
 """
 
-# Hours with a value after which there is none for long enough, and the first hour in which the station reported then.
+# Hours with a value before a gap that is long enough, and the first hour in the gap by which the station reported.
 _GAPS = """
 WITH hours AS (
     SELECT series_id, start FROM telemetry_readinghour
@@ -90,7 +90,7 @@ ORDER BY 1, 2
 
 @dataclass(frozen=True, slots=True)
 class PreviewRow:
-    """A station at which it would have rung: how often, for how long in all, and the newest stretches."""
+    """A station at which the rule would have rung: how often, for how long in total, and the newest stretches."""
 
     station: Station
     number: int
@@ -101,12 +101,12 @@ class PreviewRow:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Stations at which it would have rung, the most often first; how many stations were looked at, of how many."""
+    """Stations at which the rule would have rung, most often first; how many stations were looked at, of how many."""
 
     rows: list[PreviewRow]
     looked_at: int
     stations: int
-    #: Some hours were judged by their least and greatest value only.
+    #: Some hours were judged by their roll-ups only, where something may have begun or ended.
     is_rough: bool = False
 
     @property
@@ -122,7 +122,7 @@ class Preview:
 
 @dataclass(slots=True)
 class _PreviewValues:
-    """Points by series, and whether some are only those of whole hours."""
+    """Values by series, and whether some hours have only their least and greatest."""
 
     points: dict[int, list[JudgedValue]] = field(default_factory=lambda: defaultdict(list))
     is_rough: bool = False
@@ -154,7 +154,7 @@ def preview_of(rule: AlertRule, moment: datetime) -> Preview:
 
 
 def _of_absence(rule: AlertRule, series: Sequence[Series], moment: datetime, stations: int) -> Preview:
-    """Judge by the hours that have values: shorter absences are not seen."""
+    """Judge by which hours have values: an absence that leaves no hour empty goes unnoticed."""
     start = moment - timedelta(days=DAYS)
     known, hours = {one.pk: one for one in series}, RuleHours.of(rule)
     places = places_of({one.station_id for one in series}, moment)
@@ -194,7 +194,7 @@ def _copy(rule: AlertRule) -> AlertRule:
 
 
 def _spread(series: Sequence[Series]) -> list[Series]:
-    """At most so many, spread evenly over the stations."""
+    """At most `SERIES_MOST` of these, spread evenly over the stations."""
     step = max(-(-len(series) // SERIES_MOST), 1)
     return list(series[::step])
 
@@ -226,7 +226,7 @@ def _points_read(rule: AlertRule, series: Sequence[Series], moment: datetime) ->
         rows = [(series_id, JudgedValue(at, value)) for series_id, at, value in cursor.fetchall()]
     there = {(series_id, point.at.replace(minute=0, second=0, microsecond=0)) for series_id, point in rows}
     for (series_id, hour), ends in wanted.items():
-        # The values are in cold storage, or were removed: the roll-up is what is left.
+        # The values are in cold storage, or were removed: only the roll-up is left.
         if (series_id, hour) not in there and (series_id, hour) not in dirty:
             read.is_rough = True
             whole += [(series_id, JudgedValue(hour, ends[1])), (series_id, JudgedValue(hour + _LAST, ends[0]))]

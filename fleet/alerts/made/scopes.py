@@ -1,7 +1,7 @@
-"""The rule that holds at a station: of the rules of one name that are for a station, the nearest.
+"""The rule that holds at a station: of the rules with one name that are for this station, the nearest.
 
-A rule for one station is nearer than one for a group, that one nearer than one for a tag, then the model, then all
-stations. Of two equally near ones, as of two groups, the newer holds.
+From the nearest to the farthest, a rule is for one station, a group, a tag, a model, or all stations. Of two equally
+near ones, such as for two groups, the newer holds.
 """
 
 from collections import defaultdict
@@ -33,7 +33,7 @@ class RuleReach:
     groups: dict[int, set[int]] = field(default_factory=dict)
 
     def has(self, rule: AlertRule, station_id: int) -> bool:
-        """Whether a rule is for a station, nearer ones aside."""
+        """Whether a rule is for a station, whether or not a nearer one is too."""
         if self.organizations.get(station_id) != rule.organization_id:
             return False
         match rule.scope:
@@ -64,7 +64,7 @@ class Nearest:
 
 
 def family_of(rule: AlertRule) -> tuple[int, str]:
-    """Organization and name: what rules share of which only the nearest holds."""
+    """Organization and name: of the rules that share both, only the nearest holds."""
     return rule.organization_id, rule.name.lower()
 
 

@@ -1,4 +1,4 @@
-"""Queries for rules that people made, and how they stand."""
+"""Queries for rules that people made, in words and with their open incidents."""
 
 from dataclasses import dataclass
 

@@ -18,9 +18,9 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.members import organization_lock
 from fleet.organizations.models import Organization
 
-#: Rules of one organization.
+#: Maximum rules of one organization.
 RULES_MOST: Final = 100
-#: If any of these changes, it is another rule: what the old one found is forgotten.
+#: If any of these changes, the rule judges differently, so what it found before is forgotten.
 _JUDGED: Final = (
     *("subject", "what", "unit", "condition", "low", "high", "clear_low", "clear_high", "within_s", "for_s"),
     *("hours_from", "hours_until", "season_from", "season_until"),
@@ -39,8 +39,8 @@ def rule_preview(
 def rule_add(*, actor: Viewer, organization: Organization, draft: RuleDraft, is_sure: bool = False) -> AlertRule:
     """Make a rule, which judges what is measured from now on.
 
-    Raises `Forbidden`, `TooMany`, and `InvalidInput`: of the field `is_sure` if it would have rung at more than half of
-    the stations and nobody said that this is meant.
+    Raises `Forbidden`, `TooMany` and `InvalidInput`; the latter for the field `is_sure` if the rule would have rung at
+    more than half of the stations and the person has not confirmed that.
     """
     _require(actor, organization)
     organization_lock(organization)
@@ -78,7 +78,7 @@ def rule_change(*, actor: Viewer, rule: AlertRule, draft: RuleDraft, is_sure: bo
 
 @transaction.atomic
 def rule_pause(*, actor: Viewer, rule: AlertRule) -> None:
-    """Judge nothing by it until it is resumed; its open incidents close without a message."""
+    """Pause a rule until it is resumed; its open incidents close without a message."""
     _require(actor, rule.organization)
     if not AlertRule.objects.filter(pk=rule.pk, is_on=True).update(is_on=False):
         raise Conflict(_("This rule is already paused."))
@@ -88,7 +88,7 @@ def rule_pause(*, actor: Viewer, rule: AlertRule) -> None:
 
 @transaction.atomic
 def rule_resume(*, actor: Viewer, rule: AlertRule) -> None:
-    """Judge what is measured from now on."""
+    """Resume a rule, which judges what is measured from now on."""
     _require(actor, rule.organization)
     if not AlertRule.objects.filter(pk=rule.pk, is_on=False).update(is_on=True, judged_from=clock.now()):
         raise Conflict(_("This rule is not paused."))

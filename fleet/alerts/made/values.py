@@ -1,4 +1,4 @@
-"""The values around what changed, for the few pairs of rule and series that the database left."""
+"""The values around changes, for the few pairs of rule and series that the database returned."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ _SLICE = 500
 _HOUR = timedelta(hours=1)
 _SECOND = timedelta(seconds=1)
 
-# The values of each stretch; after it and, for data that came late, before it, the nearest value that is decisive:
-# beyond the limits or clearly back.
+# The values of each stretch, and the nearest decisive value (beyond the limits or clearly back) after it and, for data
+# that came late, before it.
 _VALUES = """
 SELECT p.place, v.sort, v.occurred_at, v.value FROM unnest(%s::int[], %s::bigint[], %s::timestamptz[],
     %s::timestamptz[], %s::bool[], %s::bool[], %s::float8[], %s::float8[], %s::float8[], %s::float8[])
@@ -42,7 +42,7 @@ CROSS JOIN LATERAL (
 
 @dataclass(slots=True)
 class JudgedHours:
-    """Hours of one series that one rule looks at: their values in the rule's unit, and whether any come after them."""
+    """A stretch of one series to judge by one rule, with its values in the rule's unit."""
 
     rule: AlertRule
     first: Candidate
@@ -52,7 +52,7 @@ class JudgedHours:
     noted_at: datetime
     #: Values before this one only help to compare later ones.
     judged_from: datetime
-    #: Values were known that are later than these hours.
+    #: Values later than these hours were already known.
     is_late: bool = False
     #: Nothing decisive comes after its values.
     is_newest: bool = True
@@ -60,7 +60,7 @@ class JudgedHours:
 
 
 def stretches_of(rule: AlertRule, candidates: Sequence[Candidate]) -> list[JudgedHours]:
-    """The stretches to look at in the hours of one series, which are in order; each with what its judgement needs."""
+    """The stretches to judge, from the hours of one series in order; each is as long as its judgement needs."""
     hold, within = timedelta(seconds=rule.for_s), timedelta(seconds=rule.within_s)
     found: list[JudgedHours] = []
     for one in candidates:
@@ -71,7 +71,7 @@ def stretches_of(rule: AlertRule, candidates: Sequence[Candidate]) -> list[Judge
             found.append(JudgedHours(rule, one, one.hour, end, one.noted_at, one.hour))
     first, last_at = candidates[0], candidates[0].last_at
     if first.since is not None and last_at is not None:
-        # Something is going on: what came into the middle of it is judged together with all that followed.
+        # The rule is pending or ringing: values that came into the middle of that are judged with all that followed.
         going = [stretch for stretch in found if stretch.stop > first.since]
         if going:
             going[0].stop = max(going[-1].stop, last_at + _SECOND)
@@ -89,7 +89,7 @@ def stretches_of(rule: AlertRule, candidates: Sequence[Candidate]) -> list[Judge
 
 
 def values_read(stretches: Sequence[JudgedHours]) -> None:
-    """Read the values of stretches: one query for some hundreds."""
+    """Read the values of stretches, some hundreds per query."""
     for begin in range(0, len(stretches), _SLICE):
         some = stretches[begin : begin + _SLICE]
         rows = [_row(place, stretch) for place, stretch in enumerate(some)]

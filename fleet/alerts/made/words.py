@@ -1,4 +1,4 @@
-"""Sentences about rules that people made: when one began to ring, when it was over, what it asks."""
+"""Sentences about rules that people made: when one began to ring, when it was over, and its condition."""
 
 from datetime import datetime
 
@@ -48,7 +48,7 @@ def rule_said(rule: AlertRule) -> str:
 
 
 def opening_said(target: RuleTarget, episode: Episode, moment: datetime) -> str:
-    """Since when it rings, the newest value, and what to do."""
+    """Sentence saying since when the rule rings, the newest value, and what to do."""
     words = _words(target, episode, moment)
     if is_for_absence(target.rule):
         said = _("%(what)s: missing since %(since)s, though the station reports.") % words
@@ -60,7 +60,7 @@ def opening_said(target: RuleTarget, episode: Episode, moment: datetime) -> str:
 
 
 def closing_said(target: RuleTarget, began_at: datetime, end: JudgedValue) -> str:
-    """That it is over, and after how long."""
+    """Sentence saying that it is over, and after how long."""
     words = {
         "what": subject_said(target.rule, target.series),
         "value": value_said(end.value, target.unit),
@@ -72,7 +72,7 @@ def closing_said(target: RuleTarget, began_at: datetime, end: JudgedValue) -> st
 
 
 def past_said(target: RuleTarget, episode: Episode, moment: datetime) -> str:
-    """That it rang for data which came when it was over, or too old."""
+    """Sentence on an episode that was over, or whose data was too old, when its data came."""
     return _(
         "%(what)s: %(condition)s from %(since)s to %(until)s. Found later, when the data came, so nobody was alerted."
     ) % _words(target, episode, moment)

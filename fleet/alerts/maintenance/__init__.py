@@ -1,1 +1,1 @@
-"""Planned maintenance: windows that open once or again and again, and the stations that are in one."""
+"""Planned maintenance: windows that open once or repeatedly, and the stations that are in one."""

@@ -1,10 +1,10 @@
-"""Opening and closing windows when their time comes: an index is asked for what is due, and nothing is scanned.
+"""Opening and closing windows when their time comes: an index finds what is due, so nothing is scanned.
 
     due windows ─▶ lock their organization ─▶ open, close, or find the next time ─▶ note it at the stations ─▶ commit
 
 One organization is one transaction, and two workers share the organizations: each takes those that no other has locked.
-A worker that is killed leaves everything as it was, and due. If Roost was down when a window opened, it opens late; if it
-was down all the time, that occurrence is passed over.
+A worker that is killed leaves everything as it was, and due. If Roost was down when a window was to open, it opens
+late; if Roost was down for all of an occurrence, that one is skipped.
 """
 
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 
-#: While a window is open, its stations are looked up again so often: they come to its site or group, and leave.
+#: How often the stations of an open window are looked up again, as they come to its site or group, and leave.
 LOOK_AGAIN: Final = timedelta(minutes=1)
 
 
@@ -41,7 +41,7 @@ def windows_move(*, moment: datetime) -> int:
 
 
 def _left_behind() -> list[int]:
-    """Organizations without an open window that have stations in one: it went with its site or group."""
+    """Organizations with stations noted as in a window, though none is open: it went with its site or group."""
     is_open = MaintenanceWindow.objects.filter(organization=OuterRef("organization"), is_open=True)
     noted = Station.objects.filter(~Exists(is_open), window_until__isnull=False)
     return list(noted.order_by("organization_id").values_list("organization_id", flat=True).distinct())
@@ -49,7 +49,7 @@ def _left_behind() -> list[int]:
 
 @transaction.atomic
 def _organization_move(organization_id: int, moment: datetime) -> int:
-    """Move what is due in one organization; nothing while another worker, or a person's change, holds it."""
+    """Move what is due in one organization, unless another worker or a person's change has it locked."""
     locked = Organization.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=organization_id)
     if not list(locked.values_list("pk", flat=True)):
         return 0

@@ -15,7 +15,7 @@ from fleet.stations.sorting.groups import group_condition
 def reach_note(*, organization_id: int, moment: datetime) -> None:
     """Note at each station of an organization the open window that ends last, or none.
 
-    The number of queries does not depend on the number of windows and stations. The caller holds the organization's lock.
+    The number of queries does not depend on that of windows and stations. The caller holds the organization's lock.
     """
     windows = MaintenanceWindow.objects.filter(organization=organization_id, is_open=True)
     ordered = list(windows.select_related("group").order_by("closes_at", "pk"))
@@ -29,7 +29,7 @@ def reach_note(*, organization_id: int, moment: datetime) -> None:
 
 
 def stations_of(windows: Sequence[MaintenanceWindow], moment: datetime) -> dict[int, set[int]]:
-    """The stations in service that these windows of one organization are for, by id of the window. At most three queries."""
+    """The stations in service that these windows of one organization are for, by window id. At most three queries."""
     found: dict[int, set[int]] = {window.pk: set() for window in windows}
     if not windows:
         return found

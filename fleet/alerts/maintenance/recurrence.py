@@ -1,8 +1,8 @@
 """The wall-clock times of a recurrence rule, read lazily and never without end.
 
-dateutil looks for the next time through all years up to 9999 if no day matches, which takes minutes. So it gets only
-rules that match in every period: days, weeks, or the days of each month. What narrows them further (months, days of
-the month, which of the months or years) is asked of each time here, and nothing is looked for beyond `AHEAD`.
+If no day matches, dateutil searches all years up to 9999, which takes minutes. So it gets only rules that match in
+every period: days, weeks, or the days of each month. Narrower parts (months, days of the month, every so many months
+or years) are checked here for each time, and nothing is searched beyond `AHEAD`.
 """
 
 from calendar import monthrange
@@ -15,7 +15,7 @@ from dateutil.rrule import DAILY, HOURLY, MONTHLY, WEEKLY, rrule, weekday
 
 from fleet.alerts.maintenance.rrule import RecurrenceRule
 
-#: Times are looked for so far ahead: the 29th of February may be eight years away.
+#: How far ahead times are searched: the 29th of February may be eight years away.
 AHEAD: Final = timedelta(days=10 * 366)
 _AHEAD_HOURLY: Final = timedelta(days=400)
 _STEPS: Final = {
@@ -28,8 +28,8 @@ _STEPS: Final = {
 def wall_times(rule: RecurrenceRule, *, starts: datetime, after: datetime) -> Iterator[datetime]:
     """The times from `starts` on, in order, on a clock without offset; those well before `after` may be left out.
 
-    They end when the rule does, and some years after `after`. An old rule costs no more than a new one, unless it is
-    counted: then it has at most a thousand times.
+    They end when the rule does, or some years after `after`. An old rule costs no more than a new one, unless it has a
+    COUNT, which is at most a thousand.
     """
     near = starts if rule.count is not None else max(starts, after)
     ahead = _AHEAD_HOURLY if rule.frequency == "HOURLY" else AHEAD
@@ -41,7 +41,7 @@ def wall_times(rule: RecurrenceRule, *, starts: datetime, after: datetime) -> It
 
 
 def _base(rule: RecurrenceRule, starts: datetime, near: datetime, until: datetime) -> Iterator[datetime]:
-    """Times that never leave a period out, from `near` on or a little earlier."""
+    """Times of a wider rule that matches in every period, from `near` on or a little earlier."""
     if rule.frequency in _STEPS:
         frequency, unit = _STEPS[rule.frequency]
         step = rule.interval * unit
@@ -64,10 +64,10 @@ def _base(rule: RecurrenceRule, starts: datetime, near: datetime, until: datetim
     return iter(
         rrule(
             MONTHLY,
-            # From the first of the month before, in which `starts` may lie later: what is too early is left out.
+            # From the first of the month before `near`: the caller drops times before `starts`.
             dtstart=(near.replace(day=1) - timedelta(days=1)).replace(day=1, hour=starts.hour, minute=starts.minute),
             until=until,
-            # A weekday with a number, or the 31st, is not in each month, but within a few of them.
+            # Not every month has a fifth Tuesday or a 31st, but one of the next few has.
             byweekday=[weekday(day, place or None) for place, day in sorted(days)] or None,
             bymonthday=sorted(month_days) or None,
             bysetpos=sorted(rule.places) or None,
@@ -78,7 +78,7 @@ def _base(rule: RecurrenceRule, starts: datetime, near: datetime, until: datetim
 
 
 def _matches(rule: RecurrenceRule, starts: datetime, at: datetime) -> bool:
-    """Whether a time of the base rule is one of the rule."""
+    """Whether a time of the wider rule belongs to this rule."""
     if rule.months and at.month not in rule.months:
         return False
     match rule.frequency:

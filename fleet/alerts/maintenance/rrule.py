@@ -1,7 +1,7 @@
 """Recurrence rules (RFC 5545) that people type: read into parts, or refused with a sentence.
 
-The parts that are left out are those by which a rule can be empty in ways that only a search through all years shows:
-BYYEARDAY, BYWEEKNO, BYSETPOS outside of months, and places of weekdays in a year. People who plan work need none.
+Roost supports no parts that can make a rule empty in a way that only a search through all years would show: BYYEARDAY,
+BYWEEKNO, BYSETPOS outside of months, and numbered weekdays of a year. People who plan work need none of them.
 """
 
 import re
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core.errors import InvalidInput
 
-#: A longer rule is not one that somebody wrote.
+#: Nobody writes a longer rule by hand.
 LENGTH_MOST: Final = 200
 COUNT_MOST: Final = 1_000
 INTERVAL_MOST: Final = 1_000
@@ -26,13 +26,13 @@ _PARTS: Final = frozenset(
 _UNTIL: Final = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
 _DAY: Final = re.compile(r"([+-]?[1-5])?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?\d{1,4}", re.ASCII)
-#: Every month has each weekday at least so often.
+#: Every month has each weekday at least this often.
 _WEEKDAY_LEAST: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class RecurrenceRule:
-    """A rule in parts; empty ones are not said. `days`: place in the month, 0 for each, and the weekday from 0."""
+    """A rule in parts; empty: not given. `days`: pairs of place in the month (0: every one) and weekday (0: Monday)."""
 
     frequency: str
     interval: int

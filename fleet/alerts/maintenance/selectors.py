@@ -79,7 +79,7 @@ def window_coming(window: MaintenanceWindow, moment: datetime, *, most: int = NE
 
 
 def organization_calendar(*, organization: Organization, moment: datetime, most: int) -> list[MaintenanceWindow]:
-    """The windows of an organization that are open or come, for its calendar."""
+    """The windows of an organization that are open or still to come, for its calendar."""
     found = MaintenanceWindow.objects.select_related("station", "site", "group").filter(
         Q(station=None) | Q(station__organization=F("organization"), station__deleted_at=None),
         organization=organization,

@@ -1,4 +1,4 @@
-"""Planning maintenance, ending one that is open, and deleting one."""
+"""Planning maintenance windows, ending open ones, and deleting them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ from fleet.organizations.services import text_check
 from fleet.stations.models import Station
 from fleet.stations.models.sorting import StationGroup
 
-#: Windows of one organization that are not over.
+#: Maximum windows of one organization that are not over.
 WINDOWS_MOST: Final = 200
 #: Occurrences that are shown before a window is saved.
 SHOWN_NEXT: Final = 3
 SCOPES: Final = ("station", "site", "group")
 _DURATION_LEAST, _DURATION_MOST = timedelta(minutes=1), timedelta(days=31)
-#: The first day is at most so far away, in the past and ahead.
+#: How far the first day may be in the past, and ahead.
 _PAST_MOST, _AHEAD_MOST = timedelta(days=366), timedelta(days=5 * 366)
 _REASON_MOST: Final = 200
 

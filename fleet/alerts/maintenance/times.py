@@ -1,7 +1,7 @@
-"""The moments at which a window opens and closes: wall-clock times in its zone, also where clocks change.
+"""The moments at which a window opens and closes: wall-clock times in its zone, even when clocks change.
 
-A time that the clocks skip begins at the first moment after them; one that they show twice begins at the first of the
-two. The duration is time that passes, so an hour of maintenance is an hour also in the night when clocks change.
+At a time that the clocks skip, it opens at the first moment after the gap; at one that they show twice, at the first of
+the two. The duration is elapsed time, so an hour of maintenance is an hour even in the night when clocks change.
 """
 
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 from fleet.alerts.maintenance.recurrence import wall_times
 from fleet.alerts.maintenance.rrule import rrule_read, rrule_refused, rrule_text
 
-#: Wall clocks are within so much of any other clock, so no time that matters is left out before it.
+#: Two wall clocks never differ by more than this, so beginning so much earlier misses no time.
 _CLOCKS_APART: Final = timedelta(days=2)
 _SECOND: Final = timedelta(seconds=1)
-#: Neighbours that are compared with the duration.
+#: How many gaps between occurrences are compared with the duration.
 _COMPARED: Final = 60
 
 
@@ -41,7 +41,7 @@ class Schedule:
 
 
 def schedule_read(*, starts: datetime, duration: timedelta, zone: tzinfo, rrule: str) -> Schedule:
-    """A schedule of what people entered. Raises `InvalidInput` for a rule that is none, is empty or overlaps itself."""
+    """A schedule of what people entered. Raises `InvalidInput` if its rule is invalid, empty or overlaps itself."""
     text = rrule_text(rrule)
     schedule = Schedule(starts, duration, zone, text)
     if text:
@@ -65,7 +65,7 @@ def occurrences(schedule: Schedule, *, after: datetime) -> Iterator[Occurrence]:
 
 
 def occurrence_next(schedule: Schedule, *, after: datetime) -> Occurrence | None:
-    """The first of these; None if there is no more."""
+    """The first occurrence that ends after a moment; None if there is none."""
     return next(occurrences(schedule, after=after), None)
 
 

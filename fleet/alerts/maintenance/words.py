@@ -14,7 +14,7 @@ from fleet.core.spoken import moment_words, span_words
 
 
 def occurrence_words(occurrence: Occurrence, zone: tzinfo, now: datetime) -> str:
-    """An occurrence on the clocks of the place: with the weekday."""
+    """An occurrence on the clocks of the place, with the weekday."""
     with timezone.override(zone):
         return span_words(occurrence.opens_at, occurrence.closes_at, now)
 
@@ -47,7 +47,7 @@ def target_words(window: MaintenanceWindow) -> str:
 
 
 def held_words(incident: Incident, now: datetime) -> str:
-    """That planned maintenance holds, or held, an incident back; empty if none did."""
+    """Sentence saying that planned maintenance holds, or held, an incident back; empty if none did."""
     if not incident.held_reason:
         return ""
     words = {"reason": incident.held_reason}

@@ -1,4 +1,4 @@
-"""Tables of alerts: incidents, rules that people make, maintenance that they plan, and who is told of what."""
+"""Tables of alerts: incidents, rules that people make, planned maintenance, destinations and notifications."""
 
 from fleet.alerts.models.digest import Digest
 from fleet.alerts.models.feed import IncidentFeed

@@ -1,4 +1,4 @@
-"""The choice of a member to get a digest of an organization, and how far it has been told."""
+"""Members' choices to get digests of their organizations, and up to when each has reported."""
 
 from django.db import models
 from django.db.models import Q
@@ -8,14 +8,14 @@ from fleet.organizations.models import Membership
 
 
 class Digest(models.Model):
-    """Whether a member gets a digest of an organization by mail, how often, and until when it was told.
+    """Whether and how often a member gets a digest of an organization by mail, and up to when it has reported.
 
         off ──the person──▶ waiting ──its day has come──▶ told until that day, and waiting for the next
          ▲                     │
          └──the person, or the address in a digest
 
     `told_until` moves in the transaction that queues the mail, and only forward, under the lock of the row. So every
-    moment is in one digest, whatever dies, and also when the server was down for several of its days.
+    moment is in one digest, even after a crash, and even if the server was down for several periods.
     """
 
     class Rhythm(models.TextChoices):
@@ -28,11 +28,11 @@ class Digest(models.Model):
     membership = models.OneToOneField(Membership, on_delete=models.CASCADE, primary_key=True, related_name="digest")
     rhythm = models.CharField(max_length=8, choices=Rhythm.choices)
     is_on = models.BooleanField(default=True)
-    #: The beginning of what the next one tells of.
+    #: The beginning of the next one's period.
     told_until = models.DateTimeField()
     #: When the next one is made; if that failed, when it is tried again.
     due_at = models.DateTimeField()
-    #: Numbers of messages at the last one, for the difference: arrived, still on stations, lost.
+    #: The counts of messages in the last one, for the difference: arrived, still on stations, lost.
     counted = models.JSONField(default=dict, db_default={})
     last_made_at = models.DateTimeField(null=True)
     #: Why the last one could not be made; empty: it was.

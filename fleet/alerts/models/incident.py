@@ -1,4 +1,4 @@
-"""Incidents, and the steps of each: what people did with it, and what happened by itself."""
+"""Incidents, and the steps of each: those that people took, and those of Roost."""
 
 from django.conf import settings
 from django.db import models
@@ -43,17 +43,17 @@ class Incident(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="incidents")
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="incidents")
     rule = models.CharField(max_length=64)
-    #: Of a rule that people made: its name and severity as of the opening; see `fleet.alerts.models.made`.
+    #: Of a rule that people made: its name and severity when it opened; see `fleet.alerts.models.made`.
     title = models.CharField(max_length=80, blank=True, default="", db_default="")
     severity = models.CharField(max_length=8, blank=True, default="", db_default="")
-    #: It was over, or old, when its data came: nobody was told.
+    #: It was over, or its data was old, when the data came, so nobody was told.
     is_found_later = models.BooleanField(default=False, db_default=False)
-    #: It opened in planned maintenance, with that reason, and nobody is told before its end; when they were told then.
+    #: It opened in planned maintenance and is held back; for which reason; and when people were told after all.
     is_held = models.BooleanField(default=False, db_default=False)
     held_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     held_until = models.DateTimeField(null=True)
-    #: The state with its reason and a next step, as of the opening; and as of the closing. `said` puts the moments
-    #: in them on the reader's clock.
+    #: The state with its reason and a next step, when it opened and when it closed. `said` puts their moments on the
+    #: reader's clock.
     sentence = models.TextField()
     closing_sentence = models.TextField(blank=True)
     #: Both in each language of the site, for people; the two above are in the organization's language.
@@ -63,18 +63,18 @@ class Incident(models.Model):
     began_at = models.DateTimeField()
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
-    #: By whom it was acknowledged or snoozed, since when; a closed one keeps it.
+    #: Since when and by whom it is acknowledged or snoozed; kept when it closes.
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by_name = models.CharField(max_length=150, blank=True, default="", db_default="")
-    #: Snoozed until this moment; or until it changes.
+    #: Snoozed until this moment; or until another incident opens at its station.
     snoozed_until = models.DateTimeField(null=True)
     is_snoozed_until_change = models.BooleanField(default=False, db_default=False)
     #: The member who takes care of it; nobody once the person has left the organization.
     assignee = models.ForeignKey(Membership, on_delete=models.SET_NULL, null=True, related_name="incidents")
-    #: Of a closed one whose end is not told yet: until then it may open again.
+    #: Of a closed one whose end nobody has been told yet: until when it may open again.
     reopens_until = models.DateTimeField(null=True)
-    #: While the station behind which it is has this one open, it is not told on its own; see `fleet.alerts.grouping`.
-    #: The database does not check it: a station is erased without a look at those behind it.
+    #: The open incident of the parent, which keeps this one from being told on its own; see `fleet.alerts.grouping`.
+    #: No constraint in the database: a station is erased without looking at those behind it.
     held_by = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, related_name="holding", db_constraint=False, db_index=False
     )
@@ -84,7 +84,7 @@ class Incident(models.Model):
     )
 
     class Meta:
-        """One open incident per station and rule; indexes for ends of snoozes, for what may open again, and for groups."""
+        """One open incident per station and rule; indexes for ends of snoozes, holds, reopening and groups."""
 
         constraints = [
             models.UniqueConstraint(fields=["station", "rule"], name="incident_open_once", condition=Q(closed_at=None)),
@@ -123,7 +123,7 @@ class Incident(models.Model):
 
     @property
     def is_snoozed(self) -> bool:
-        """Whether it is, or was when it closed, snoozed."""
+        """Whether it is snoozed, or was when it closed."""
         return self.snoozed_until is not None or self.is_snoozed_until_change
 
     def said(self, *, is_over: bool) -> str:

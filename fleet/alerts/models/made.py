@@ -1,4 +1,4 @@
-"""Alert rules that people make, what is wrong by them now, and notes by ingest of what they have to look at."""
+"""Alert rules that people make, their states at series, and notes by ingest of the hours to judge."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -42,7 +42,7 @@ class AlertRule(models.Model):
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="alert_rules")
     name = models.CharField(max_length=80)
-    #: A file of `fleet.alerts.made.subjects`, and which one: the name of a series (may have `*`), or of a figure.
+    #: A file of `fleet.alerts.made.subjects`, and what is watched: the name of a series (may have `*`) or of a figure.
     subject = models.CharField(max_length=32)
     what = models.CharField(max_length=128)
     #: SenML unit of the values below; series in other units of its dimension are converted. Empty: as they are.
@@ -59,7 +59,7 @@ class AlertRule(models.Model):
     for_s = models.PositiveIntegerField(default=0)
     severity = models.CharField(max_length=8, choices=Severity.choices, default=Severity.WARNING)
     scope = models.CharField(max_length=16, choices=Scope.choices, default=Scope.ORGANIZATION)
-    #: The id of the group, model or station, or the name of the tag. No foreign key: what has gone matches nothing.
+    #: The id of the group, model or station, or the name of the tag. No foreign key: a deleted one matches nothing.
     scope_id = models.BigIntegerField(null=True)
     tag = models.CharField(max_length=40, blank=True)
     #: Hours on the clock of the station's place in which it may begin to ring, and days of the year as `MM-DD`.
@@ -70,13 +70,13 @@ class AlertRule(models.Model):
     #: Advice in the words of the people who made it.
     hint = models.CharField(max_length=300, blank=True)
     is_on = models.BooleanField(default=True)
-    #: Values measured earlier are not judged: the rule did not exist, was another one, or was paused.
+    #: Values measured earlier are not judged: the rule did not exist, judged differently, or was paused.
     judged_from = models.DateTimeField()
     added_at = models.DateTimeField()
     added_by_name = models.CharField(max_length=150, blank=True)
 
     class Meta:
-        """One rule of a name for the same stations; an index for ingest, which asks with each batch whether any is on."""
+        """One rule of a name for the same stations; an index for ingest, which asks with each batch if any is on."""
 
         constraints = [
             models.UniqueConstraint(
@@ -105,11 +105,11 @@ class RuleState(models.Model):
         (no row) ──a value is beyond──▶ pending ──beyond for long enough──▶ ringing ──a value is clearly back──▶ (no row)
                                            └──a value is not beyond──▶ (no row)
 
-    Both end also when the rule no longer holds for the station. Without data, a state stays as it is.
+    Both states also end when the rule no longer holds at the station. Without data, a state stays as it is.
     """
 
     class Phase(models.TextChoices):
-        """Whether it holds for long enough."""
+        """Whether the condition has held for long enough."""
 
         PENDING = "pending"
         RINGING = "ringing"
@@ -119,9 +119,9 @@ class RuleState(models.Model):
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="+")
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="+")
     phase = models.CharField(max_length=8, choices=Phase.choices)
-    #: By the station's clock: the first value of it.
+    #: By the station's clock: the first value beyond the limits; of an absence, the last value before it.
     since = models.DateTimeField()
-    #: The incident is of the past so far: the values that began it were old when they came.
+    #: Recorded only as a past incident so far, because its values were old when they came.
     is_late = models.BooleanField(default=False)
 
     class Meta:
@@ -134,9 +134,9 @@ class RuleState(models.Model):
 
 
 class RuleNote(models.Model):
-    """A note by ingest which hours of which series got rows, in the transaction of the rows, while any rule is on.
+    """A note by ingest of the hours of series that got rows, in the transaction of the rows, while any rule is on.
 
-    rows arrive ──▶ noted ──the next look judges them──▶ deleted, in the transaction of what the look found
+    rows arrive ──▶ noted ──the next pass judges them──▶ deleted, in the transaction of its findings
 
     `series_ids` and `hours` (since 2000-01-01 UTC) belong together by position.
     """

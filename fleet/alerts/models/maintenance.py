@@ -1,4 +1,4 @@
-"""Maintenance that people plan: for a station, a site or a group, once or again and again."""
+"""Maintenance that people plan: for a station, a site or a group, once or repeatedly."""
 
 from django.conf import settings
 from django.db import models
@@ -11,24 +11,24 @@ from fleet.stations.models.sorting import StationGroup
 
 
 class MaintenanceWindow(models.Model):
-    """A time in which alerts about some stations wait, and when it comes.
+    """A time in which alerts about some stations wait, and its schedule.
 
         waiting ──opens_at──▶ open ──closes_at──▶ waiting, if it comes again ──▶ …
            │                   │  └──closes_at, and it was the last──▶ over
            └───────────────────┴──a person deletes it──▶ gone
 
     `opens_at` and `closes_at` are of the occurrence that is going on, else of the next one; both are None once it is
-    over. `due_at` is the moment at which something must be done about it: the next of the two, or while it is open the
-    moment at which its stations are looked up again. `fleet.alerts.maintenance.moving` asks its index, and nothing else.
+    over. `due_at` is when Roost must act on it: the next of the two or, while it is open, when its stations are looked
+    up again. `fleet.alerts.maintenance.moving` finds due windows by the index of this column.
     """
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="maintenance_windows")
-    #: Exactly one of the three. Only those of its stations count that are of `organization` at the time.
+    #: Exactly one of the three. Of its stations, only those count that belong to `organization` at the time.
     station = models.ForeignKey(Station, on_delete=models.CASCADE, null=True, related_name="maintenance_windows")
     site = models.ForeignKey(Site, on_delete=models.CASCADE, null=True, related_name="maintenance_windows")
     group = models.ForeignKey(StationGroup, on_delete=models.CASCADE, null=True, related_name="maintenance_windows")
-    #: Day and time of the first occurrence on the clocks of `timezone`; with a rule, it is not before.
+    #: Day and time of the first occurrence on the clocks of `timezone`; with a rule, no occurrence is earlier.
     first_day = models.DateField()
     first_time = models.TimeField()
     duration_s = models.PositiveIntegerField()
@@ -46,7 +46,7 @@ class MaintenanceWindow(models.Model):
     due_at = models.DateTimeField(null=True)
 
     class Meta:
-        """It is for one thing; indexes for what is due, and for the open ones of an organization."""
+        """Each window is for one thing; indexes for due windows, and for the open ones of an organization."""
 
         constraints = [
             models.CheckConstraint(

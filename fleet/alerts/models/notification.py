@@ -16,14 +16,14 @@ class Destination(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    #: Exactly one of the two: a table with one path to an organization needs no guard against mixing two.
+    #: Exactly one of the two is set: with a single path to an organization, no guard against contradictions is needed.
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, related_name="destinations")
     membership = models.ForeignKey(Membership, on_delete=models.CASCADE, null=True, related_name="destinations")
     channel = models.CharField(max_length=32)
-    #: Of channels whose addresses are secrets, their label; see `fleet.alerts.notifications.sealed_addresses`.
+    #: Of channels whose addresses are secrets, the label; see `fleet.alerts.notifications.sealed_addresses`.
     address = models.CharField(max_length=500, blank=True)
     sealed_address = models.TextField(blank=True, default="", db_default="")
-    #: The secret is derived from this and the server's key, so that a copy of the database does not contain it.
+    #: The signing secret is derived from this and the server's key, so that a copy of the database does not contain it.
     secret_seed = models.CharField(max_length=32, blank=True)
     is_on = models.BooleanField(default=True)
     created_at = models.DateTimeField()
@@ -49,7 +49,7 @@ class Destination(models.Model):
 
 
 class Notification(models.Model):
-    """One message to one destination about some incidents: that they opened, go on or are over; a test; or about a storm.
+    """One message to one destination: that incidents opened, go on or are over; a test; or that more is held back.
 
         pending ──lease──▶ sending ──▶ sent
          │ ▲                  ├──its destination is off or gone, or its incidents moved on──▶ dropped
@@ -58,15 +58,15 @@ class Notification(models.Model):
          ├──merged into another message that waited with it──▶ merged
          ├──beyond what the storm cap lets through──▶ held
          └──held, and its incidents open again──▶ dropped
-        held: not sent, now or later; `held_why` says why. So are those that a parent or a shared failure holds, from
-        the beginning: what is still wrong when that is over gets another message.
+        held: not sent, now or later; `held_why` says why. A message that a parent or a shared failure holds
+        begins in this state: an incident that is still open when that is over gets another message.
 
     `message_id` is stable: a mail sent twice after a crash is the same mail in the same thread. The state changes only
     by conditional UPDATE; `attempts` identifies the lease.
     """
 
     class Phase(models.TextChoices):
-        """It reports a beginning, that a snooze ended, a new assignee or an end; is a test; or tells of what is held back."""
+        """The occasion: a beginning, the end of a snooze, a new assignee, an end, a test, or that more is held back."""
 
         OPENED = "opened"
         AGAIN = "again"
@@ -88,7 +88,7 @@ class Notification(models.Model):
         HELD = "held"
 
     class Held(models.TextChoices):
-        """Why it is not sent: the parent of its stations is silent, they share a failure, or too many were sent."""
+        """Why it is not sent: its stations' parent is silent, they share a failure, or too many messages were sent."""
 
         PARENT = "parent"
         SHARED = "shared"
@@ -107,9 +107,9 @@ class Notification(models.Model):
     message_id = models.CharField(max_length=128, unique=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     created_at = models.DateTimeField()
-    #: Not before this moment; while sending: the end of the lease.
+    #: When it may be sent at the earliest; while sending: the end of the lease.
     due_at = models.DateTimeField()
-    #: An end that is not told, and joins no other message, before it has lasted until then.
+    #: A message about an end is not sent, and joins no other, before this moment: the incident may open again.
     held_until = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     attempts = models.IntegerField(default=0)
@@ -140,7 +140,7 @@ class Notification(models.Model):
 
 
 class SendingTime(models.Model):
-    """Seconds that sending on a channel took for an organization since `counted_from`; `fleet.alerts.notifications.turns` uses it."""
+    """Seconds that an organization's messages took on a channel since `counted_from`; for `notifications.turns`."""
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)

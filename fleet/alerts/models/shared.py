@@ -26,10 +26,10 @@ class SharedFailure(models.Model):
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="shared_failures")
     cause = models.CharField(max_length=16, choices=Cause.choices)
-    #: Which one: the site's id, the network's name, or nothing. And its name for people, as of the opening.
+    #: Which one: the site's id, the network's name, or nothing. And its name for people, when the failure opened.
     subject = models.CharField(max_length=120, blank=True)
     name = models.CharField(max_length=200)
-    #: Stations there of which contacts were expected, and how many of them fell silent, also if they are back.
+    #: Stations there that were expected to report, and how many of them fell silent, including any that are back.
     total = models.IntegerField()
     fallen = models.IntegerField()
     #: When the first and the last of these became silent.
@@ -37,7 +37,7 @@ class SharedFailure(models.Model):
     last_at = models.DateTimeField()
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
-    #: Of a closed one: stations that were still silent then.
+    #: Of a closed failure: stations that were still silent when it closed.
     left_silent = models.IntegerField(null=True)
 
     class Meta:

@@ -3,8 +3,8 @@
     sent ──opened──▶ a page that asks ──the person acts──▶ used
       └──a week──▶ expired
 
-A link is the ids of its message and incident, signed. It is of the person to whose destination the message went, for as
-long as that person may act and gets messages at that address. Opening it changes nothing: mail scanners open links.
+A link is the signed ids of its message and incident. It belongs to the person to whose destination the message went,
+and works while that person may act and gets messages there. Opening it changes nothing: mail scanners open links.
 """
 
 from dataclasses import dataclass
@@ -44,14 +44,14 @@ def act_token(notification: Notification, incident: Incident) -> str:
 
 
 def act_url(notification: Notification, incident: Incident, actor: Viewer | None) -> str:
-    """The link of a message; empty if its receiver is nobody who may act."""
+    """The link of a message; empty if its receiver may not act."""
     if actor is None or not incident_may_handle(actor=actor, incident=incident):
         return ""
     return f"{settings.SITE_URL}/incidents/link/{act_token(notification, incident)}/"
 
 
 def receiver_of(notification: Notification) -> Viewer | None:
-    """The member to whose destination a message goes; None if it is nobody's own, or goes elsewhere by now."""
+    """The member to whose own destination a message goes; None if there is none, or the address has changed."""
     destination = notification.destination
     membership = destination.membership if destination else None
     if destination is None or membership is None or membership.organization_id != notification.organization_id:
@@ -65,8 +65,8 @@ def receiver_of(notification: Notification) -> Viewer | None:
 def link_find(*, token: str, user: User | AnonymousUser | None) -> ActLink:
     """The link of a token, for somebody who is logged in as its person or not at all.
 
-    Raises `NotFound` if it is none or its person may no longer act, `Conflict` if it was used or has expired, and
-    `Forbidden` for somebody else.
+    Raises `NotFound` if it is invalid or its person may no longer act, `Conflict` if it was used or has expired, and
+    `Forbidden` if somebody else is logged in.
     """
     notification_id, incident_id = _read(token)
     notification = (
@@ -95,7 +95,7 @@ def link_find(*, token: str, user: User | AnonymousUser | None) -> ActLink:
 
 @transaction.atomic
 def link_acknowledge(*, token: str, user: User | AnonymousUser | None) -> ActLink:
-    """Acknowledge with a link, which is used then. Raises as `link_find`, and as `incident_acknowledge`."""
+    """Acknowledge with a link, which then counts as used. Raises as `link_find`, and as `incident_acknowledge`."""
     link = _locked(token, user)
     incident_acknowledge(actor=link.actor, incident=link.incident, link=link.notification.pk)
     return link
@@ -103,14 +103,14 @@ def link_acknowledge(*, token: str, user: User | AnonymousUser | None) -> ActLin
 
 @transaction.atomic
 def link_snooze(*, token: str, user: User | AnonymousUser | None, until: datetime | None) -> ActLink:
-    """Snooze with a link, which is used then. Raises as `link_find`, and as `incident_snooze`."""
+    """Snooze with a link, which then counts as used. Raises as `link_find`, and as `incident_snooze`."""
     link = _locked(token, user)
     incident_snooze(actor=link.actor, incident=link.incident, until=until, link=link.notification.pk)
     return link
 
 
 def incident_of(token: str) -> int | None:
-    """The id of the incident of a token, whether it still works or not; None if it is none."""
+    """The id of the incident of a token, whether it still works or not; None if it is invalid."""
     try:
         return _read(token)[1]
     except NotFound:
@@ -118,7 +118,7 @@ def incident_of(token: str) -> int | None:
 
 
 def _locked(token: str, user: User | AnonymousUser | None) -> ActLink:
-    """Find it under the lock of its incident, so that of two who use it at once the second is told so."""
+    """Find the link under the lock of its incident: if two use it at once, the second learns that it was used."""
     incident_id = _read(token)[1]
     list(Incident.objects.select_for_update().filter(pk=incident_id).values_list("pk"))
     return link_find(token=token, user=user)

@@ -45,7 +45,7 @@ def destination_list(*, viewer: Viewer, organization: Organization) -> QuerySet[
 
 
 def destination_get(*, viewer: Viewer, organization: Organization, destination_id: int) -> Destination:
-    """One destination that the viewer may change. Others are refused to members, and not there for owners."""
+    """One destination that the viewer may change. Raises `NotFound` for owners, and `Forbidden` for other members."""
     found = destination_list(viewer=viewer, organization=organization).filter(pk=destination_id).first()
     if found is None:
         viewer.require(Role.OWNER, organization=organization, to=_("see destinations that are not your own"))
@@ -118,9 +118,9 @@ def destination_delete(*, actor: Viewer, destination: Destination) -> None:
 
 @transaction.atomic
 def destination_test(*, actor: Viewer, destination: Destination) -> None:
-    """Send a test message the way alerts go, but once only.
+    """Send a test message the way alerts are sent, but with a single attempt.
 
-    Raises `TooMany` while one is on its way or after too many, `Conflict` if it is off.
+    Raises `TooMany` while one is on its way or after too many, `Conflict` if the destination is off.
     """
     _person_require(actor)
     organization = organization_lock(organization_of(destination))

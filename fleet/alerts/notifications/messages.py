@@ -33,9 +33,9 @@ from fleet.stations.models import Station
 
 #: Stations named one by one in one message.
 NAMED_MOST = 40
-#: Incidents that a message holds for programs; it says how many there are.
+#: Maximum incidents that a message lists for programs; it also says how many there are.
 REPORTS_MOST = 500
-#: Messages about incidents that go on; they tell only of those that still do.
+#: Phases of messages about incidents that go on; they report only those that they still apply to.
 GOING_ON = (Notification.Phase.AGAIN, Notification.Phase.ASSIGNED)
 _SUBJECT_MOST = 150
 _ANSWERS_MOST = 20
@@ -79,19 +79,22 @@ def message_of(*, notification: Notification, moment: datetime, secret: str = ""
 
 
 def is_overtaken(notification: Notification) -> bool:
-    """Whether the message is about incidents that go on, and none of them does so any more."""
+    """Whether a message about incidents that go on no longer applies to any of them."""
     return notification.phase in GOING_ON and not _told_of(notification).exists()
 
 
 def _told_of(notification: Notification) -> QuerySet[Incident]:
-    """The incidents of a message; of one about what goes on, only those that do. What may have arrived stays as it was."""
+    """The incidents that a message reports: all, or in a phase of `GOING_ON` only those that it still applies to.
+
+    A message that may have arrived keeps all its incidents.
+    """
     found = notification.incidents.select_related("organization", "station__organization", "station__contact")
     if notification.phase not in GOING_ON or notification.is_maybe_delivered:
         return found
     if notification.phase == Notification.Phase.AGAIN:
         return found.filter(closed_at=None, acknowledged_at=None)
     member = notification.destination.membership_id if notification.destination else None
-    # Nobody's destination: then it is of no assignee either.
+    # Without a member's destination, no incident is assigned to the receiver.
     return found.filter(closed_at=None, assignee=member or 0)
 
 
@@ -132,7 +135,7 @@ def _report(
 
 
 def _said(incident: Incident, notification: Notification, *, is_over: bool) -> str:
-    """How it began or ended; and that maintenance held it back, if this is why people read of it only now."""
+    """Sentence on how it began or ended; and that maintenance held it back, if people therefore read of it only now."""
     said = incident.said(is_over=is_over)
     if notification.phase == Notification.Phase.OPENED and incident.held_until is not None:
         said = f"{said} {held_words(incident, clock.now())}"
@@ -205,13 +208,13 @@ class _Text:
         return [str(first) % {"stations": self._count_words(), "since": since}, *named]
 
     def _shared_words(self, shared: SharedFailure) -> str:
-        """`17 of 20 stations at Old Cut`; at the end, of those that were silent."""
+        """`17 of 20 stations at Old Cut`; once it is over, how many of the silent ones are back."""
         if shared.closed_at is None:
             return shared_stations(shared, shared.fallen, shared.total)
         return shared_stations(shared, shared.fallen - (shared.left_silent or 0), shared.fallen)
 
     def _left(self, shared: SharedFailure) -> list[str]:
-        """Of a shared failure that is over, the stations that are still silent: their messages were held until now."""
+        """Stations still silent when their shared failure is over: until now, their messages were held."""
         if shared.closed_at is None or self._notification.phase != Notification.Phase.CLOSED:
             return []
         left = list(
@@ -234,7 +237,7 @@ class _Text:
 
     def _sentence(self, incident: Incident) -> str:
         if self._notification.phase in GOING_ON:
-            # It may have begun long ago.
+            # It may have begun long ago: show its current sentence.
             return one_line(incident_shown(incident).sentence)
         return _said(incident, self._notification, is_over=incident.pk in self._over)
 

@@ -2,7 +2,7 @@
 
 An address is the id of a membership and the kind of mail, signed together with the mail address. So it works for that
 person, that organization and that kind only, for as long as the person gets mails there; it stores nothing and never
-expires, as old mails are where people look for it. `fleet.alerts.notifications.switching_off` does what it asks.
+expires, because people look for it in old mails. `fleet.alerts.notifications.switching_off` does what it asks.
 """
 
 from enum import StrEnum
@@ -17,7 +17,7 @@ from fleet.alerts.models import Notification
 from fleet.organizations.models import Membership
 
 _SIGNER: Final = Signer(salt="fleet.alerts.off_links")
-#: A number with so many digits is none of the database's.
+#: A number with this many digits is not an id in the database.
 _NUMBER_LONG: Final = 19
 
 
@@ -42,7 +42,7 @@ def off_url(membership: Membership, kind: MailKind) -> str:
 
 
 def notification_off_url(notification: Notification) -> str:
-    """The address for a notification; empty if nobody can switch it off, or its receiver has just asked for it.
+    """The address for a notification; empty if nobody can switch it off, or it is a test that its receiver asked for.
 
     The server's administrators, who are told in place of members, cannot.
     """
@@ -54,7 +54,7 @@ def notification_off_url(notification: Notification) -> str:
 
 
 def off_token_read(token: str) -> tuple[Membership, MailKind] | None:
-    """The membership and kind that a token names; None if it is none, or the member's mails go elsewhere by now."""
+    """The membership and kind that a token names; None if it is invalid, or the member's address has changed."""
     named, _dot, signature = token.partition(".")
     number, _dash, kind = named.partition("-")
     if kind not in _KINDS or not number.isascii() or not number.isdecimal() or len(number) >= _NUMBER_LONG:

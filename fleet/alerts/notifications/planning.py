@@ -32,7 +32,7 @@ def notifications_plan_opened(*, incidents: Sequence[Incident], moment: datetime
 def notifications_plan_closed(
     *, incidents: Sequence[Incident], moment: datetime, held_until: datetime | None = None
 ) -> list[Notification]:
-    """Plan the messages about ends, for those who were told of the beginning; `held_until`: not before.
+    """Plan the messages about ends, for those who were told of the beginning; `held_until`: not to be sent earlier.
 
     Anyone whose message about the beginning still waits gets one message with both. The caller holds locks on the
     incidents.
@@ -43,7 +43,7 @@ def notifications_plan_closed(
 def notifications_plan_again(*, incidents: Sequence[Incident], moment: datetime) -> list[Notification]:
     """Plan the messages that snoozed incidents are open again, for those who were told of the beginning.
 
-    The message of anyone whose own still waits will say it. The caller holds locks on the incidents.
+    Anyone whose message about the beginning still waits gets only that one. The caller holds locks on the incidents.
     """
     return _plan_told(Phase.AGAIN, incidents, moment)
 
@@ -65,8 +65,8 @@ def notifications_plan_assigned(*, incident: Incident, member: Membership, momen
 def _plan_told(
     phase: Phase, incidents: Sequence[Incident], moment: datetime, held_until: datetime | None = None
 ) -> list[Notification]:
-    # The message about the end of a shared failure says how it ended for its stations. What a person snoozed is told
-    # again in any case.
+    # The message about the end of a shared failure says how it ended for its stations. Incidents that a person snoozed
+    # are told again in any case.
     shared = {incident.shared_id for incident in incidents if incident.shared_id is not None}
     if shared and phase == Phase.CLOSED:
         going_on = set(SharedFailure.objects.filter(pk__in=shared, closed_at=None).values_list("pk", flat=True))
@@ -88,7 +88,7 @@ def _plan_told(
 def notification_plan_test(
     *, destination: Destination, address: str, organization: Organization, moment: datetime
 ) -> None:
-    """Plan a message about nothing, which is sent the way alerts are."""
+    """Plan a test message, which is sent the way alerts are."""
     recipient = Recipient(destination.channel, address, destination.pk)
     notification = _create_notification(organization.pk, "", Phase.TEST, recipient, moment)
     Notification.objects.filter(pk=notification.pk).update(due_at=moment)

@@ -50,7 +50,7 @@ def notifications_send(*, channel: str) -> int:
     """Send what is due on a channel, one by one and organizations in turn; return how many were sent.
 
     Stops when the channel is down, as the others would fail the same way. Only one sender of a channel runs at a time,
-    so that a slow server does not block every task worker; leases would keep two senders correct.
+    so that a slow server does not block every task worker; with the leases, even two senders would be correct.
     """
     with session_lock(f"roost.alerts.send.{channel}") as is_ours:
         return _send_all(channel) if is_ours else 0
@@ -81,7 +81,7 @@ def _send_all(name: str) -> int:
 
 
 def _send_timed(notification: Notification, channel: Channel | None) -> ChannelError | None:
-    """Send one message. Its organization pays for the time, unless the whole channel is down."""
+    """Send one message. The time counts against its organization, unless the whole channel is down."""
     began = time.monotonic()
     error = _send(notification, channel)
     if error is None or not error.is_channel_down:
@@ -111,7 +111,7 @@ def _send(notification: Notification, channel: Channel | None) -> ChannelError |
 
 
 def _addressed(notification: Notification) -> Message:
-    """The message, to the address itself where the notification has only its label."""
+    """The message, with the real address if the notification has only its label."""
     destination = notification.destination
     message = message_of(notification=notification, moment=clock.now(), secret=destination_secret(destination))
     if destination is None or not destination.sealed_address:
@@ -123,7 +123,7 @@ def _addressed(notification: Notification) -> Message:
 
 
 def _lease_next(moment: datetime, channel: str) -> Notification | None:
-    """Lease the next due notification of a channel, and merge others waiting for the same recipient and rule into it."""
+    """Lease the next due notification of a channel, and merge others that wait for its recipient and rule into it."""
     with transaction.atomic():
         waiting = in_turn(_due(moment, channel), channel=channel, moment=moment)
         notification = waiting.select_for_update(skip_locked=True, of=("self",)).first()
@@ -159,7 +159,7 @@ def _merge_waiting(into: Notification, moment: datetime) -> None:
         .values_list("pk", flat=True)
     )
     if waiting:
-        # The merged ones keep their links: an incident that closes now still finds who was told of it.
+        # Merged messages keep their links, so that an incident that closes now still finds who was told of it.
         into.incidents.add(*Incident.objects.filter(notifications__in=waiting))
         Notification.objects.filter(pk__in=waiting).update(state=State.MERGED)
 
@@ -170,9 +170,9 @@ def _open(moment: datetime) -> QuerySet[Notification]:
 
 
 def _due(moment: datetime, channel: str) -> QuerySet[Notification]:
-    """Pending and due, or with an expired lease; each only after what comes before it was sent or has failed.
+    """Pending and due, or with an expired lease; each only after earlier ones about its incidents were sent or failed.
 
-    Of a channel with a pause, nothing within it after the last result of the same destination.
+    On a channel with a pause, nothing but tests until the pause after the destination's last result is over.
     """
     waits = Notification.objects.filter(
         channel=channel,
@@ -193,7 +193,7 @@ def _due(moment: datetime, channel: str) -> QuerySet[Notification]:
 
 
 def _drop_reason(notification: Notification, channel: Channel | None) -> str:
-    """Why this message has nowhere to go any more; empty if it has."""
+    """The reason not to send this message any more; empty if there is none."""
     if not notification.is_maybe_delivered and is_overtaken(notification):
         return "The incident moved on before this was sent."
     destination = notification.destination
@@ -256,7 +256,7 @@ def _is_given_up(notification: Notification, moment: datetime) -> bool:
 
 
 def _postpone_others(notification: Notification, due_at: datetime) -> None:
-    """Let what waits for the same recipient wait as long, so that a dead address costs one attempt, not one for each."""
+    """Let other messages to the same recipient wait as long, so that a dead address costs one attempt, not one each."""
     others = Notification.objects.filter(
         organization_id=notification.organization_id,
         channel=notification.channel,

@@ -33,7 +33,7 @@ class OffLink:
 def off_link_find(*, token: str, user: User | AnonymousUser | None) -> OffLink:
     """The address of a token, for somebody who is logged in as its person or not at all.
 
-    Raises `NotFound` if it does not work, and `Forbidden` for somebody else.
+    Raises `NotFound` if it does not work, and `Forbidden` if somebody else is logged in.
     """
     found = off_token_read(token)
     if found is None:

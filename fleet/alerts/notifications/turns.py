@@ -1,6 +1,6 @@
 """Turns between organizations on a channel: the one whose messages took least time lately is served first.
 
-A receiver that accepts connections and never answers costs its sender 15 s. Whoever owns it pays for that with a later
+A receiver that accepts connections and never answers costs the sender 15 s. Its organization pays for that with a later
 turn, not those whose receivers answer.
 """
 
@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, Floor
 
 from fleet.alerts.models import Notification, SendingTime
 
-#: Time that was spent is forgotten after this long.
+#: Time spent on sending is forgotten after this long.
 WINDOW = timedelta(minutes=10)
 #: Organizations whose messages took about the same time are served by due time.
 _ALIKE_S = 5.0

@@ -35,8 +35,9 @@ class Rule:
     """One alert rule. Sentences are built in the active language, for the people of one organization.
 
     `find` and `over` run in the sweep's transaction. `opened_subject` and `closed_subject` begin the subject of a
-    message. `opened_several` and `closed_several` are the first line of a message about several stations: `%(stations)s`
-    is `12 stations of <organization>`, and `%(since)s` in `opened_several` is when the first got the problem.
+    message. `opened_several` and `closed_several` are the first line of a message about several stations:
+    `%(stations)s` is `12 stations of <organization>`, and `%(since)s` in `opened_several` is when the first got the
+    problem.
     """
 
     name: str

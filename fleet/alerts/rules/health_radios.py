@@ -12,7 +12,7 @@ from message_queue.contracts.health import Health
 def _bad_words(health: Health) -> str:
     ports = radios_off(health)
     if not ports:
-        # The report that ends the incident is here; the sweep that closes it comes next.
+        # The report that ends the incident has arrived; the next sweep closes it.
         return _("All its radios are running again.")
     return ngettext(
         "Its radio on port %(ports)s is not running, so nothing is heard there. Restart the station; if that does not "

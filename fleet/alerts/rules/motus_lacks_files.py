@@ -1,4 +1,4 @@
-"""Files missing at Motus: it accepted files of a station and, a week after that was noticed, still does not list them."""
+"""Files missing at Motus: it accepted them, but did not list them in two comparisons about a week apart."""
 
 from datetime import datetime
 
@@ -14,12 +14,12 @@ NAME = "motus_lacks_files"
 
 
 def find(moment: datetime) -> list[Finding]:  # noqa: ARG001 - the signature of rules
-    """Stations of which Motus lacked the same day's files in two comparisons."""
+    """Stations for which Motus lacked files of the same day in two comparisons."""
     return [Finding(station_id, one.since) for station_id, one in sorted(days_lacking().items())]
 
 
 def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of rules
-    """Incidents of stations of which Motus lists everything again."""
+    """Incidents of stations for which Motus lists everything again."""
     lacking = days_lacking()
     opened = incidents_of(NAME).values_list("id", "station_id")
     return [Ending(number, is_told=False) for number, station_id in opened if station_id not in lacking]

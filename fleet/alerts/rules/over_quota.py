@@ -40,7 +40,7 @@ def find(moment: datetime) -> list[Finding]:
 
 
 def over(moment: datetime) -> list[Ending]:  # noqa: ARG001 - the signature of rules
-    """Incidents of stations with no waiting messages; silently those of suspended or retired stations."""
+    """Incidents of stations with no waiting messages and, without a message, of suspended or retired stations."""
     opened = list(incidents_of(NAME).values_list("station_id", "id"))
     stations = Station.objects.filter(pk__in=[station_id for station_id, _id in opened])
     elsewhere = set(stations.exclude(suspended_at=None, retired_at=None).values_list("pk", flat=True))

@@ -19,7 +19,7 @@ SILENT = StationContact.State.SILENT
 
 
 def find(moment: datetime) -> list[Finding]:
-    """End maintenance that is over, move the contacts whose deadlines have passed, and list the silent stations.
+    """End maintenance that is over, update contacts whose deadlines have passed, and find silent stations.
 
     This includes stations that were already silent when their maintenance or sleep ended.
     """
@@ -47,7 +47,7 @@ def over(moment: datetime) -> list[Ending]:
 def opening(station: Station, moment: datetime) -> str:
     """The sentence on the station's page: silent since when, how often it should report, and what to check first."""
     contact = getattr(station, "contact", None)
-    # In planned maintenance it is silent, too: only nobody is told before the end.
+    # In planned maintenance it is silent, too; people are just not told before the end.
     return station_shown(station, contact, moment, is_window_seen=False).sentence
 
 

@@ -67,7 +67,7 @@ def over(moment: datetime) -> list[Ending]:
 
 
 def opening(station: Station, moment: datetime) -> str:
-    """Sentence on what its clock says, where its data is therefore, and what to do."""
+    """Sentence on what its clock says, where its data is as a result, and what to do."""
     _newest_at, first = _newest(station.pk, moment)
     if first is None:
         return _("Its data is at the right time again.")

@@ -1,1 +1,1 @@
-"""Problems of the server itself, of which its administrators are told once."""
+"""Problems of the server itself, about which its administrators are told once."""

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from fleet.core.sending.mail_headers import automatic_mail
 from fleet.core.sending.smtp import MailOutcome, smtp_send
 
-#: The same trouble is mailed once within this many seconds.
+#: The same trouble is mailed at most once within this many seconds.
 _ONCE_S = 86_400
 
 _log = logging.getLogger(__name__)

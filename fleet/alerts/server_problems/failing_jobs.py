@@ -4,7 +4,7 @@
       ▲                            │                                      │
       └────────────works again─────┴──────────works again, told───────────┘
 
-A job that runs rarely is told of at its first error: its next run may be hours away.
+The administrators hear of a job that runs rarely at its first error: its next run may be hours away.
 """
 
 from datetime import timedelta
@@ -14,9 +14,9 @@ from fleet.alerts.models import Trouble
 from fleet.alerts.server_problems.troubles import trouble_judge
 from fleet.core import clock
 
-#: A restart of the database or the broker takes less.
+#: How long a job may fail before anybody is told: a restart of the database or the broker takes less.
 _PATIENCE: Final = timedelta(minutes=5)
-#: Jobs with a longer interval are told of at once.
+#: A job with this interval, or a longer one, is reported at its first error.
 _RARE: Final = timedelta(minutes=10)
 
 
@@ -35,7 +35,7 @@ def job_failed(*, name: str, interval: timedelta, error: BaseException) -> None:
 
 
 def job_worked(*, name: str) -> None:
-    """Record that a run of a periodic job came to its end."""
+    """Record that a run of a periodic job ended without an error."""
     about = _about(name)
     if not Trouble.objects.filter(about=about, end_told_at=None).exists():
         return

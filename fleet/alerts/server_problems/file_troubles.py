@@ -1,4 +1,4 @@
-"""Problems of the server with stored files, of which its administrators are told: rot, strays, a store that is away."""
+"""Problems with stored files that are reported to the administrators: rot, strays, an object store that is away."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from fleet.files.store.settling import uploads_waiting
 from fleet.files.store.strays import KEPT_FOR, stray_list
 
 ROT, WAITING, READING, STRAYS = "stored files", "storing files", "reading stored files", "stored bytes of no file"
-#: How long uploads wait for the object store before anybody is told: a restart of it takes less.
+#: How long uploads wait for the object store before anybody is told: its restart takes less.
 _PATIENCE = timedelta(minutes=5)
 
 

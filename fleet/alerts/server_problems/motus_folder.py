@@ -14,7 +14,7 @@ _NAMED_MOST = 5
 
 
 def motus_folder_judge() -> None:
-    """Report a folder that cannot be read, and names in it that are no serial of a station."""
+    """Report a folder that cannot be read, and names in it that are not the serial of a station."""
     trouble_judge(
         about=MOTUS_FOLDER,
         sentence=_sentence(),

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db.models import Q
+
 from fleet.alerts.models import Trouble
 from fleet.alerts.server_problems.administrators import administrators_mail
 from fleet.core import clock
@@ -12,7 +14,7 @@ from fleet.stations.logins.broker import BrokerAccess
 
 ALARM, PARTITION, DEAD_JOBS = "the broker's resources", "the broker's cluster", "jobs"
 SITE_RULES = "alert rules of the site"
-#: A trouble that goes on with other words is mailed again after this long, where its judge wants that.
+#: A trouble whose sentence has changed is mailed again after this long, if the caller of `trouble_judge` wants that.
 _NEWS_AFTER: Final = timedelta(days=1)
 _AT_ONCE: Final = timedelta(0)
 
@@ -87,7 +89,7 @@ def trouble_judge(
     """Open or end the trouble with a part of the server, and send the administrators the mail that is due.
 
     An empty sentence means nothing is wrong. The mail goes out once the trouble has lasted for `patience`. `has_news`:
-    a sentence that changed, as more is affected, is mailed too, but not within a day of the last mail. If no
+    a changed sentence (more is affected, for example) is mailed too, but not within a day of the last mail. If no
     administrator could be reached, the next call tries again.
     """
     opened = Trouble.objects.filter(about=about, ended_at=None)
@@ -115,8 +117,9 @@ def trouble_judge(
 
 
 def _change(trouble: Trouble, sentence: str, moment: datetime, *, has_news: bool) -> None:
-    """Store what is wrong now; with `has_news`, let it be mailed again if the last mail is a day old."""
-    trouble.sentence = sentence
-    Trouble.objects.filter(pk=trouble.pk).update(sentence=sentence)
+    """Take other words for a trouble nobody was told about, or, with `has_news`, if the last mail is a day old."""
+    changing = Q(told_at=None)
     if has_news:
-        Trouble.objects.filter(pk=trouble.pk, told_at__lte=moment - _NEWS_AFTER).update(told_at=None)
+        changing |= Q(told_at__lte=moment - _NEWS_AFTER)
+    if Trouble.objects.filter(changing, pk=trouble.pk).update(sentence=sentence, told_at=None):
+        trouble.sentence = sentence

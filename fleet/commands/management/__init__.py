@@ -1,1 +1,1 @@
-"""Words of the command line for `fleet.commands`."""
+"""Django management of `fleet.commands`."""

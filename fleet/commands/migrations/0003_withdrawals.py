@@ -5,7 +5,7 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    """Columns with defaults: commands that are there were cancelled without a withdrawal, and say nothing of it."""
+    """Add columns with defaults: existing commands were cancelled without a withdrawal, so theirs stays empty."""
 
     dependencies = [("commands", "0002_congestion"), ("core", "0006_withdrawals")]
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """What was there before was kept whole."""
+    """Add the counter at 0: until now all reports were kept as steps."""
 
     dependencies = [("commands", "0003_withdrawals")]
 

@@ -1,1 +1,1 @@
-"""Requests to the web processes: what is refused at the door, where they come from, and repeated ones."""
+"""Requests to the web processes: refusing bad ones early, finding out where they come from, and recognising repeats."""

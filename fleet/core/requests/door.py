@@ -1,6 +1,6 @@
 """The front door of both web processes: it refuses malformed and oversized requests before anything reads them.
 
-It limits the size of every body, whoever sends it and wherever it goes. It answers 400 to a malformed Host or Origin
+It limits the size of every body, whoever sends it and to whatever path. It answers 400 to a malformed Host or Origin
 header, and believes what proxies say about the caller only if ROOST_PROXIES names them.
 """
 
@@ -19,7 +19,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: Maximum size in bytes of a body that nobody expects: with GET and the like, or sent to the live process.
+#: Maximum bytes of a body where none is expected: with GET and the like, or sent to the live process.
 BARE_MOST = 65_536
 #: How many bytes beyond the limit are still read and thrown away: a client that is refused while it is still sending
 #: would only see a broken connection.

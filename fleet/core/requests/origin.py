@@ -20,7 +20,7 @@ _origin: ContextVar[Origin | None] = ContextVar("origin", default=None)
 
 @contextmanager
 def origin_begin(*, address: str = "", name: str = "") -> Iterator[Origin]:
-    """Set the origin for the block. Details learned on the way (a key) are written into it."""
+    """Set the origin for the block. Details learned during the request, such as the key, are written into it."""
     origin = Origin(address=address, name=name)
     token = _origin.set(origin)
     try:

@@ -15,7 +15,7 @@ _NEAR = tuple(
     )
 )
 _SCHEMES = ("http", "https")
-#: Nobody chains more than this.
+#: Maximum proxies in a row.
 _HOPS_MOST = 10
 
 
@@ -36,7 +36,7 @@ class Proxies:
         return {**told, "scheme": scheme} if scheme in _SCHEMES else told
 
     def _caller(self, near: Address, said: Sequence[str]) -> Address:
-        """The caller's address: starting at the near end, each of our proxies is believed about the one before it."""
+        """The caller's address. Starting with the nearest, each of our proxies is believed about the hop before it."""
         chain = [part for line in said for part in line.split(",")]
         for _ in range(self.hops):
             before = _address_of(chain.pop()) if chain and self._is_ours(near) else None

@@ -58,7 +58,7 @@ def mail_add(message: EmailMessage) -> Mail:
 
 
 def mail_send(*, mail_id: int) -> Attempt | None:
-    """Hand one mail to the mail server if it is due and unclaimed; return what became of it, None if it was not.
+    """Hand one mail to the mail server; return the attempt, or None if the mail is not due or another process has it.
 
     A mail that was sent or permanently refused is deleted.
     """
@@ -90,7 +90,7 @@ def mail_send(*, mail_id: int) -> Attempt | None:
 
 
 def mails_sweep() -> int:
-    """Send what is due and give up what is too old to be useful; return how many were settled. The jobs' safety net.
+    """Send what is due and give up what is too old to be useful; return how many were settled. It catches lost jobs.
 
     The audit log names each mail that is given up, so one sweep gives up only so many; the next one continues.
     """
@@ -116,6 +116,6 @@ def mails_sweep() -> int:
 
 
 def _audit_given_up(mail: Mail, why: str) -> None:
-    """Write to the audit log that this mail will not arrive: somebody is waiting for it."""
+    """Record in the audit log that this mail will not arrive, because somebody is waiting for it."""
     detail = {"to": mail.recipients, "why": why}
     audit_write(actor=None, organization_id=None, action="mail.given_up", subject=mail.subject, detail=detail)

@@ -31,7 +31,7 @@ class RoostMail(EmailMessage):
                 _replace(made, name, _addresses(str(value), name))
         if (where := made.get("List-Unsubscribe")) is not None:
             del made["List-Unsubscribe"]
-            # Django's own way to set a header makes text of it, which would be folded.
+            # Django's own way of setting a header would turn it into text, which is folded.
             Message.__setitem__(made, "List-Unsubscribe", _Unfolded(str(where)))
         return made
 

@@ -1,7 +1,7 @@
 """HTTP requests to a URL that a user entered: only to public addresses, without redirects, with one deadline for all.
 
-The name is resolved once, and the connection goes to an address that was checked: a name that resolves to something
-else a moment later cannot lead into the server's own network.
+The name is resolved once, and the connection goes to an address that was checked: a name that resolves differently
+a moment later cannot lead into the server's own network.
 """
 
 import asyncio
@@ -106,7 +106,7 @@ def public_request(
 
 
 def unreached_words(host: str, error: BaseException) -> str:
-    """Why no connection was made, as a sentence. A fault of encryption is told as one, with who can mend it."""
+    """Why no connection was made, as a sentence. For a TLS error it also says what to check or who can fix it."""
     cause = _tls_fault(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return _(
@@ -120,7 +120,7 @@ def unreached_words(host: str, error: BaseException) -> str:
 
 
 def _tls_fault(error: BaseException) -> ssl.SSLError | None:
-    """The fault of encryption behind a failed connection, if it is one."""
+    """The TLS error behind a failed connection; None if it failed for another reason."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__ or cause.__context__
@@ -175,7 +175,7 @@ def _addresses(host: str, port: int) -> list[str]:
 
 
 def _resolve(host: str, port: int) -> _Resolved:
-    """Resolve with a deadline, which the system's resolver does not know: its thread ends by itself later."""
+    """Resolve within a deadline. The system's resolver has none, so it runs in a thread that ends by itself later."""
     answer: Future[_Resolved] = Future()
 
     def ask() -> None:
@@ -219,7 +219,7 @@ async def _send(
             try:
                 answer = await client.send(request, stream=True)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                # A bad certificate says more than an address of another family that is not reached.
+                # Keep the TLS error: it says more than the next address being unreachable.
                 failure = failure if failure is not None and _tls_fault(failure) else error
                 continue
             try:

@@ -1,4 +1,4 @@
-"""Handing one mail to the SMTP server: it was sent, may be tried again, was refused permanently, or our settings are wrong."""
+"""Handing one mail to the SMTP server: it is sent, to be retried, refused permanently, or our settings are wrong."""
 
 import random
 import smtplib
@@ -29,7 +29,7 @@ class MailOutcome(StrEnum):
     LATER = "later"
     #: No attempt will succeed.
     REFUSED = "refused"
-    #: No attempt succeeds until an operator repairs the mail settings; the mail waits for that.
+    #: No attempt succeeds until an administrator of the server repairs the mail settings; the mail waits for that.
     MISCONFIGURED = "misconfigured"
 
 
@@ -72,7 +72,7 @@ def smtp_send(message: EmailMessage) -> Attempt:
 
 
 def retry_wait(attempts: int) -> timedelta:
-    """How long to wait after so many failed attempts: up to a quarter less than the full wait, so that not all come at once."""
+    """How long to wait after so many failed attempts: at random up to a quarter less, so that not all retry at once."""
     longest = min(_FIRST_S * 2.0 ** min(attempts - 1, 16), _LONGEST_S)
     return timedelta(seconds=longest * random.uniform(0.75, 1.0))
 

@@ -1,8 +1,8 @@
-"""A deployment's site is of its station's organization, and its room is at its site: the database refuses else at commit."""
+"""At commit, the database refuses a site of another organization than the station's, and a room of another site."""
 
 from django.db import migrations
 
-# As in stations 0007: rows are read again, and whoever moves the station at the same time waits or is waited for.
+# As in stations 0007: rows are read again, and a concurrent move of the station waits, or this check waits for it.
 _DEPLOYMENT = """
 CREATE FUNCTION roost_deployment_in_one_organization() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,4 +1,4 @@
-"""Antennas have a beam width and a polarization; those that exist have neither."""
+"""Antennas have a beam width and a polarization; existing antennas have neither."""
 
 from django.db import migrations, models
 

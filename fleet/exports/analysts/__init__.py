@@ -1,1 +1,1 @@
-"""Logins of the database for analysts: they read one organization's data through views, and nothing else."""
+"""Analysts' logins to the database: each reads one organization's data through views, and nothing else."""

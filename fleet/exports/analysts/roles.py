@@ -1,7 +1,7 @@
-"""Roles of PostgreSQL for analysts, made with a superuser's login that only the command line has.
+"""PostgreSQL roles for analysts, created with a superuser's login that only the command line has.
 
-PostgreSQL lets every login do a few things that cost others: keep large objects, temporary tables and locks that Roost's
-jobs wait for. `database_close` takes these from everybody but Roost, in Roost's database.
+PostgreSQL lets every login do a few things at the expense of others: store large objects, create temporary tables, and
+hold locks that Roost's jobs wait for. `database_close` takes these rights in Roost's database from all but Roost.
 """
 
 import secrets
@@ -18,11 +18,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from fleet.core.errors import Conflict, Unavailable
 
-#: All analysts belong to this role, which may read the views; it can log in nowhere.
+#: All analysts belong to this role, which may read the views. Nobody can log in as it.
 GROUP: Final = "roost_analysts"
-#: Bytes of temporary files of one statement: the only bound of these that an analyst cannot change.
+#: Maximum size of a session's temporary files: the only one of these limits that analysts cannot change themselves.
 _TEMPORARY: Final = "2GB"
-#: Functions that write, or hold up others: large objects, advisory locks, numbers of transactions, notices.
+#: Functions that write or hold up others: large objects, advisory locks, transaction ids, notifications, snapshots.
 _CLOSED: Final = (
     "^(lo_.*|lowrite|pg_advisory_.*|pg_try_advisory_.*|txid_current|pg_current_xact_id|pg_notify|pg_export_snapshot)$"
 )
@@ -55,7 +55,7 @@ def administering() -> Iterator[psycopg.Connection]:
 
 
 def database_close(admin: psycopg.Connection) -> None:
-    """Take from everybody but Roost what would let a login write or hold up others; harmless if that is done."""
+    """Take from everybody but Roost the rights to write or to hold up others. Repeatable."""
     owner, database = _owner(), sql.Identifier(str(connection.settings_dict["NAME"]))
     known = admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [GROUP]).fetchone()
     if known is None:
@@ -69,7 +69,7 @@ def database_close(admin: psycopg.Connection) -> None:
         sql.SQL("REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC"),
         sql.SQL("GRANT USAGE ON LANGUAGE plpgsql TO {}").format(role),
         sql.SQL(_CLOSE_FUNCTIONS).format(closed=sql.Literal(_CLOSED), owner=sql.Literal(owner)),
-        # Roost ends statements that take too long: analysts can change their own limits.
+        # Analysts can change their own limits, so Roost itself ends statements that take too long.
         sql.SQL("GRANT pg_read_all_stats, pg_signal_backend TO {}").format(role),
         sql.SQL("GRANT USAGE ON SCHEMA analyst TO {}").format(sql.Identifier(GROUP)),
         sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA analyst TO {}").format(sql.Identifier(GROUP)),
@@ -78,9 +78,9 @@ def database_close(admin: psycopg.Connection) -> None:
 
 
 def role_create(admin: psycopg.Connection, *, connections: int, minutes: int) -> tuple[str, str]:
-    """Make a role that can log in; return its name and password. Its name says nothing about anybody."""
+    """Create a role that can log in; return its name and password. The name identifies nobody."""
     role, password = f"analyst_{secrets.token_hex(6)}", secrets.token_urlsafe(24)
-    # Only what the server keeps is sent: a statement may end up in a log.
+    # Send only the hash that the server stores, because a statement may end up in a log.
     kept = admin.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
     name = sql.Identifier(role)
     with admin.transaction():
@@ -107,7 +107,7 @@ def role_create(admin: psycopg.Connection, *, connections: int, minutes: int) ->
 
 
 def role_drop(admin: psycopg.Connection, role: str) -> None:
-    """Remove a role and end its sessions; nothing happens if there is none."""
+    """Remove a role and end its sessions. Removing a missing one is no error."""
     if admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
         return
     name = sql.Identifier(role)
@@ -118,7 +118,7 @@ def role_drop(admin: psycopg.Connection, role: str) -> None:
 
 
 def databases_open(admin: psycopg.Connection) -> list[str]:
-    """Other databases of this server into which every login may connect."""
+    """Other databases of this server to which every login may connect."""
     rows = admin.execute(
         "SELECT datname FROM pg_database WHERE datallowconn AND datname <> current_database() "
         "AND has_database_privilege(%s, oid, 'CONNECT') ORDER BY 1",

@@ -1,4 +1,4 @@
-"""Giving an analyst a login, taking it back, and ending statements that take too long."""
+"""Creating and removing analysts' logins, and ending their statements that take too long."""
 
 from typing import Final
 
@@ -16,17 +16,17 @@ from fleet.organizations.models import Organization
 
 CONNECTIONS, CONNECTIONS_MOST = 3, 20
 MINUTES, MINUTES_MOST = 10, 120
-#: Logins of one organization: each may keep some of the database's connections.
+#: Maximum logins of one organization: each may occupy some of the database's connections.
 LOGINS_MOST: Final = 10
 _NAME_MOST: Final = 80
-#: Seconds beyond its limit for which a statement may go on before Roost ends its session.
+#: Seconds that a statement may run beyond its limit before Roost ends the session.
 _SPARED_S: Final = 30
 
 
 def analyst_add(
     *, actor: Viewer, organization: Organization, name: str, connections: int = CONNECTIONS, minutes: int = MINUTES
 ) -> tuple[AnalystLogin, str, list[str]]:
-    """Make a login; return it, its password, and other databases of the server that are open to it.
+    """Create a login; return it, its password, and other databases of the server that are open to it.
 
     Raises `InvalidInput`, `Conflict`, `TooMany` and `Unavailable`.
     """
@@ -68,7 +68,7 @@ def analyst_remove(*, actor: Viewer, organization: Organization, name: str) -> N
     with administering() as admin:
         with transaction.atomic():
             audit(actor, login, "analyst.remove")
-            # First the row: from here on, the role sees nothing.
+            # Delete the row first: from here on, the role sees nothing.
             login.delete()
         role_drop(admin, login.role)
 
@@ -79,9 +79,9 @@ def analyst_list(*, organization: Organization) -> QuerySet[AnalystLogin]:
 
 
 def analyses_end() -> int:
-    """End sessions of analysts whose statement or transaction took longer than it may; return how many.
+    """End analysts' sessions whose transaction has taken longer than allowed; return how many.
 
-    An analyst can change the limit of their own session, so PostgreSQL alone does not hold it.
+    An analyst can change the limit of their own session, so PostgreSQL alone does not enforce it.
     """
     if not AnalystLogin.objects.exists():
         return 0

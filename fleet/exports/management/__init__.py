@@ -1,1 +1,1 @@
-"""Django management of `fleet.exports`."""
+"""Django management of `fleet.exports`, and the words of its commands."""

@@ -95,7 +95,7 @@ def _end(command: WordCommand, organization: Organization, options: Options) -> 
 
 
 def moment_read(text: str) -> datetime:
-    """A time of the command line: UTC, if it names no offset."""
+    """Parse a time from the command line; without an offset it is UTC."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""Parts of a package whose readings or detections are partly cold: loaded on the connection that then reads the part.
+"""Parts of a package with readings or detections in cold storage: these are loaded on the connection that reads a part.
 
-A month may become cold between two statements. So which files are read, and what is read from the table, comes from one
-snapshot; the files themselves stay for days after they were replaced.
+A month may move to cold storage between two statements. So the list of files and the rows of the table come from one
+snapshot; the files themselves stay for days after they are replaced.
 """
 
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from fleet.telemetry.cold.heard import heard_plan_of
 from fleet.telemetry.cold.reading import NEVER_COLD, ColdPlan, cold_load_into, cold_plan_of
 from fleet.telemetry.cold.rows import cold_table_make
 
-#: Writes nothing but the temporary table.
+#: Read-write only because of the temporary table.
 BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE"
 
 
 @dataclass(frozen=True, slots=True)
 class PartCold:
-    """The cold files of a part, and the name of the snapshot that the table is to be read with."""
+    """The cold files of a part, and the name of the snapshot with which to read the table."""
 
     plan: ColdPlan
     snapshot: str
@@ -31,7 +31,7 @@ class PartCold:
 
 @contextmanager
 def part_rows(reader: psycopg.Connection, kind: str, part: PackagePart) -> Iterator[str]:
-    """The source of a part's rows, for statements on this connection; empty if it is just their table."""
+    """The source of a part's rows, for statements on this connection; empty if that is just the table."""
     with part_cold(reader, kind, part) as found:
         if found is None:
             yield ""
@@ -44,7 +44,7 @@ def part_rows(reader: psycopg.Connection, kind: str, part: PackagePart) -> Itera
 
 @contextmanager
 def part_cold(reader: psycopg.Connection, kind: str, part: PackagePart) -> Iterator[PartCold | None]:
-    """The cold files of a part in a snapshot, which other connections may use meanwhile; None if there are none."""
+    """The cold files of a part, in a snapshot that other connections can use in the block; None if there are none."""
     series = [number for number, _name, _unit in part.station.series]
     if not (kind == "detections" or (kind == "readings" and series)) or part.start >= clock.now() - NEVER_COLD:
         yield None

@@ -1,8 +1,8 @@
 """The columns of a data package's files: names, types, units, and how the database gives each of them.
 
 Each column has an expression for text (CSV, NDJSON), which the database writes out. Columns that repeat a few words in
-millions of rows also have a `code`: Parquet gets the code's number from the database and the words once, as a
-dictionary.
+millions of rows also have a `code`: for Parquet the database sends only the word's number, and the words are written
+once, as a dictionary.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Final, Literal
 from fleet.telemetry.models import Suspicion
 
 ColumnType = Literal["datetime", "string", "number", "integer", "boolean"]
-#: The table with a column's words, and the number that stands for a word in a row; empty: one word per part of a file.
+#: For each `code`, the expression for the number that stands for a word in a row; empty: one word for the whole part.
 CODES: Final[Mapping[str, str]] = {
     "station": "",
     "deployment": "",
@@ -38,7 +38,7 @@ class PackageColumn:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One kind of rows: its table as `r`, what limits it to a station, its order, and its columns."""
+    """One kind of rows: its table (as `r`), the condition that limits it to a station, its order, and its columns."""
 
     table: str
     owner: str

@@ -1,6 +1,6 @@
 """Rows as Parquet: the database sends binary columns, which become Arrow's, and words become dictionaries.
 
-Loading this loads Arrow, 50 MB in a process: only the one that makes a package does.
+Loading this module loads Arrow, 50 MB in a process, so only processes that write Parquet do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,9 +23,9 @@ from fleet.telemetry.cold.rows import cold_table_make, received_as
 from fleet.telemetry.models import Detection
 from fleet.telemetry.selectors import suspicion_codes
 
-#: Bytes of rows that are in memory at once, as the database sends them.
+#: Size of the batches in which the database sends rows, in bytes.
 _BATCH_BYTES: Final = 4_000_000
-#: Rows of a group in the file: readers skip groups by their time.
+#: Rows of a row group in the file: readers can skip groups by their time.
 _GROUP_ROWS: Final = 250_000
 _WORD: Final = pa.dictionary(pa.int32(), pa.string())
 _TYPES: Final = {
@@ -34,7 +34,7 @@ _TYPES: Final = {
     "integer": pa.int64(),
     "boolean": pa.bool_(),
 }
-#: Every combination of marks.
+#: Number of combinations of marks.
 _FLAGS: Final = 256
 
 
@@ -52,7 +52,7 @@ class ParquetRows:
         self._rows = 0
 
     def part_write(self, part: PackagePart, *, is_clean: bool) -> int:
-        """Write one part; return its rows."""
+        """Write one part; return the number of its rows."""
         words = _words_of(part)
         written = 0
         with (
@@ -70,7 +70,7 @@ class ParquetRows:
         return written
 
     def close(self) -> None:
-        """Write what is held back, and the end of the file."""
+        """Write the rows that are still in memory, and the end of the file."""
         try:
             self._group_write()
             self._file.close()
@@ -79,7 +79,7 @@ class ParquetRows:
 
     @contextmanager
     def _rows_of(self, cold: PartCold | None) -> Iterator[str]:
-        """The source of rows: empty for the table, otherwise it with the cold rows, in the same snapshot."""
+        """The source of rows: empty for just the table; otherwise the table and the cold rows, in one snapshot."""
         if cold is None:
             yield ""
             return
@@ -143,7 +143,7 @@ def _column_of(column: PackageColumn, batch: pa.RecordBatch, words: dict[str, di
         return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), batch.num_rows), [meant[0]])
     codes = batch.column(column.name)
     places = pc.index_in(codes, pa.array(list(meant), codes.type))
-    # A dictionary has no NULL: what means nothing is a NULL among the places.
+    # A dictionary cannot contain NULL, so a code without a word becomes a NULL among the indices.
     said = pa.array(list(meant.values()), pa.string())
     if said.null_count:
         empty = pc.is_null(said).take(places)

@@ -13,25 +13,25 @@ from fleet.core.csv_file import cell_guarded
 from fleet.exports.parts import PackagePart
 from fleet.exports.rows.columns import CODES, COLUMNS, PackageColumn
 
-#: One statement reads at most a part; in this time it should, on any disk.
+#: One statement reads at most one part; this is enough time for it on any disk.
 _STATEMENT_MS: Final = 600_000
 _OPTIONS: Final = (
     f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout=5000 -c timezone=UTC -c jit=off "
     "-c default_transaction_read_only=on -c application_name=roost-export"
 )
-#: Texts that spreadsheets would run as a formula get an apostrophe, as in every CSV file of Roost's (`cell_guarded`).
+#: Text that spreadsheets would run as a formula gets an apostrophe, as in all of Roost's CSV files (`cell_guarded`).
 _GUARDED: Final = (
     "CASE WHEN {text} ~ '^(?:[\\t\\r\\n]|[\\s\\uFEFF\\u200B]*[-=+@\\uFF1D\\uFF0B\\uFF0D\\uFF20])' "
     "THEN '''' || {text} ELSE {text} END"
 )
-#: JSON has no raw control characters, so with these as quote and separator, CSV is the JSON itself, a line a row.
+#: JSON has no raw control characters. With these as quote and separator, the CSV is the JSON itself, one row per line.
 _JSON_LINES: Final = (
     "COPY (SELECT row_to_json(t) FROM ({}) t) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
 )
 
 
 def connection_words() -> str:
-    """How to reach the database, read only and for long statements, as libpq reads it."""
+    """The database connection as a libpq string: read only, with time for long statements."""
     known = connection.get_connection_params()
     words = {key: known[key] for key in ("dbname", "user", "password", "host", "port") if known.get(key)}
     return make_conninfo("", **words, options=_OPTIONS, connect_timeout=5)
@@ -39,7 +39,7 @@ def connection_words() -> str:
 
 @contextmanager
 def reading_connection() -> Iterator[psycopg.Connection]:
-    """A connection of its own: the caller's may be in a transaction, and stops statements after seconds."""
+    """A separate connection: the caller's may be in a transaction, and ends statements after seconds."""
     with psycopg.connect(connection_words(), autocommit=True) as made:
         yield made
 
@@ -47,7 +47,7 @@ def reading_connection() -> Iterator[psycopg.Connection]:
 def text_copy(
     kind: str, columns: Sequence[PackageColumn], part: PackagePart, *, is_clean: bool, is_json: bool, table: str = ""
 ) -> sql.Composed:
-    """COPY of a part: its lines as CSV, or as JSON. `table`: another source of its rows than their table."""
+    """The COPY statement for a part, as lines of CSV or JSON. `table`: the source of its rows, if not their table."""
     names = [(f"{_text_of(column, is_json=is_json)} AS {_quoted(column)}") for column in columns]
     query = _select(kind, names, part, is_clean=is_clean, has_names=kind == "readings", is_json=is_json, table=table)
     if is_json:
@@ -58,7 +58,7 @@ def text_copy(
 def typed_query(
     kind: str, columns: Sequence[PackageColumn], part: PackagePart, *, is_clean: bool, table: str = ""
 ) -> sql.Composed:
-    """The same rows with types; columns with a code as its number, those with one word a part not at all."""
+    """The query for the same rows with types: coded columns as numbers, and none for columns with one word per part."""
     names = [
         f"{CODES[column.code] if column.code else column.text} AS {_quoted(column)}"
         for column in columns
@@ -68,7 +68,7 @@ def typed_query(
 
 
 def doubted_query(kind: str, part: PackagePart, *, table: str = "") -> sql.Composed:
-    """The number of rows of a part that have a mark."""
+    """The query for the number of rows of a part that have a mark."""
     query = _select(
         kind, ["count(*)"], part, is_clean=False, has_names=False, is_json=True, is_ordered=False, table=table
     )

@@ -1,4 +1,4 @@
-"""Rows as CSV or NDJSON: the database writes the lines, and they are only passed on."""
+"""Rows as CSV or NDJSON: the database writes the lines, and Roost only passes them on."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ class TextRows:
             file.write(head.getvalue().encode())
 
     def part_write(self, part: PackagePart, *, is_clean: bool) -> int:
-        """Write one part; return its rows."""
+        """Write one part; return the number of its rows."""
         with part_rows(self._reader, self._kind, part) as table, self._reader.cursor() as cursor:
             statement = text_copy(
                 self._kind, self._columns, part, is_clean=is_clean, is_json=self._is_json, table=table
@@ -38,4 +38,4 @@ class TextRows:
             return cursor.rowcount
 
     def close(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: no rows are kept in memory."""

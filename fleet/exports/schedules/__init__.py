@@ -1,1 +1,1 @@
-"""Packages that repeat: one file for each day, week or month that is over, in a place that administrators chose."""
+"""Packages that repeat: one file for each past day, week or month, in a place that administrators chose."""

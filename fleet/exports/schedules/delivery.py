@@ -1,7 +1,7 @@
-"""Putting a finished package in the place of its schedule: a folder of the server, or its object store.
+"""Delivering a finished package to the place of its schedule: a folder of the server, or its object store.
 
-The name is ours: organization, number of the schedule, period and number of the file. Nothing is overwritten: a file of
-that name counts only if it has the same bytes.
+Roost chooses the name: organization, number of the schedule, period and number of the file. Nothing is overwritten: an
+existing file of that name counts as delivered only if it has the same bytes.
 """
 
 import os
@@ -21,14 +21,14 @@ from fleet.exports.models import DataPackage, PackageSchedule, ScheduledPart
 from fleet.exports.schedules.periods import period_name
 
 Target = PackageSchedule.Target
-#: The folder in the bucket, beside that of stored files.
+#: The folder in the bucket, beside the folder of stored files.
 _PREFIX: Final = "exports"
-#: Seconds for sending a file, and the slowest rate that counts as working.
+#: Least seconds allowed for sending a file, and the slowest acceptable rate for large files.
 _SECONDS_LEAST, _BYTES_PER_S = 120.0, 1_000_000
 
 
 def targets_offered() -> list[str]:
-    """The places that this server has."""
+    """The places that this server offers."""
     offered = [Target.PAGE.value]
     if settings.ROOST_EXPORTS_FOLDER:
         offered.append(Target.FOLDER.value)
@@ -38,7 +38,7 @@ def targets_offered() -> list[str]:
 
 
 def package_deliver(schedule: PackageSchedule, part: ScheduledPart, package: DataPackage) -> str:
-    """Put the file in its place, whole; return its name there. Raises `DomainError` or `OSError`."""
+    """Deliver the complete file; return its name there, empty on the page. Raises `DomainError` or `OSError`."""
     if schedule.target not in targets_offered():
         raise Conflict(_("The administrators of this server no longer offer this place: choose another one."))
     number = "" if part.revision == 1 else f".{part.revision}"
@@ -55,7 +55,7 @@ def package_deliver(schedule: PackageSchedule, part: ScheduledPart, package: Dat
 
 
 def failure_words(error: DomainError | OSError) -> str:
-    """Why a file could not be put in its place."""
+    """Why a file could not be delivered."""
     if isinstance(error, OSError):
         return _("The server could not write it: %(reason)s.") % {"reason": error.strerror or str(error)}
     return str(error)

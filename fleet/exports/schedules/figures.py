@@ -1,8 +1,8 @@
-"""Whether the rows of a period are still those in its file, from what ingest and the roll-ups know already.
+"""Whether the rows of a period are still those in its file, judged by what ingest and the roll-ups know already.
 
-Rows that arrive leave a note for their hour (`DirtyHour`) until its roll-up is right again. So a period is settled when
-none of its hours has a note, and its rows are other ones when its figures are: sums over hashes of the days' roll-ups
-and of the hours' counts of detections. Positions and events have no roll-ups, and are few: their rows are read.
+Arriving readings mark their hour as dirty (`DirtyHour`) until its roll-up is up to date. So a period is settled when
+none of its hours is dirty. Its rows have changed when its figures have: counts and sums of hashes over daily roll-ups
+and hourly counts of detections. Positions and events are few and have no roll-ups, so their rows are hashed.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _SERIES: Final = (
 )
 _HASHED: Final = "count(*) || ':' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)"
 _OF_STATION: Final = "t.station_id = ANY(%(stations)s) AND t.occurred_at >= %(start)s AND t.occurred_at < %(end)s"
-#: One row each: the figures of a kind.
+#: Queries for the figures of each kind, one row each.
 _FIGURES: Final[dict[str, str]] = {
     "readings": f"SELECT {_HASHED} FROM telemetry_readingday t WHERE t.series_id IN ({_SERIES}) "  # noqa: S608 - constants
     "AND t.start >= %(start)s AND t.start < %(end)s",
@@ -43,11 +43,11 @@ class SchedulePeriod:
     end: datetime
 
     def is_settled(self) -> bool:
-        """Whether no hour has a note of ingest: its roll-ups are right."""
+        """Whether none of its hours is dirty, so that its roll-ups are up to date."""
         return not self._one(_UNSETTLED)
 
     def figures(self, kinds: Iterable[str]) -> str:
-        """Figures of the rows of these kinds; other rows have other figures."""
+        """Figures of the rows of these kinds: if the rows change, so do the figures."""
         return "; ".join(f"{kind} {self._one(_FIGURES[kind])}" for kind in kinds)
 
     def _one(self, query: str) -> Any:

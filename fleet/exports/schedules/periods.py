@@ -1,4 +1,4 @@
-"""The periods of a schedule: days, weeks from Monday, and months, all of UTC, as the files' own times are."""
+"""The periods of a schedule: days, weeks from Monday, and months, all in UTC like the times in the files."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ def period_end(every: str, start: datetime) -> datetime:
 
 
 def period_name(every: str, start: datetime) -> str:
-    """`2026-05-01`, `2026-W18` or `2026-05`: the order of names is that of time."""
+    """The period's name: `2026-05-01`, `2026-W18` or `2026-05`. Sorting by name is sorting by time."""
     if every == Every.WEEK:
         year, week, _day = start.isocalendar()
         return f"{year}-W{week:02}"

@@ -1,4 +1,4 @@
-"""Repeating a package, and ending that; the lists of schedules and their parts."""
+"""Creating and ending schedules of repeated packages; the lists of schedules and their parts."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -19,9 +19,9 @@ from fleet.organizations.access import Role, Viewer
 from fleet.organizations.members import organization_lock
 from fleet.organizations.models import Organization
 
-#: Schedules of one organization; their packages wait in its own queue.
+#: Maximum schedules of one organization; their packages wait in the organization's queue.
 SCHEDULES_MOST: Final = 20
-#: How far back a new schedule may begin: about so many parts are made at once.
+#: How many periods back a new schedule may begin: parts of all of them are made as soon as possible.
 _PARTS_MOST: Final = 400
 _DAYS: Final = {"day": 1, "week": 7, "month": 31}
 _NAME_MOST: Final = 80
@@ -44,7 +44,7 @@ def schedule_add(
     is_local: bool = False,
     is_clean: bool = False,
 ) -> PackageSchedule:
-    """Repeat a package from the current period on, or from that of `since`.
+    """Repeat a package from the current period on, or from the period of `since`.
 
     Raises `Forbidden`, `NotFound`, `InvalidInput`, `Conflict` and `TooMany`.
     """
@@ -92,7 +92,7 @@ def schedule_add_check(*, actor: Viewer, organization: Organization) -> None:
 
 @transaction.atomic
 def schedule_remove(*, actor: Viewer, schedule: PackageSchedule) -> None:
-    """End a schedule. Files that are in their place stay there."""
+    """End a schedule. Delivered files stay where they are."""
     schedule_add_check(actor=actor, organization=schedule.organization)
     if PackageSchedule.objects.filter(pk=schedule.pk).delete()[0]:
         audit(actor, schedule, "schedule.remove")

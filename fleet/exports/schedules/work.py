@@ -1,7 +1,7 @@
-"""Working on schedules: a part for each period that is over, made as a package, put in its place, and looked at again.
+"""Working on schedules: each past period becomes a part, which is made as a package, delivered, and later rechecked.
 
-A round takes what is due, does one step of each, and notes when the next one is. Whatever fails is said at the part,
-told once by mail, and tried again later: nothing is given up.
+A round takes the parts that are due, does one step of each, and notes when its next step is. A failure is shown at the
+part, reported once by mail, and tried again later; Roost never gives up.
 """
 
 import logging
@@ -24,15 +24,15 @@ from fleet.stations.models import Station
 
 _log = logging.getLogger("roost.exports")
 
-#: Parts that a schedule begins, and steps that are done, in one round.
+#: In one round, maximum parts that a schedule begins, and maximum steps in all.
 BEGUN_MOST: Final = 5
 STEPS_MOST: Final = 40
-#: A period is made this long after its end, and at the latest that long after it, whatever still arrives.
+#: How long after its end the file of a period is made: at the earliest, and at the latest even if rows still arrive.
 GRACE, PATIENCE = timedelta(hours=1), timedelta(hours=6)
-#: Rows of a period are looked at again hourly for ten days after its end, daily for about a year, then never.
+#: Rows of a period are checked hourly until ten days after its end, daily for about a year, then never.
 _RECENT, RECHECKED = timedelta(days=10), timedelta(days=400)
 _SOON, _HOURLY, _DAILY = timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)
-#: Packages of one schedule that wait at once: people of its organization ask for packages too.
+#: Maximum packages of one schedule in the queue, which people of the organization need for their own packages.
 _ASKED_MOST: Final = 2
 State, PackageState = ScheduledPart.State, DataPackage.State
 
@@ -53,7 +53,7 @@ def schedules_work(*, moment: datetime) -> int:
 
 
 def _parts_begin(moment: datetime) -> None:
-    """Note the periods that are over as parts, the oldest first."""
+    """Add a part for each past period, the oldest first."""
     for schedule in PackageSchedule.objects.filter(next_start__lte=moment, organization__deleted_at=None):
         for _number in range(BEGUN_MOST):
             end = period_end(schedule.every, schedule.next_start)
@@ -82,10 +82,10 @@ def _step(part: ScheduledPart, moment: datetime) -> None:
 
 
 def _ask(part: ScheduledPart, moment: datetime) -> None:
-    """Ask for the package once the hours of the period are settled, or it has waited long enough for that."""
+    """Queue the package once the period is settled, or after `PATIENCE` even if it is not."""
     schedule, period = part.schedule, _period(part)
     if schedule.station_ids and not period.station_ids:
-        # Without any, all would be asked for.
+        # Without any ids, `package_queue` would take all stations.
         raise Conflict(_("None of the chosen stations is left."))
     if moment < part.end_at + PATIENCE and not period.is_settled():
         _save(part, next_at=moment + _SOON)
@@ -93,7 +93,8 @@ def _ask(part: ScheduledPart, moment: datetime) -> None:
     if ScheduledPart.objects.filter(schedule=schedule, state=State.MAKING).count() >= _ASKED_MOST:
         _save(part, next_at=moment + _SOON / 10)
         return
-    # Before the package reads the first row: what comes in between makes it once more than needed, and is not missed.
+    # Take the figures before the package reads its first row: rows that arrive in between then cause one more file, at
+    # worst an unneeded one, and are not missed.
     figures = period.figures(schedule.kinds)
     package = package_queue(
         organization=schedule.organization,
@@ -106,7 +107,7 @@ def _ask(part: ScheduledPart, moment: datetime) -> None:
         wanted=schedule.format,
         is_local=schedule.is_local,
         is_clean=schedule.is_clean,
-        # Its mails are those of the schedule, unless the package stays on the page.
+        # The schedule sends the mails, except for packages that stay on the page.
         asked_by=schedule.created_by if schedule.target == PackageSchedule.Target.PAGE else None,
         asked_by_name=schedule.name,
         station_ids=period.station_ids,
@@ -123,11 +124,11 @@ def _ask(part: ScheduledPart, moment: datetime) -> None:
 
 
 def _follow(part: ScheduledPart, moment: datetime) -> None:
-    """See what became of the package, and put it in its place when it is made."""
+    """Check the state of the package, and deliver it when it is done."""
     package = DataPackage.objects.filter(pk=part.package_number or 0, organization=part.schedule.organization).first()
     if package is None or package.state == PackageState.FAILED:
         reason = package.reason if package else _("Somebody removed its package before it was in its place.")
-        # Nothing of it is in a place, so the next one has the same number.
+        # Nothing was delivered, so the next file has the same number.
         part.state, part.package_number = State.WAITING, None
         _fail(part, reason, moment)
     elif package.state in {PackageState.EXPIRED, PackageState.WITHDRAWN}:
@@ -152,7 +153,7 @@ def _follow(part: ScheduledPart, moment: datetime) -> None:
 
 
 def _look_again(part: ScheduledPart, moment: datetime) -> None:
-    """Make it once more if its rows are no longer those in the file."""
+    """Make the part again if its rows have changed since the file was made."""
     period, age = _period(part), moment - part.end_at
     if not period.is_settled():
         _save(part, next_at=moment + _SOON)
@@ -174,7 +175,7 @@ def _period(part: ScheduledPart) -> SchedulePeriod:
 
 
 def _fail(part: ScheduledPart, reason: str, moment: datetime) -> None:
-    """Say why at the part, tell once by mail, and try again: after a quarter of an hour, at last once a day."""
+    """Show the reason at the part, report it once by mail, and try again: after 15 minutes, later only once a day."""
     part.failures += 1
     wait = min(timedelta(minutes=15) * 2 ** min(part.failures - 1, 10), _DAILY)
     _save(
@@ -191,7 +192,7 @@ def _fail(part: ScheduledPart, reason: str, moment: datetime) -> None:
 
 
 def _recover(schedule: PackageSchedule) -> None:
-    """Tell once that nothing of the schedule fails any more."""
+    """Report once by mail that nothing of the schedule fails any more."""
     if ScheduledPart.objects.filter(schedule=schedule).exclude(reason="").exists():
         return
     if PackageSchedule.objects.filter(pk=schedule.pk).exclude(failing_since=None).update(failing_since=None):
@@ -199,5 +200,5 @@ def _recover(schedule: PackageSchedule) -> None:
 
 
 def _save(part: ScheduledPart, **values: object) -> None:
-    """Write only these fields; a part whose schedule was ended meanwhile is gone, and stays gone."""
+    """Write only these fields. If the schedule was ended meanwhile, its part is gone and stays gone."""
     ScheduledPart.objects.filter(pk=part.pk).update(**values)

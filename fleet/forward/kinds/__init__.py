@@ -1,7 +1,7 @@
 """Kinds of receivers: one file each; the folder is the registry, and packages add theirs through an entry point.
 
-A file defines `KIND`. An entry point of the group `roost.forwarders` names a `ForwarderKind`. Two with the same name are an error
-at start.
+A file defines `KIND`. An entry point of the group `roost.forwarders` names a `ForwarderKind`. Two with the same name
+are an error at start.
 """
 
 from functools import cache

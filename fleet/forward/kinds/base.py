@@ -12,9 +12,9 @@ from django.utils.functional import Promise
 class ForwardError(Exception):
     """Rows were not sent, or it is unknown whether they were. The text is a sentence for people, without secrets.
 
-    `done`: how many of the first rows the receiver has nevertheless, `known` of them it had before. `is_rows`: the
-    receiver refuses the row after these for itself, or one of those after them. `is_too_many`: it may take fewer at
-    once. `is_gone`: it wants nothing more. `retry_after_s`: how long it asked us to wait.
+    `done`: how many of the first rows the receiver has all the same; `known`: how many of these it had before.
+    `is_rows`: it refuses because of the next row or a later one. `is_too_many`: it may take fewer at once. `is_gone`:
+    it wants nothing more. `retry_after_s`: how long it asked us to wait.
     """
 
     def __init__(
@@ -38,8 +38,8 @@ class ForwardError(Exception):
 class ForwardRow:
     """One reading as it may leave. `id` is the same whenever it is sent, so that receivers can drop repeats.
 
-    Degrees WGS 84, and the radius in metres within which the place is; all None where the place is not public.
-    `marks`: words that say why it is doubted.
+    The place is in degrees WGS 84, with the radius in metres within which it lies; all None where it is not public.
+    `marks`: words that say why the reading is doubtful.
     """
 
     id: str
@@ -96,15 +96,15 @@ class GivenIds(Protocol):
         """The id, if the thing was created there."""
 
     def put(self, key: str, there: str) -> None:
-        """Remember it at once, whatever becomes of the rows."""
+        """Store the id at once, whatever happens to the rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForwardTarget:
     """The target: the forwarder's settings with the secret ones, and the ids known there.
 
-    `organization` is the name that people know; `name` is unique on this server and stays. `until`: by the monotonic
-    clock, when a call of several requests should begin no further one, so that other forwarders get their turn.
+    `organization` is its short name; `name` is the forwarder's, unique on this server, and never changes. `until`: the
+    time on the monotonic clock after which a call should begin no further request, so that others get their turn.
     """
 
     name: str
@@ -116,7 +116,7 @@ class ForwardTarget:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The first `done` rows are there, None: all; `known` of them were before. The others were not tried."""
+    """The receiver has the first `done` rows (None: all), and had `known` of them before. The others were not tried."""
 
     known: int = 0
     done: int | None = None
@@ -160,7 +160,7 @@ class ForwarderKind:
     repeats: str | Promise
     send_detections: Callable[[Sequence[ForwardDetection], ForwardTarget], Receipt] | None = None
     test: Callable[[ForwardTarget], None] | None = None
-    #: Rows of one call of `send` or `send_detections`. A call should end within seconds.
+    #: Maximum rows of one call of `send` or `send_detections`. A call should end within seconds.
     rows_most: int = 100
     secret_names: frozenset[str] = field(init=False)
 

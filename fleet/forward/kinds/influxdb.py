@@ -40,7 +40,7 @@ def send_detections(rows: Sequence[ForwardDetection], target: ForwardTarget) -> 
 
 
 def test(target: ForwardTarget) -> None:
-    """Write nothing: login and bucket are looked at first, so a complaint about missing lines is a good sign."""
+    """Send no lines: the server checks login and bucket first, so a complaint about missing lines is a good sign."""
     try:
         _write([], target, "us")
     except ForwardError as error:
@@ -57,7 +57,7 @@ def _write(lines: Sequence[str], target: ForwardTarget, precision: str) -> Recei
     headers = {"Content-Type": "text/plain; charset=utf-8"}
     if settings["token"]:
         headers["Authorization"] = f"Token {settings['token']}"
-    # It writes the good lines of a request and answers 400 for the bad ones, which the halves will find.
+    # InfluxDB writes the good lines of a request and answers 400 for the bad ones, which halves will find.
     http_send("POST", url, headers=headers, body="\n".join(lines).encode())
     return Receipt()
 
@@ -72,7 +72,7 @@ def line_of(row: ForwardRow, measurement: str) -> str:
 def detection_line_of(row: ForwardDetection, measurement: str) -> str:
     """One line: station, port, kind, tag and node are tags; the radio's figures, marks and the place are fields.
 
-    The line of the station's file fills the digits below the microsecond, so that two detections at one stay two.
+    The line of the station's file fills the digits below the microsecond, so that two in the same microsecond stay two.
     """
     tags = {
         "station": row.station,
@@ -92,7 +92,7 @@ def detection_line_of(row: ForwardDetection, measurement: str) -> str:
 
 
 def _marks(row: ForwardRow | ForwardDetection) -> dict[str, float | str]:
-    """The words that say why a row is doubted, if it is."""
+    """The words that say why a row is doubtful, if it is."""
     return {"marks": ",".join(row.marks)} if row.marks else {}
 
 

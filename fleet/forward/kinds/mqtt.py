@@ -30,7 +30,7 @@ from fleet.forward.kinds.clients.told import detection_told, place_and_marks
 
 #: Seconds for a connection to one address, for the broker's welcome, and for all confirmations.
 _CONNECT_S, _WELCOME_S, _CONFIRM_S = 4.0, 6.0, 8.0
-#: Also the time for agreeing on encryption.
+#: Seconds; also the limit for the TLS handshake.
 _KEEPALIVE_S: Final = 10
 _PORT_MOST = 65_535
 _TLS = frozenset({"yes", "no"})
@@ -62,7 +62,7 @@ def _publish(messages: Sequence[tuple[str, str]], target: ForwardTarget) -> Rece
 
 
 class _CheckedClient(Client):
-    """A client that connects to addresses that were checked, and proves the name by the certificate all the same."""
+    """A client that connects only to checked addresses, but still verifies the certificate against the name."""
 
     addresses: Sequence[str] = ()
 
@@ -118,7 +118,7 @@ class _Connection:
             raise ForwardError(_("The broker refused the login: %(words)s.") % {"words": self._refusal})
 
     def publish_all(self, messages: Sequence[tuple[str, str]]) -> Receipt:
-        """Publish all (topic, payload), and wait. Raises `ForwardError` with the number of first ones confirmed."""
+        """Publish all (topic, payload), and wait. Raises `ForwardError`; its `done` counts the first ones confirmed."""
         numbers = [self._client.publish(topic, payload, qos=1).mid for topic, payload in messages]
         with self._changed:
             self._changed.wait_for(lambda: self._is_lost or self._confirmed.issuperset(numbers), timeout=_CONFIRM_S)
@@ -131,7 +131,7 @@ class _Connection:
         return Receipt()
 
     def close(self) -> None:
-        """Say goodbye, and end the thread."""
+        """Disconnect, and end the thread."""
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -160,7 +160,7 @@ class _Connection:
 
 
 def topic_of(row: ForwardRow, prefix: str) -> str:
-    """`prefix/station/series`; a slash in the series makes levels, and characters with a meaning are percent-encoded."""
+    """`prefix/station/series`; a slash in the series makes levels, and special characters are percent-encoded."""
     return f"{prefix.strip('/') or 'roost'}/{quote(row.station, safe=' ')}/{quote(row.series, safe='/ []%')}"
 
 

@@ -1,7 +1,7 @@
 """OGC SensorThings API 1.1: a Thing for each station, a Datastream for each series, an Observation for each row.
 
-Specification: https://docs.ogc.org/is/18-088/18-088.html. Ids are kept, and everything is looked up before it is
-created, Observations by the moment of their phenomenon, so that another try doubles nothing.
+Specification: https://docs.ogc.org/is/18-088/18-088.html. Ids are stored, and everything is looked up before it is
+created (Observations by their phenomenon time), so that another try duplicates nothing.
 """
 
 import base64
@@ -55,7 +55,7 @@ def test(target: ForwardTarget) -> None:
 
 
 class _Service:
-    """The receiver's API, with how much is done so far, which goes into errors."""
+    """The receiver's API, and how many rows are done so far, for its errors."""
 
     def __init__(self, target: ForwardTarget, done: int, known: int) -> None:
         self._target, self.done, self.known = target, done, known
@@ -69,7 +69,7 @@ class _Service:
             self._headers["Authorization"] = f"Bearer {secret}"
 
     def datastream(self, row: ForwardRow) -> str:
-        """The id of the series' Datastream, as it stands in a URL."""
+        """The id of the series' Datastream, as JSON."""
         key = f"datastream:{row.station_key}:{row.series_id}:{row.series}:{row.unit}"[:200]
         return self._one(
             key,
@@ -95,7 +95,7 @@ class _Service:
         return self._values(self._ask("GET", f"{self._url}/Things?$top=1&$select=id"))
 
     def moments(self, stream: str, first: datetime, last: datetime) -> set[datetime]:
-        """Moments between these that have an Observation."""
+        """Moments from `first` to `last` that already have an Observation."""
         query = quote(f"phenomenonTime ge {_moment(first)} and phenomenonTime le {_moment(last)}")
         url = (
             f"{self._url}/Datastreams({_in_url(stream)})/Observations?$filter={query}&$select=phenomenonTime&$top=1000"
@@ -177,7 +177,7 @@ class _Service:
         try:
             return http_send(method, url, headers=headers, body=raw, done=self.done, known=self.known)
         except ForwardError as error:
-            # A question that is refused says nothing about the rows.
+            # A refused query says nothing about the rows.
             if error.is_rows and method == "GET":
                 raise ForwardError(str(error), done=self.done, known=self.known) from error
             raise

@@ -1,4 +1,4 @@
-"""Stadtpuls and what is shaped like it: a sensor for each series, registered once, and its records.
+"""Stadtpuls and services with the same interface: a sensor for each series, registered once, and its records.
 
 Sign-in `{email, password}` gives a token and the user's id; `POST sensors` answers `[{"id": …}]` when asked for the
 representation; `POST <records>/<id>/records` takes `{"records": [{"recorded_at", "measurements": […]}]}`.
@@ -19,7 +19,7 @@ from fleet.core.sending.public_post import url_shown
 from fleet.forward.kinds.base import ForwarderKind, ForwardError, ForwardRow, ForwardTarget, Receipt, Setting
 from fleet.forward.kinds.clients.http import http_check, http_send, json_of
 
-#: Characters of a sensor's name there.
+#: Maximum characters of a sensor's name there.
 _NAME_MOST: Final = 49
 _JSON: Final = {"Content-Type": "application/json"}
 
@@ -45,7 +45,7 @@ def send(rows: Sequence[ForwardRow], target: ForwardTarget) -> Receipt:
 
 
 def test(target: ForwardTarget) -> None:
-    """Sign in there. The token for records is only looked at with the first records."""
+    """Sign in there. The token for records is not checked before the first records."""
     _sign_in(target.settings)
 
 
@@ -117,12 +117,12 @@ def _sign_in(settings: Mapping[str, str]) -> Any:
 
 
 def _not_of_rows(error: ForwardError) -> ForwardError:
-    """The same failure, which says nothing about the rows."""
+    """The same failure, marked as not the fault of the rows."""
     return ForwardError(str(error), is_gone=error.is_gone, retry_after_s=error.retry_after_s)
 
 
 def name_of(row: ForwardRow) -> str:
-    """The sensor's name. The number keeps those apart whose names are cut."""
+    """The sensor's name. The number distinguishes sensors whose names are cut."""
     number = f" #{row.series_id}"
     return f"{row.station} {row.series}"[: _NAME_MOST - len(number)] + number
 

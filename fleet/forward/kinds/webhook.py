@@ -73,7 +73,7 @@ def _post(
 
 
 def message_id_of(ids: Sequence[str], target: ForwardTarget) -> str:
-    """The same for the same rows, so that a receiver drops a message whose answer was lost."""
+    """An id that is the same for the same rows, so that a receiver can drop a repeat after a lost answer."""
     digest = hashlib.sha256("\n".join([target.name, *ids]).encode()).hexdigest()
     return f"msg_{digest[:32]}"
 
@@ -145,6 +145,6 @@ KIND = ForwarderKind(
     check=_check,
     shown=lambda settings: url_shown(settings["url"]),
     repeats=gettext_lazy("A repeated message has the same webhook-id, and a repeated row the same id."),
-    # About 18 kB, which the specification recommends as the most.
+    # About 18 kB; the specification recommends less than 20 kB.
     rows_most=100,
 )

@@ -13,7 +13,7 @@ from fleet.stations.logins.broker import BrokerAccess
 from message_queue import routing, topology
 
 _PAGE_SIZE: Final = 500
-#: Names of the broker's counters of events that a reader has confirmed, or that count as read when they are sent.
+#: The broker's counters of events that were read: confirmed by a reader, or sent to one that need not confirm.
 _TAKEN: Final = ("ack", "deliver_no_ack", "get_no_ack")
 
 
@@ -35,14 +35,14 @@ class TapsThere:
     queues: set[str] = field(default_factory=set)
     #: Routing keys of each queue.
     keys: dict[str, set[str]] = field(default_factory=dict)
-    #: All logins of the broker, with the hash of their password.
+    #: Logins of taps on the whole broker, in any vhost, with the hash of their password.
     hashes: dict[str, str] = field(default_factory=dict)
     permissions: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     limits: dict[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def secret_hash_of(secret: str) -> str:
-    """A secret as RabbitMQ stores it. It is 256 random bits, so its hash cannot be searched."""
+    """A secret as RabbitMQ stores it. It is 256 random bits, so nobody can find it from its hash."""
     salt = secrets.token_bytes(4)
     return base64.b64encode(salt + hashlib.sha256(salt + secret.encode()).digest()).decode()
 
@@ -56,7 +56,7 @@ class TapBroker(BrokerAccess):
     """A client of the management API, for taps."""
 
     def tap_ensure(self, tap: Tap) -> None:
-        """Create a tap's queue, bindings and login with exactly its rights; existing ones stay. The password is last."""
+        """Create a tap's queue, bindings and login with exactly its rights; existing ones stay. The secret is last."""
         body = topology.tap_arguments(messages=tap.messages_most, octets=tap.bytes_most, seconds=tap.seconds_most)
         self._call("PUT", f"/api/queues/{self._v}/{tap.queue}", {"durable": True, "arguments": body})
         for key in sorted(tap_keys(tap)):
@@ -77,7 +77,7 @@ class TapBroker(BrokerAccess):
         self._call("PUT", f"/api/users/{queue}", told)
 
     def readers_disconnect(self, queue: str) -> None:
-        """Close the connections of a tap's login; what they had not confirmed returns to the queue."""
+        """Close the connections of a tap's login; unconfirmed events return to the queue."""
         self._call("DELETE", f"/api/connections/username/{queue}")
 
     def tap_delete(self, queue: str) -> None:

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class TapRepairs:
-    """Names of taps whose objects were made again, and of those without a row, which were removed."""
+    """Queues of taps that were repaired, that were removed because they had no row, or that could not be either."""
 
     made: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
@@ -27,7 +27,7 @@ class TapRepairs:
 def taps_reconcile() -> TapRepairs:
     """Make what is missing, put right what differs, remove what has no row. Raises `BrokerUnreachable`.
 
-    The broker is asked first, and only then the database: a tap that is added in between is expected, not removed. A
+    The broker is asked first, and only then the database, so that a tap that is added in between is not removed. A
     login that the broker has lost is made again with the hash of its secret, so its program goes on as before.
     """
     repairs = TapRepairs()
@@ -71,7 +71,7 @@ def taps_purge(*, organization: Organization) -> None:
 
 @transaction.atomic
 def _repair(broker: TapBroker, tap: Tap, repairs: TapRepairs, *, has_strays: bool) -> None:
-    # Its secret may be renewed now, or the tap may have been deleted since.
+    # Read the row again: its secret may have been renewed, or the tap deleted, since.
     rows = Tap.objects.select_for_update(of=("self",)).select_related("organization")
     found = rows.filter(pk=tap.pk, organization__deleted_at=None).first()
     if found is None:

@@ -28,11 +28,11 @@ from message_queue import routing
 from message_queue.events.kinds import EVENTS
 
 RECONCILE_JOB: Final = "forward.reconcile_taps"
-#: Contents of one tap, if nobody says otherwise and at most: messages, bytes, and hours of age.
+#: Contents of one tap: messages (default and maximum), bytes (default and minimum), hours of age (default and maximum).
 MESSAGES, MESSAGES_MOST = 10_000, 100_000
 BYTES, BYTES_LEAST = 10_000_000, 10_000
 HOURS, HOURS_MOST = 168, 720
-#: Each pair of a station and an event is a binding, and each binding is a call.
+#: Maximum bindings of a tap: each pair of a station and an event is one, and takes a call.
 KEYS_MOST: Final = 200
 _NAME_MOST: Final = 80
 
@@ -65,7 +65,7 @@ class TapGrant:
 
     @property
     def url(self) -> str:
-        """The same in one line, as client libraries take it."""
+        """The same as one URL, as client libraries take it."""
         scheme = "amqps" if self.tls else "amqp"
         return f"{scheme}://{self.queue}:{self.secret}@{self.host}:{self.port}/{quote(self.vhost, safe='')}"
 
@@ -95,7 +95,7 @@ def tap_secret_renew(*, actor: Viewer, tap: Tap) -> TapGrant:
     tap_owner_require(actor, tap.organization)
     secret = secrets.token_urlsafe(32)
     with transaction.atomic():
-        # The job sets what the row says: it waits here, so that it never brings the old secret back.
+        # The repairing job waits for this lock, so that it never brings the old secret back.
         found = Tap.objects.select_for_update(of=("self",)).select_related("organization").filter(pk=tap.pk).first()
         if found is None:
             raise Conflict(_("This tap no longer exists."))
@@ -135,7 +135,7 @@ def tap_bytes_most() -> int:
 
 
 def tap_owner_require(actor: Viewer, organization: Organization) -> None:
-    """Only owners change taps: a tap reads everything that happens at the organization's stations."""
+    """Raise `Forbidden` for others than owners: a tap reads everything that happens at the organization's stations."""
     actor.require(Role.OWNER, organization=organization, to=_("change the taps of %(name)s"))
 
 

@@ -20,12 +20,12 @@ from message_queue.errors import BrokerAway
 
 _log = logging.getLogger(__name__)
 
-#: Column for each reason that the broker gives. An event that a reader rejected was read.
+#: Column for each reason that the broker gives. An event that a reader rejected counts as read.
 _COLUMNS = {"maxlen": "dropped", "expired": "expired"}
 
 
 def taps_watch() -> int:
-    """Write down what the broker has of each tap; return how many there are. Raises `BrokerUnreachable`."""
+    """Record what the broker reports of each tap; return how many there are. Raises `BrokerUnreachable`."""
     if not Tap.objects.exists():
         return 0
     with TapBroker.open() as broker:
@@ -35,7 +35,7 @@ def taps_watch() -> int:
             if tap.queue in seen:
                 _write(tap, seen[tap.queue])
                 if seen[tap.queue].unconfirmed > tap.messages_most:
-                    # The broker bounds what waits, not what a reader holds: put back, it is bounded.
+                    # The broker limits waiting events, not those that a reader holds. Once put back, they are limited.
                     _log.warning("The reader of tap %s confirms nothing and is disconnected.", tap.queue)
                     broker.readers_disconnect(tap.queue)
     _dropped_count()
@@ -45,7 +45,7 @@ def taps_watch() -> int:
 
 
 def _write(tap: Tap, seen: TapSeen) -> None:
-    # A smaller count than the last one began again with the broker.
+    # A smaller count than the last one: the broker has restarted, and counts from zero.
     more = seen.taken - tap.taken_there if seen.taken >= tap.taken_there else seen.taken
     moment = clock.now()
     Tap.objects.filter(pk=tap.pk).update(

@@ -17,10 +17,10 @@ from fleet.stations.models import Station, StationContact
 
 #: Seconds a bad link may add to any interval before the station counts as late, and as silent.
 LATE_SLACK_S, SILENT_SLACK_S = 5.0, 10.0
-#: More missed reports than these are no figure that anybody counts.
+#: Above this, the number of missed reports is not shown.
 MISSED_MOST: Final = 99
 
-#: The interval of a contact `c` of a station `s` in SQL, as `interval_most` has it.
+#: `interval_most` in SQL, for a station `s` with its contact `c`.
 _INTERVAL_MOST_SQL: Final = (
     "coalesce(c.announced_interval_s, s.operator_interval_s, "
     f"c.rhythm_s[1 + extract(hour FROM c.last_contact_at AT TIME ZONE 'UTC')::int], {UNKNOWN_INTERVAL_S})"
@@ -35,19 +35,19 @@ def interval_of(station: Station, contact: StationContact) -> float:
 
 
 def interval_most(station: Station, contact: StationContact) -> float:
-    """Seconds within which the next contact is expected, by the same order; a learned one depends on the hour."""
+    """Seconds within which the next contact is expected, with the same precedence; a learned one varies by hour."""
     if is_said(station, contact) or not contact.rhythm_s or contact.last_contact_at is None:
         return contact.announced_interval_s or station.operator_interval_s or UNKNOWN_INTERVAL_S
     return float(contact.rhythm_s[_hour(contact.last_contact_at)])
 
 
 def is_said(station: Station, contact: StationContact) -> bool:
-    """Whether the station or a person says the interval, so that nothing learned is used."""
+    """Whether the station announced the interval or a person set it, so that the learned one is not used."""
     return bool(contact.announced_interval_s or station.operator_interval_s)
 
 
 def reports_missed(station: Station, contact: StationContact, moment: datetime) -> int:
-    """How many contacts should have been since the last one, up to some more than are counted."""
+    """How many contacts were due since the last one. Counting along a learned rhythm stops just above `MISSED_MOST`."""
     if contact.last_contact_at is None:
         return 0
     if is_said(station, contact) or not contact.rhythm_s:
@@ -67,11 +67,11 @@ def waits_said(interval_s: float) -> tuple[float, float]:
 
 
 def waits_learned(rhythm_s: Sequence[float], moment: datetime) -> tuple[float, float]:
-    """The same after a contact at this moment for a station whose rhythm was learned.
+    """The same after a contact at this moment, for a station whose rhythm was learned.
 
-    It is silent when it missed the next contacts of its rhythm, three by default: a station that comes at eight in the
-    morning after a long night is not waited for until the third morning. But the usual pause must have been exceeded
-    as much as for late, and three of its intervals are always enough.
+    It counts as silent once it has missed the next contacts of its rhythm, three by default: a station that reports at
+    eight in the morning after a long night is not waited for until the third morning. The wait is at least 1.5 and at
+    most 3 times the interval expected at this hour (`ROOST_LATE_FACTOR`, `ROOST_SILENT_FACTOR`).
     """
     interval_s = rhythm_s[_hour(moment)]
     late, silent = settings.ROOST_LATE_FACTOR, settings.ROOST_SILENT_FACTOR
@@ -82,7 +82,7 @@ def waits_learned(rhythm_s: Sequence[float], moment: datetime) -> tuple[float, f
 
 
 def _contacts_later(rhythm_s: Sequence[float], moment: datetime, contacts: float) -> float:
-    """Seconds until so many contacts of the rhythm should have been; 1.5: half-way between the first and the second."""
+    """Seconds until so many contacts of the rhythm are due; 1.5: half-way between the first and the second."""
     seconds = 0.0
     while contacts > 0:
         seconds += rhythm_s[_hour(moment + timedelta(seconds=seconds))] * min(contacts, 1.0)
@@ -129,7 +129,7 @@ def contact_sweep_silent(moment: datetime) -> list[tuple[int, int]]:
 def contacts_forgive(moment: datetime) -> int:
     """After an outage of Roost: give every station that is not silent its full time again, plus time to reconnect.
 
-    Returns how many deadlines moved. A station that was silent before stays silent.
+    Returns the number of these stations. A station that was silent before stays silent.
     """
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""Health marks: what is wrong with a station by its newest health message, or soon will be. All limits are here.
+"""Health marks: what is wrong with a station, or soon will be, by its newest health message. All limits are here.
 
 Each mark has one limit where it begins and another where it ends, so that a value that fluctuates around one of them
 does not switch the mark on and off.
@@ -16,12 +16,12 @@ from fleet.core.spoken import count_words, decimal_words, duration_words
 from fleet.stations.models import StationContact
 from message_queue.contracts.health import Health
 
-#: For a 12 V lead battery; below the first value it is missing or of another kind.
+#: For a 12 V lead battery; below the first value there is no battery, or one of another kind.
 LEAD_BATTERY_FROM_V, LEAD_BATTERY_LOW_V, LEAD_BATTERY_GOOD_V = 8.0, 11.8, 12.2
 DISK_FILLING_FROM, DISK_FULL_FROM, DISK_GOOD_BELOW = 85.0, 95.0, 92.0
 HOT_FROM_C, HOT_OVER_BELOW_C = 75.0, 70.0
 CLOCK_OFF_FROM_S, CLOCK_GOOD_BELOW_S = 120.0, 60.0
-#: A message that was delayed looks like one from a clock that is behind, so people are told about a day, not minutes.
+#: A delayed message looks like one from a clock that is behind, so alerts start at a day behind, not at minutes.
 CLOCK_BEHIND_TOLD_S, CLOCK_BEHIND_GOOD_S = 86_400.0, 43_200.0
 SIGNAL_WEAK_DBM = -105.0
 RADIO_OFF = ("error", "stopped")
@@ -44,7 +44,7 @@ class Mark(NamedTuple):
 class Measure:
     """A value of the health message with its limits: bad from `bad` on, good again from `good` on.
 
-    `least`: at or below it the value means nothing. `is_low`: low values are bad instead of high ones.
+    `least`: a value at or below it means nothing. `is_low`: low values are bad instead of high ones.
     """
 
     field: str

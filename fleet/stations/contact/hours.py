@@ -25,18 +25,19 @@ DOWN: Final = "down"
 NOTHING: Final = ""
 
 _HOUR = timedelta(hours=1)
-#: Roost must have been away for this part of an hour to be the reason that nothing arrived.
+#: Roost must have been down for this much of an hour to count as the reason that nothing arrived.
 _DOWN_FROM = timedelta(minutes=10)
 #: A planned sleep is noted at most this far ahead.
 _PLANNED_MOST = timedelta(days=400)
-#: Steps between two hours with data, from which a station's own pace is learned; and the slowest such pace, in hours.
+#: How many steps from one hour with data to the next it takes to learn a station's pace; the slowest pace, in hours.
 _STEPS_LEAST, _STEP_MOST = 3, 24
-#: A gap of up to this many steps is the station's own pace.
+#: A gap of up to this many usual steps belongs to the station's pace: nothing is missing.
 _STEPS_BRIDGED = 1.5
 _BEFORE = int(_STEP_MOST * _STEPS_BRIDGED)
 
 #: Notes hours with data. Parameters: receipt; series ids and hours; station ids and hours (hours since 2000 UTC). An
-#: hour counts as late if its first data came more than an hour after it ended, or 1.5 of the station's intervals.
+#: hour counts as late if its first data came more than an hour after its end, or 1.5 of the station's intervals if that
+#: is longer.
 HEARD_SQL: Final = """
 INSERT INTO stations_stationday AS t (station_id, day, heard, late)
 SELECT station_id, date '2000-01-01' + (hour / 24), bit_or(1 << (hour %% 24)),
@@ -67,7 +68,7 @@ ON CONFLICT (station_id, day) DO UPDATE SET asleep = t.asleep | excluded.asleep
 WHERE t.asleep <> t.asleep | excluded.asleep
 """
 
-#: The same for several stations until the last of what is planned for each. Parameters: start, latest end, stations.
+#: The same for several stations, each until its last planned end. Parameters: start, latest end, stations.
 _ASLEEP_MANY: Final = """
 INSERT INTO stations_stationday AS t (station_id, day, asleep)
 SELECT s.id, (hour AT TIME ZONE 'UTC')::date, bit_or(1 << extract(hour FROM hour AT TIME ZONE 'UTC')::int)
@@ -89,7 +90,7 @@ WHERE station_id = ANY(%(stations)s) AND day >= %(day)s AND asleep <> 0
 
 
 def heard_later_sql(rows: str) -> str:
-    """SQL that notes hours whose data came later; `rows` is a query for station ids and moments (`station_id`, `at`)."""
+    """SQL that notes hours whose data came later; `rows` is a query for stations and moments (`station_id`, `at`)."""
     return (
         "INSERT INTO stations_stationday AS t (station_id, day, heard, late) "  # noqa: S608 - our own SQL
         "SELECT station_id, (at AT TIME ZONE 'UTC')::date, bit_or(1 << extract(hour FROM at AT TIME ZONE 'UTC')::int), "
@@ -131,7 +132,7 @@ class Hours:
 
 
 class _Bits(NamedTuple):
-    """Hours of one station, as places from the start of what was asked."""
+    """Hours of one station, counted from the first hour that was asked for."""
 
     heard: set[int]
     late: set[int]
@@ -141,11 +142,11 @@ class _Bits(NamedTuple):
 def hours_of(
     *, stations: Collection[Station], moment: datetime, hours: int, outages: Iterable[Outage] | None = None
 ) -> dict[int, Hours]:
-    """The hours up to the running one by station id. Two queries for any number of stations, contacts joined.
+    """The hours up to the running one, by station id. At most two queries, if the stations have their contacts joined.
 
-    `outages`: our own since then, if they are known already.
+    `outages`: Roost's own outages in that time, if they are known already.
     """
-    # From a little earlier, because what is a gap also depends on when data came before it.
+    # Read from a little earlier, because whether hours are a gap also depends on when data last came before.
     start = _hour(moment) - (hours + _BEFORE - 1) * _HOUR
     days = StationDay.objects.filter(
         station__in=[s.pk for s in stations], day__gte=start.date(), day__lte=moment.date()
@@ -165,7 +166,7 @@ def hours_of(
 
 
 def planned_quiet_note(*, station: Station, moment: datetime, was_planned: bool) -> None:
-    """Note until when people expect no data: planned sleep or maintenance; what was planned before is taken back."""
+    """Note until when no data is expected, because of planned sleep or maintenance. An earlier plan is taken back."""
     with connection.cursor() as cursor:
         if was_planned:
             cursor.execute(_AWAKE, _awake([station.pk], moment))
@@ -176,7 +177,7 @@ def planned_quiet_note(*, station: Station, moment: datetime, was_planned: bool)
 
 
 def planned_quiet_note_many(*, station_ids: Collection[int], moment: datetime) -> None:
-    """Note the same for several stations, as their rows have it now. Two queries for any number."""
+    """Note the same for several stations, as their rows say now. Two queries for any number of them."""
     if not station_ids:
         return
     stations = list(station_ids)
@@ -219,7 +220,7 @@ def _kinds(
 
 
 def _begin(contact: StationContact | None, bits: _Bits, start: datetime) -> int | None:
-    """The first hour in which data can be expected: of the first contact, or of older data that came with it."""
+    """The first hour in which data can be expected: that of the first contact, or of older data that came with it."""
     places = list(bits.heard)
     if contact is not None and contact.first_contact_at is not None:
         places.append(int((_hour(contact.first_contact_at) - start) / _HOUR))
@@ -227,7 +228,7 @@ def _begin(contact: StationContact | None, bits: _Bits, start: datetime) -> int 
 
 
 def _step(station: Station, contact: StationContact | None, bits: _Bits) -> int:
-    """Usual hours from one hour with data to the next: as seen, or with too little data as the station reports."""
+    """Usual hours from one hour with data to the next: as seen, or with too little data from the reporting interval."""
     steps = [after - before for before, after in pairwise(sorted(bits.heard))]
     if len(steps) >= _STEPS_LEAST:
         step = int(median_low(steps))

@@ -32,7 +32,7 @@ FROM stations_stationcontact c JOIN stations_station s ON s.id = c.station_id
 WHERE c.station_id = ANY(%s) ORDER BY c.station_id FOR UPDATE OF c
 """
 
-#: Deadlines of a contact before are only postponed, because an outage of Roost may have postponed them further.
+#: Deadlines already set are only moved later, because an outage of Roost may have moved them further than these.
 _LEARN: Final = """
 UPDATE stations_stationcontact c SET rhythm_at = n.moment, learned_interval_s = coalesce(n.usual, c.learned_interval_s),
     rhythm_s = (%(rhythms)s::float8[])[24 * n.place::int - 23 : 24 * n.place::int],
@@ -67,7 +67,7 @@ class _Learned(NamedTuple):
 
 
 def rhythms_learn(*, moment: datetime) -> int:
-    """Learn the rhythms that are due, and forget their old pauses; return how many were learned. Only one job at a time."""
+    """Learn the rhythms that are due and delete their old pauses; return how many were learned. One job at a time."""
     learned = 0
     with session_lock("roost.stations.rhythms") as is_ours:
         if not is_ours:
@@ -102,7 +102,7 @@ def _rhythms_write(rhythms: Mapping[int, Rhythm | None], moment: datetime) -> No
                 "rhythms": [seconds for one in learned for seconds in one.rhythm_s],
             },
         )
-        # Without any pause that counts, what was known stays.
+        # Without any pause that counts, the known rhythm stays.
         nothing = [station_id for station_id, rhythm in rhythms.items() if rhythm is None]
         StationContact.objects.filter(pk__in=nothing).update(rhythm_at=moment)
 

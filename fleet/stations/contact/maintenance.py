@@ -1,4 +1,4 @@
-"""Maintenance of stations: that which ends by itself at the moment somebody set, and that of planned windows."""
+"""Maintenance of stations: ending it at the moment somebody set, and noting the planned windows that are open."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -35,9 +35,9 @@ def maintenance_sweep(moment: datetime) -> int:
 def planned_maintenance_set(
     *, organization_id: int, planned: Mapping[int, PlannedMaintenance], moment: datetime
 ) -> list[int]:
-    """Note the open windows at the stations of an organization, by id; others are in none. Returns who changed.
+    """Note an organization's open windows, by station id; its other stations are in none. Returns the changed ids.
 
-    Call it in a transaction, with the organization locked. The number of queries does not depend on the stations.
+    Call it in a transaction, with the organization locked. The number of queries does not grow with the stations.
     """
     ours = Station.objects.filter(organization=organization_id)
     known = {
@@ -50,7 +50,7 @@ def planned_maintenance_set(
     changed = sorted(pk for pk in known.keys() | planned.keys() if known.get(pk) != planned.get(pk))
     if not changed:
         return []
-    # In one order, so that two who lock several stations cannot wait for each other.
+    # In one order, so that two transactions that lock several stations cannot deadlock.
     locked = dict(ours.filter(pk__in=changed).order_by("pk").select_for_update(no_key=True).values_list("pk", "serial"))
     now = {pk: planned.get(pk) for pk in locked}
     with connection.cursor() as cursor:

@@ -1,6 +1,6 @@
-"""Pauses between the contacts of a station: noted by ingest, and read without those that say nothing about it.
+"""Pauses between the contacts of a station: noted by ingest, and read without those that say nothing about its rhythm.
 
-Of each hour of the server's clock only the longest pause that began in it is kept, for six weeks. So a burst of
+For each hour of the server's clock, only the longest pause that began in it is kept, for six weeks. So a burst of
 messages makes no station look busier than it is between bursts, and a station costs at most 43 rows.
 """
 
@@ -15,8 +15,8 @@ from fleet.core.models import Outage
 from fleet.core.pulses import INGEST
 from fleet.stations.models import ContactDay, StationDay
 
-#: A shorter pause is part of one contact. It is only noted if it spans the end of an hour, to show that this hour had
-#: no longer one.
+#: A shorter pause is part of one contact. It is only noted if it spans the end of an hour, to show that nothing
+#: longer began in that hour.
 PAUSE_FROM_S: Final = 60.0
 #: Older pauses are deleted.
 KEPT_FOR: Final = timedelta(days=42)
@@ -25,8 +25,8 @@ _AWAY_MOST: Final = 0.1
 _HOUR_S: Final = 3_600
 _EPOCH: Final = date(1970, 1, 1)
 
-#: Notes pauses that just ended. Parameters: station ids, when they began, their seconds. Those in which people worked
-#: on the station are not noted: they are no rhythm of its own.
+#: Notes pauses that just ended. Parameters: station ids, when they began, their seconds. Pauses of a station
+#: in maintenance are not noted: they say nothing about its own rhythm.
 PAUSES_SQL: Final = """
 INSERT INTO stations_contactday AS t (station_id, day, pauses_s)
 SELECT n.id, (n.began AT TIME ZONE 'UTC')::date,
@@ -61,7 +61,7 @@ def is_pause(began: datetime, ended: datetime) -> bool:
 def pauses_of(*, station_ids: Collection[int], moment: datetime) -> dict[int, list[Pause]]:
     """The pauses of the last six weeks that count, oldest first, by station id. At most three queries for any number.
 
-    Those do not count in which the station slept by plan, or in which Roost itself was not listening for long.
+    A pause does not count if the station slept by plan during it, or if Roost itself was down for a tenth of it.
     """
     start = moment - KEPT_FOR
     found: dict[int, list[Pause]] = {station_id: [] for station_id in station_ids}
@@ -83,7 +83,7 @@ def pauses_of(*, station_ids: Collection[int], moment: datetime) -> dict[int, li
 
 
 def pauses_prune(*, station_ids: Collection[int], moment: datetime) -> int:
-    """Delete pauses of these stations from which nothing is learned any longer; return the number of their days."""
+    """Delete pauses of these stations that are too old to learn from; return how many days of them."""
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM stations_contactday WHERE station_id = ANY(%s) AND day < %s",
@@ -99,7 +99,7 @@ class _Outages(NamedTuple):
     ends: list[float]
 
     def explain(self, pause: Pause) -> bool:
-        """Whether too much of this pause may have been ours. When in its hour it began is not known."""
+        """Whether Roost may have been down for too much of this pause. When in its hour it began is not known."""
         first, last = pause.hour * _HOUR_S, (pause.hour + 1) * _HOUR_S + pause.seconds
         away, place = 0.0, bisect_left(self.ends, first)
         while place < len(self.starts) and self.starts[place] < last:

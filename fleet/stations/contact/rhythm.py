@@ -4,7 +4,7 @@
                       ▲                                        │
                       └──on 3 days in a row at least doubled───┘   (only what came since then counts)
 
-While it is assumed, it only becomes longer. All numbers here are in seconds and hours of UTC.
+While it is assumed, it only grows longer. All numbers here are in seconds and hours of UTC.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ UNKNOWN_INTERVAL_S: Final = 3_600.0
 LEARNED_LEAST_S, LEARNED_MOST_S = 60.0, 604_800.0
 #: How many of the newest days with contacts are looked at: two weekends are among them.
 DAYS_MOST: Final = 14
-#: The least before a rhythm is believed, and before an hour of the day has one of its own.
+#: Pauses and days needed before a rhythm is believed; pauses needed before an hour of the day has its own.
 _PAUSES_LEAST, _DAYS_LEAST, _PAUSES_OF_HOUR_LEAST = 5, 3, 5
-#: Among so many pauses the longest is an accident: a single outage of the station or its link.
+#: From this many pauses on, the longest is taken for an accident: a single outage of the station or its link.
 _ACCIDENT_FROM: Final = 10
-#: Roost waits longer than it has seen, by this factor.
+#: Roost waits this many times the longest usual pause.
 _MARGIN: Final = 1.1
 #: A rhythm changed if so many days in a row differ from the days before them by this factor.
 _CHANGED_DAYS, _CHANGED_FACTOR = 3, 2.0
@@ -38,7 +38,7 @@ _DAY_HOURS: Final = 24
 class OtherHours(NamedTuple):
     """Hours of the day, UTC, with a rhythm of their own: the first, the hour after the last, and the usual pause.
 
-    `is_quiet`: it is one single pause.
+    `is_quiet`: they are one single pause.
     """
 
     start: int
@@ -48,7 +48,7 @@ class OtherHours(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A rhythm that changed: the day from which on, counted from 1970, and the usual pause before."""
+    """A change of rhythm: its first day, counted from 1970, and the usual pause before."""
 
     day: int
     before_s: float
@@ -57,9 +57,9 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """A learned rhythm. `expected_s`: the time within which, after a contact in each hour of the day the next is expected.
+    """A learned rhythm. `expected_s`: by the hour of a contact, the seconds within which the next one is expected.
 
-    `low_s` and `high_s`: between them are eight of ten pauses, without those of `other` hours; `usual_s` is the median.
+    Eight of ten pauses are between `low_s` and `high_s`, not counting those of `other` hours; `usual_s` is the median.
     """
 
     is_believed: bool
@@ -81,7 +81,7 @@ def rhythm_of(pauses: Sequence[Pause]) -> Rhythm | None:
     change = _change(by_day)
     days = list(by_day)[-DAYS_MOST:]
     present = [day for day in days if change is None or day >= change.day]
-    # A station that became more frequent may become rare again with the next clouds, so its longer pauses stay.
+    # A station that now reports more often may report rarely again under the next clouds, so its longer pauses stay.
     believed = [pause for day in (present if change and change.is_longer else days) for pause in by_day[day]]
     shown = [pause for day in present for pause in by_day[day]]
     is_believed = (
@@ -106,7 +106,7 @@ def _bounded(pause: Pause) -> Pause:
 
 
 def _expected(pauses: Sequence[Pause]) -> tuple[float, ...]:
-    """By hour of the day, from its own pauses and its neighbours': clocks are changed, and contacts come early."""
+    """By hour of the day, from the pauses of that hour and its neighbours, as clocks change and contacts come early."""
     by_hour = _by_hour(pauses)
     longest = _longest_usual([pause.seconds for pause in pauses])
     found = []
@@ -123,15 +123,15 @@ def _assumed(pauses: Sequence[Pause]) -> tuple[float, ...]:
 
 
 def _longest_usual(seconds: Sequence[float]) -> float:
-    """The longest; of many the longest but one."""
+    """The longest pause; of many, the second longest."""
     ordered = sorted(seconds)
     return ordered[-2] if len(ordered) >= _ACCIDENT_FROM else ordered[-1]
 
 
 def _change(by_day: dict[int, list[Pause]]) -> Change | None:
-    """The longest row of newest days that all differ from the days before; by the usual pause of each day.
+    """The longest run of newest days that all differ from the days before, by the usual pause of each day.
 
-    A single outage is one pause among the others of its day, or the only one of a single day, and so no change.
+    A single outage is no change: it is one pause among others of its day, or the only one of a single day.
     """
     usual = [(day, median_high(pause.seconds for pause in pauses)) for day, pauses in by_day.items()]
     for first in range(_CHANGED_DAYS, len(usual) - _CHANGED_DAYS + 1):
@@ -162,7 +162,7 @@ def _other_hours(pauses: Sequence[Pause]) -> OtherHours | None:
         last = stretch[-1]
         end = (last + max(round(usual[last] / 3_600), 1)) % _DAY_HOURS
         found.append(OtherHours(stretch[0], end, median(usual[hour] for hour in stretch), is_quiet=len(stretch) == 1))
-    # A stretch around the whole clock is no part of the day.
+    # A stretch around the whole clock is not a part of the day.
     found = [one for one in found if one.start != one.end]
     return max(found, key=lambda one: (one.end - one.start) % _DAY_HOURS, default=None)
 

@@ -1,4 +1,4 @@
-"""The rhythm of a station in one sentence: how often it is heard from, at which hours not, and since when."""
+"""The rhythm of a station in one sentence: how often it reports, at which hours it does not, and since when."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -11,14 +11,14 @@ from fleet.core.spoken import day_words, duration_words, interval_words
 from fleet.core.zones import viewer_time
 from fleet.stations.contact.rhythm import OtherHours, Rhythm
 
-#: Up to so many seconds, a range is in whole minutes.
+#: Below this, a range is in whole minutes.
 _MINUTES_BELOW_S: Final = 7_200.0
-#: Longer ones are in steps of ten minutes, and from a day on in hours.
+#: Longer ranges are in steps of ten minutes, and from a day on in hours.
 _STEP_S, _STEP_DAYS_S = 600, 3_600
 
 
 def rhythm_sentence(rhythm: Rhythm, moment: datetime) -> str:
-    """Say the rhythm with hours on the reader's clock, or that it is not known yet."""
+    """The rhythm with hours on the reader's clock, or that it is not known yet."""
     if not rhythm.is_believed and rhythm.change is None:
         return _("It has not reported often enough for its rhythm to be known.")
     words = {"rhythm": range_words(rhythm.low_s, rhythm.high_s)}

@@ -57,7 +57,8 @@ def state_shown(
 ) -> str:
     """The state that takes precedence: retired, maintenance, asleep, then contact.
 
-    `is_window_seen` False: as it would be without planned maintenance, for what is told once that is over. Deadlines are compared with the moment: a station whose deadline has passed is late even before the sweep sees it.
+    `is_window_seen` False: as it would be without planned maintenance, for messages sent once that is over. Deadlines
+    are compared with the moment: a station whose deadline has passed is late even before the sweep sees it.
     """
     if station.retired_at is not None:
         return "retired"
@@ -88,7 +89,7 @@ def station_shown(
     is_battery_falling: bool = False,
     is_window_seen: bool = True,
 ) -> Shown:
-    """State, word, sign and sentence of a station at a moment. Whether its battery falls, its readings say."""
+    """State, word, sign and sentence of a station at a moment. The caller says whether the battery is falling."""
     state = state_shown(station, contact, moment, is_window_seen=is_window_seen)
     lead, rest = _sentence(state, station, contact, moment)
     if (
@@ -102,7 +103,7 @@ def station_shown(
 
 
 def _sentence(state: str, station: Station, contact: StationContact | None, moment: datetime) -> tuple[str, str]:
-    """The state with since when, and everything else that is to be said."""
+    """The state with since when, and the reason with what to do."""
     if state == "retired" and station.retired_at is not None:
         lead = _("Retired on %(day)s.") % {"day": day_words(station.retired_at, moment)}
         return lead, _("Its login is closed; what it sent is kept.")

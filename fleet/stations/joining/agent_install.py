@@ -9,7 +9,7 @@ from django.conf import settings
 
 from fleet.stations.joining.agent_wheel import agent_wheel
 
-#: Under the site's `/agent/`, and how the file is called on the station.
+#: The script's name under the site's `/agent/`, and the name it gets on the station.
 SCRIPT_NAME = "install.sh"
 _FILE = "station-agent.sh"
 _SOURCE = Path(__file__).with_name("install_agent.sh")
@@ -17,7 +17,7 @@ _SOURCE = Path(__file__).with_name("install_agent.sh")
 
 @cache
 def install_script(site: str) -> bytes:
-    """The script for the site at this address. It names the agent by its hash, as the line names the script by its own."""
+    """The script for the site at this address. It checks the agent by its hash, as the line checks the script."""
     wheel = agent_wheel()
     words = {"@SERVER@": shlex.quote(site), "@WHEEL@": shlex.quote(wheel.name), "@SHA256@": wheel.sha256}
     text = _SOURCE.read_text("utf-8")
@@ -27,7 +27,7 @@ def install_script(site: str) -> bytes:
 
 
 def install_line(*words: str) -> str:
-    """The line to paste at a station. `words` join it in one go, as in `install_line("claim")`."""
+    """The line to paste at a station. With `words` it also joins the station, as in `install_line("claim")`."""
     site = settings.SITE_URL
     address = shlex.quote(f"{site}/agent/{SCRIPT_NAME}")
     digest = hashlib.sha256(install_script(site)).hexdigest()

@@ -1,6 +1,7 @@
 """The station agent as a wheel, built from the running sources, so that stations install what this server knows.
 
-A wheel is an archive of the package with three lists beside it (https://packaging.python.org/specifications/binary-distribution-format/).
+A wheel is an archive of the package with three lists beside it:
+https://packaging.python.org/specifications/binary-distribution-format/
 The same sources always give the same wheel, so that its hash can be compared.
 """
 

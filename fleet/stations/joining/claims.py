@@ -34,7 +34,7 @@ _MADE_TRIES = 5
 
 
 def claim_open(*, serial: str, hardware: dict[str, Any]) -> tuple[Newcomer, str, str]:
-    """Give a device a code: return the device with its secret and the code. Raises `TooMany`."""
+    """Give a device a code; return the device, its secret and the code. Raises `TooMany`."""
     newcomer, secret = newcomer_make(
         way=Newcomer.Way.CLAIM, organization=None, serial=serial, hardware=hardware, life=LIFE
     )
@@ -58,7 +58,7 @@ def claim_open(*, serial: str, hardware: dict[str, Any]) -> tuple[Newcomer, str,
 
 
 def claim_look(*, viewer: Viewer, code: str) -> Newcomer:
-    """The device that shows this code. Raises `NotFound`, or `TooMany` after too many wrong ones."""
+    """The device that shows this code. Raises `NotFound`, or `TooMany` after too many wrong codes."""
     viewer.require_somewhere(Role.OPERATOR, to=_("claim a station"))
     counters = _counters(viewer)
     for key, most in counters:
@@ -108,5 +108,5 @@ def _counters(viewer: Viewer) -> tuple[tuple[str, int], ...]:
 
 
 def _code_hash(code: str) -> str:
-    """A keyed hash: somebody who has read the table could find the 40 bits of a plain one."""
+    """A keyed hash: from a plain one, somebody who has read the table could find the code, which has only 40 bits."""
     return salted_hmac("fleet.stations.joining.claims", code, algorithm="sha256").hexdigest()

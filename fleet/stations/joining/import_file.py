@@ -19,7 +19,7 @@ _SEPARATORS = (",", ";", "\t", "|")
 _SAID_SEPARATOR = re.compile(r"[\ufeff\s]*\"?sep=([^\"\w\r\n])", re.IGNORECASE)
 #: The heading must be within this many lines: people put a title, a date or an empty line above it.
 _HEADING_WITHIN = 20
-#: Columns that are not read and named; more are counted.
+#: Maximum ignored columns to name; further ones are only counted.
 _UNKNOWN_MOST = 20
 #: Replaces bytes that are not valid characters.
 _UNREAD = "\ufffd"
@@ -83,8 +83,8 @@ def problem_of(line: ImportLine, column: str, sentence: str) -> LineProblem:
 def sheet_read(content: bytes) -> Sheet:
     """Read the lines of a file. Raises `InvalidInput` if it is not a list of stations at all.
 
-    The encoding is UTF-8 or UTF-16, else Windows-1252. The separator is comma, semicolon, tab or bar, as a line `sep=;`
-    declares or as the heading shows. Lines above the heading are left out, each with a warning.
+    The encoding is UTF-8 or UTF-16, else Windows-1252. The separator is what a line `sep=;` declares, or else the
+    comma, semicolon, tab or bar that the heading shows. Lines above the heading are left out, each with a warning.
     """
     if len(content) > BYTES_MOST:
         raise _file_refusal(_("The file is larger than 1 MB: split it."))
@@ -130,7 +130,7 @@ def _line_take(sheet: Sheet, number: int, columns: list[str], row: list[str]) ->
 
 
 def _separator(text: str) -> str:
-    """The separator: as a first line `sep=;` declares, else the one with which the heading is found first."""
+    """The separator: the one that a first line `sep=;` declares, else the one that finds the heading first."""
     said = _SAID_SEPARATOR.match(text)
     if said:
         return said[1]
@@ -195,7 +195,7 @@ def _decode(content: bytes) -> str | None:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("utf-8-sig", "replace")
-    # One damaged byte in an otherwise valid UTF-8 list only affects its own line, not the umlauts in all the others.
+    # One damaged byte in an otherwise valid UTF-8 list spoils only its own line, not the umlauts in all the others.
     unread = text.count(_UNREAD)
     read = sum(1 for char in text if char > "\x7f") - unread
     if content.startswith(codecs.BOM_UTF8) or read > unread:

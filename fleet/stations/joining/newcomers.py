@@ -29,7 +29,7 @@ FETCH_WITHIN = timedelta(days=30)
 #: How long decided devices are kept for people to look at.
 _KEPT = timedelta(days=30)
 _TEXT_MOST, _FACTS_MOST = 120, 24
-#: Devices that a mail or an entry of the audit log names; all are counted.
+#: Maximum devices that a mail or an audit entry names; all are counted.
 NAMED_MOST = 20
 
 
@@ -57,7 +57,7 @@ def newcomer_make(
 
 
 def newcomer_fetch(*, secret: str) -> tuple[Newcomer, Grant | None]:
-    """A device's answer to its secret: None while nobody has decided, then its login, once.
+    """The device with this secret and its login: None while nobody has decided, then the login, once.
 
     Raises `EnrolmentRefused` with the same sentence whether the secret is wrong, used or expired, or the device was
     refused.

@@ -8,7 +8,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from fleet.core import clock
 from fleet.stations.models import EnrolmentToken, LoginPurpose, Station
 
-#: A station that has its login and is not heard within this time needs a look.
+#: Somebody should check a station that has its login and is not heard within this time.
 _SOON = timedelta(minutes=3)
 
 
@@ -31,7 +31,7 @@ def joining_progress(*, station: Station) -> JoiningProgress:
     is_open = token is not None and token.used_at is None and token.expires_at > moment
     fetched_at = token.used_at if token is not None else None
     heard_at = _heard_at(station)
-    # A device that had the station's login before is not the one that is waited for.
+    # An older contact is from the device that had the station's login before, not from the one expected now.
     if is_open or (fetched_at is not None and heard_at is not None and heard_at < fetched_at):
         heard_at = None
     return JoiningProgress(

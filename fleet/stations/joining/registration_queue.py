@@ -27,7 +27,7 @@ State = Newcomer.State
 
 @transaction.atomic
 def registration_turn_on(*, organization: Organization, actor: Viewer) -> str:
-    """Let devices with a new code join the queue. Returns the code, shown only once; an earlier one stops working."""
+    """Let devices with a new code join the queue; return the code, shown only once. An earlier code stops working."""
     actor.require(Role.OWNER, organization=organization, to=_("decide whether devices may ask to join %(name)s"))
     code = secrets.token_hex(16)
     RegistrationCode.objects.update_or_create(
@@ -61,7 +61,7 @@ class OpenRegistration:
 
 
 def door_list(*, viewer: Viewer) -> list[OpenRegistration]:
-    """The doors of the organizations in which the viewer is an operator, by name."""
+    """Whether devices can ask to join, for each organization in which the viewer is an operator, by name."""
     found = Organization.objects.filter(id__in=viewer.organization_ids(Role.OPERATOR)).order_by("name")
     return [
         OpenRegistration(one, _open_since(one), viewer.may(Role.OWNER, one.id))

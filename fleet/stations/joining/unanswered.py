@@ -1,4 +1,4 @@
-"""Devices that nobody has answered: the owners get one mail before they leave the queue."""
+"""Devices that nobody has answered: the owners get one mail before the devices leave the queue."""
 
 from datetime import datetime, timedelta
 
@@ -15,14 +15,15 @@ from fleet.organizations.people import speaking_to
 from fleet.stations.joining.newcomers import NAMED_MOST
 from fleet.stations.models import Newcomer
 
-#: How long before a device leaves the queue its owners are told, and how often one organization is mailed.
+#: How long before a device leaves the queue the owners are told, and the least time between two mails to one
+#: organization.
 TELL_BEFORE, _ONCE = timedelta(days=3), timedelta(days=1)
 
 
 def unanswered_tell(*, moment: datetime) -> int:
     """Mail the owners about devices that leave the queue soon, once for each device; return how many devices.
 
-    An organization gets one mail a day for all of them.
+    An organization gets at most one mail a day, for all of its devices.
     """
     late = Newcomer.objects.filter(
         way=Newcomer.Way.ARRIVAL,

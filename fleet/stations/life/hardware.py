@@ -25,7 +25,7 @@ PAIRS_MOST = 100
 _TEXT_MOST = 128
 State = HardwarePair.State
 
-# If one of two values is empty, nobody can say that they differ.
+# An empty value fits any other: nobody can say that the two differ.
 _NOTE = """
 INSERT INTO stations_hardwarepair (station_id, machine, card_key, model, state, first_seen_at, last_seen_at)
 SELECT n.station_id, n.machine, n.card_key, n.model,
@@ -96,7 +96,7 @@ def pair_get(*, station: Station, pair_id: int) -> HardwarePair:
 
 
 def swap_sentence(*, pair: HardwarePair, moment: datetime) -> str:
-    """The changed parts and since when, compared with the pair before, and the question to answer."""
+    """A sentence: which parts changed since the pair before, since when, and the question to answer."""
     earlier = HardwarePair.objects.filter(station=pair.station_id, first_seen_at__lt=pair.first_seen_at)
     before = earlier.exclude(pk=pair.pk).order_by("-last_seen_at").first()
     told = {"since": moment_words(pair.first_seen_at, moment)}

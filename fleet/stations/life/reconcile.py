@@ -34,8 +34,8 @@ class Repairs:
 def broker_reconcile() -> Repairs:
     """Bring the broker in line with the database. Raises `BrokerUnreachable` if the broker does not answer.
 
-    1. Ask what the broker has, and only then what it should have: whatever is created in between is expected, not deleted.
-    2. Delete logins that are not a station's current one.
+    1. Ask the broker what it has, and only then the database what it should have, so that step 2 deletes nothing new.
+    2. Delete logins that are revoked, unknown, or of a retired station.
     3. Rebuild exchanges, queues, bindings, rights and limits of stations that have a login.
     4. Remove exchanges and queue of retired stations.
     A login that the broker has lost cannot be recreated: only the station knows its password.

@@ -29,7 +29,7 @@ def station_archive_name(*, station: Station) -> str:
     numbers = [int(last) for name in taken if (last := name.rpartition(ARCHIVE_MARK)[2]).isdecimal()]
     station.serial = f"{base}{ARCHIVE_MARK}{max(numbers, default=0) + 1}"
     Station.objects.filter(pk=station.pk).update(serial=station.serial)
-    # Caches that map the serial to this station notice when they lock the contact.
+    # Ingest workers that still map the serial to this station notice when they lock the contact.
     StationContact.objects.filter(station=station).update(epoch=F("epoch") + 1)
     return station.serial
 
@@ -46,8 +46,8 @@ def station_succeed(
 ) -> Station:
     """Make a new station with the serial; data from before `since` stays with the old one, which is retired.
 
-    `since` None: the time after ingest was locked out, so that everything stored before is older. `serial`: set if it
-    is written differently now. `keeps_login`: the device continues with its current login.
+    `since` None: the moment when the contact is locked, so that everything ingest stored before is older. `serial`:
+    given if it is written differently now. `keeps_login`: the device continues with its current login.
     """
     # Lock in the same order as enrolment and ingest: tokens, station, contact.
     tokens_end(station.pk)
@@ -74,7 +74,7 @@ def station_succeed(
     known = {name: getattr(contact, name) for name in _CONTACT} if contact is not None and keeps_login else {}
     StationContact.objects.create(station=successor, **known)
     if organization.pk == station.organization_id:
-        # What is behind the serial stays behind it.
+        # Stations behind this gateway stay behind the serial.
         Station.objects.filter(parent=station).update(parent=successor)
     else:
         Station.objects.filter(parent=station).update(parent=None)

@@ -1,4 +1,4 @@
-"""Offering a station to another organization: with a code, shown once, that the other side types in."""
+"""Offering a station to another organization, with a code shown once that the other side types in."""
 
 import secrets
 from datetime import timedelta

@@ -19,7 +19,7 @@ from message_queue import routing, topology
 
 #: Timeout of one call, in seconds: the API answers in milliseconds, and a person is waiting.
 _TIMEOUT = httpx.Timeout(5.0, connect=3.0)
-#: Timeout of lists of a whole fleet, in seconds.
+#: Timeout of a call that lists a whole fleet, in seconds.
 _LIST_TIMEOUT = httpx.Timeout(60.0, connect=3.0)
 _NOT_FOUND = 404
 

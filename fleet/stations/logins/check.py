@@ -1,4 +1,4 @@
-"""Checking a station's login where it comes over HTTPS: the broker's name and password, against the stored hash."""
+"""Checking a station's login that arrives over HTTPS: its name and password on the broker, against the stored hash."""
 
 import hmac
 

@@ -48,14 +48,14 @@ class Grant:
 
 
 def token_hash(token: str) -> str:
-    """The stored form of a token or password. It is at least 160 random bits, so a plain hash cannot be searched."""
+    """The stored form of a token or password. With 160 random bits or more, nobody can search a plain hash."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 @transaction.atomic
 def enrolment_token_create(*, station: Station, actor: Viewer, purpose: LoginPurpose = LoginPurpose.STATION) -> str:
     """Make a token that fetches a login once. Earlier unused tokens of the same purpose stop working."""
-    # Hexadecimal, because people type it and it never looks like a command line option.
+    # Hexadecimal, because people type it, and so that it never begins like a command line option.
     token = secrets.token_hex(20)
     enrolment_token_adopt(
         station=station,
@@ -100,8 +100,8 @@ def station_enrol(
 
     1. Claim the token and the next generation by conditional UPDATE: of several attempts at once, one wins.
     2. Create the login on the broker, its password last.
-    3. Make it the login of its purpose, unless it was revoked in the meantime; older logins of that purpose end now, or
-       soon in a rotation.
+    3. Make it the login of its purpose, unless it was revoked in the meantime. Older logins of that purpose end now, or
+       after a while in a rotation.
     If step 2 fails, nobody can use the login, and the token is usable again.
     """
     credential, used_at = _claim(serial, token, hardware, purpose)
@@ -166,12 +166,12 @@ def station_revoke(*, station: Station, actor: Viewer, purpose: LoginPurpose | N
 def _claim(serial: str, token: str, hardware: dict[str, Any], purpose: LoginPurpose) -> tuple[Credential, datetime]:
     moment = clock.now()
     station_id = Station.objects.filter(serial__iexact=serial).values_list("pk", flat=True).first() or 0
-    # Only columns of the table itself: with a join, a racing UPDATE would see the token as it was before waiting.
+    # Only columns of this table: with a join, a racing UPDATE would see the token as it was before the wait.
     open_tokens = EnrolmentToken.objects.filter(
         token_hash=token_hash(token), station_id=station_id, used_at=None, expires_at__gt=moment
     )
     if not open_tokens.filter(purpose=purpose).update(used_at=moment):
-        # Somebody who has the token may know what it is for; it stays usable.
+        # Somebody with the token may know its purpose. The token stays usable.
         raise _purpose_refusal(purpose) if open_tokens.exists() else _token_refusal()
     station = Station.objects.select_for_update().get(pk=station_id)
     if station.retired_at is not None:

@@ -75,14 +75,14 @@ def floods_suspend() -> int:
         try:
             suspended += station_suspend(station=station, reason=FLOODING, moment=moment)
         except Unavailable as error:
-            # Also when the broker refuses one login: the next station floods it no less.
+            # Go on even if the broker refuses one login: the next station floods it just as much.
             Station.objects.filter(pk=station.pk).update(suspended_at=None, suspended_reason="")
             _log.error("%s could not be suspended on the broker; Roost will try again: %s", station.serial, error)
     return suspended + _desks_end(moment)
 
 
 def _desks_end(moment: datetime) -> int:
-    """End the logins of desks that flood, leaving their stations in service. Returns the number of those stations."""
+    """End the logins of desks that flood; their stations stay in service. Returns the number of these stations."""
     flooding = DeskQuota.objects.filter(flooding_since__lt=moment - PATIENCE, at__gt=moment - LATELY)
     ended = 0
     for desk in flooding.select_related("station").order_by("pk"):

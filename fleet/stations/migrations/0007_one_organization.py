@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-#: Link table, its column, and the table of the organization's thing.
+#: Link table, its column, and the organization's table that the column refers to.
 _LINKS = (
     ("stations_tag_stations", "tag_id", "stations_tag"),
     ("stations_stationgroup_members", "stationgroup_id", "stations_stationgroup"),
@@ -10,7 +10,7 @@ _LINKS = (
 )
 _OWNED = ("stations_tag", "stations_stationgroup", "stations_stationmodel", "organizations_apikey")
 
-# Keys kept what they reached when a station went to another organization.
+# Before, keys still reached a station after it had moved to another organization.
 _TIDY = """
 DELETE FROM organizations_apikey_stations l USING organizations_apikey k, stations_station s
  WHERE k.id = l.apikey_id AND s.id = l.station_id AND k.organization_id <> s.organization_id
@@ -23,8 +23,8 @@ BEGIN
 END $$
 """
 
-# Rows are read again: a later statement of the transaction may have set right what this one wrote. The lock makes
-# whoever moves the station at the same time wait, or makes this wait and then see the station where it went.
+# Rows are read again, because a later statement of the transaction may have corrected what this one wrote. The lock
+# makes a concurrent move of the station wait, or makes this check wait and then see where the station went.
 _LINK = """
 CREATE FUNCTION roost_link_in_one_organization() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

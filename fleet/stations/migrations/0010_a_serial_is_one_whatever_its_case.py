@@ -1,8 +1,8 @@
-"""A serial is one whatever its case. Of two stations that differ by it alone, one is set aside, with a word about it.
+"""Serials that differ only in case are the same. Of two such stations, one is archived, and the audit log says so.
 
-Registering has refused such pairs for long, but two requests at once could make one. The station that was heard of last
-keeps the serial. Where both were heard of lately, both may be real devices: then nothing is changed, and a sentence says
-what to do first.
+Registration has long refused such pairs, but two requests at once could make one. The station heard most recently keeps
+the serial. If both were heard lately, both may be real devices: then nothing is changed, and a sentence says what to do
+first.
 """
 
 import logging
@@ -15,7 +15,7 @@ from django.db.models.functions import Upper
 from django.utils import timezone
 
 MARK = "~"
-#: Heard of within so long, a station counts as a device that is in use.
+#: A station heard within this time counts as a device in use.
 LATELY = timedelta(days=30)
 
 _log = logging.getLogger("roost.stations")
@@ -55,7 +55,7 @@ def _set_aside(apps: Any, row: Any, keeper: Any, capitals: str, moment: Any) -> 
     numbers = [int(last) for name in taken if (last := name.rpartition(MARK)[2]).isdecimal()]
     archived = f"{row.serial.partition(MARK)[0]}{MARK}{max(numbers, default=0) + 1}"
     stations.filter(pk=row.pk).update(serial=archived, retired_at=row.retired_at or moment)
-    # The next reconciliation takes its login from the broker.
+    # The next reconciliation removes its login from the broker.
     apps.get_model("stations", "Credential").objects.filter(station_id=row.pk, revoked_at=None).update(
         revoked_at=moment
     )
@@ -77,7 +77,7 @@ def _set_aside(apps: Any, row: Any, keeper: Any, capitals: str, moment: Any) -> 
 
 
 class Migration(migrations.Migration):
-    """First the rows, then the rule."""
+    """Archive the duplicates first, then add the constraint."""
 
     dependencies = [("stations", "0009_reports_have_a_bucket"), ("core", "0003_audit")]
 

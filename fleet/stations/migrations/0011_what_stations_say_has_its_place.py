@@ -2,11 +2,11 @@
 
 from django.db import migrations, models
 
-#: What the quantities of everybody's models can be at all, in their units.
+#: The possible range of each quantity of the shared models, in its unit.
 LIMITS = {
     ("co2", "ppm"): (0.0, 40_000.0),
     ("temperature", "Cel"): (-90.0, 85.0),
-    # Sensors read a little more than all where dew falls on them.
+    # Sensors with dew on them read a little above 100 %.
     ("humidity", "%RH"): (0.0, 105.0),
     ("cpu_temperature", "Cel"): (-60.0, 130.0),
     ("battery_voltage", "V"): (0.0, 100.0),
@@ -15,7 +15,7 @@ LIMITS = {
 
 
 def limits_add(apps, schema_editor):
-    """Give the known quantities of everybody's models their limits."""
+    """Set the limits of the known quantities of the shared models."""
     quantities = apps.get_model("stations", "ModelQuantity").objects.filter(model__organization=None)
     for (name, unit), (least, most) in LIMITS.items():
         quantities.filter(name=name, unit=unit, least=None, most=None).update(least=least, most=most)

@@ -1,10 +1,10 @@
-"""Hours in which stations were heard, filled from the roll-ups of the last year, and when a maintenance ends by itself."""
+"""Hours in which stations were heard, filled from the last year's roll-ups, and when a maintenance ends by itself."""
 
 import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import Q
 
-# How late the data of these hours came was not written down: they count as heard in time.
+# Nobody recorded how late the data of these hours came, so they count as heard in time.
 _FILL = """
 INSERT INTO stations_stationday (station_id, day, heard)
 SELECT station_id, (hour AT TIME ZONE 'UTC')::date, bit_or(1 << extract(hour FROM hour AT TIME ZONE 'UTC')::int)

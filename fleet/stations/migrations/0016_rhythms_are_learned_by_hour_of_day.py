@@ -1,4 +1,4 @@
-"""Pauses between contacts, and rhythms by hour of day; until these are learned, the interval that was known holds."""
+"""Pauses between contacts, and rhythms by hour of day; until these are learned, the known interval is used."""
 
 import django.contrib.postgres.fields
 import django.db.models.deletion

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """A column; no row changes."""
+    """Add a column; no row changes."""
 
     dependencies = [
         ("stations", "0016_rhythms_are_learned_by_hour_of_day"),

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Two columns, and an index of the stations that are in one."""
+    """Add two columns, and an index of the stations in planned maintenance."""
 
     dependencies = [("stations", "0017_stations_have_parents")]
 

@@ -42,7 +42,7 @@ class Newcomer(models.Model):
         CLAIM = "claim"
 
     class State(models.TextChoices):
-        """A person's decision."""
+        """The decision of a person."""
 
         WAITING = "waiting"
         ACCEPTED = "accepted"

@@ -8,7 +8,7 @@ from fleet.organizations.models import Organization
 
 
 class StationModel(models.Model):
-    """A kind of device: its maker and what it measures. Without an organization it is for everybody."""
+    """A kind of device: its maker and what it measures. Without an organization, everybody can use it."""
 
     class Kind(models.TextChoices):
         """The purpose of a device."""

@@ -35,7 +35,7 @@ class Station(models.Model):
     is_in_maintenance = models.BooleanField(default=False)
     #: When its maintenance ends by itself; None: when somebody ends it.
     maintenance_until = models.DateTimeField(null=True, blank=True)
-    #: Of the planned maintenance that is going on: its end and its reason; see `fleet.alerts.maintenance`.
+    #: End and reason of the planned maintenance that is under way; see `fleet.alerts.maintenance`.
     window_until = models.DateTimeField(null=True, blank=True)
     window_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     #: The station is known to sleep until then, and its silence is expected.
@@ -78,7 +78,7 @@ class Station(models.Model):
 
     @property
     def spoken_serial(self) -> str:
-        """The serial for people; if another device has it now, with the day this station gave it up."""
+        """The serial for people; if a retired station gave it up to another, with the day."""
         serial, mark, _number = self.serial.partition("~")
         if not mark or self.retired_at is None:
             return self.serial
@@ -109,10 +109,10 @@ class StationContact(models.Model):
     #: By the server's clock.
     first_contact_at = models.DateTimeField(null=True)
     last_contact_at = models.DateTimeField(null=True)
-    #: Seconds until the next contact, as announced by the station and as usual according to its past contacts.
+    #: Seconds from one contact to the next, as the station announces and as learned from its past contacts.
     announced_interval_s = models.FloatField(null=True)
     learned_interval_s = models.FloatField(null=True)
-    #: Seconds within which the next contact is expected after one in each hour of the day, UTC, as learned at
+    #: By hour of the day, UTC: seconds within which the next contact is expected after one in that hour, as learned at
     #: `rhythm_at`; see `fleet.stations.contact.rhythm`.
     rhythm_s = ArrayField(models.FloatField(), size=24, null=True)
     rhythm_at = models.DateTimeField(null=True)
@@ -210,7 +210,7 @@ class StationDay(models.Model):
 
     `heard`: data of this hour has arrived; `late`: the first of it came long after it was recorded; `asleep`: the
     station had announced, or people had planned, that it would be quiet. Written by ingest, see
-    `fleet.stations.contact.hours`. Bits of data are never taken back: neither by retention nor by a move of data.
+    `fleet.stations.contact.hours`. Neither retention nor moving data clears bits of `heard` and `late`.
     """
 
     pk = models.CompositePrimaryKey("station", "day")
@@ -227,7 +227,7 @@ class StationDay(models.Model):
 
 
 class ContactDay(models.Model):
-    """One day of contact with a station by the server's clock, in UTC: of each hour the longest pause that began in it.
+    """One day of contact with a station by the server's clock, in UTC: for each hour the longest pause begun in it.
 
     In seconds; None if no pause began in that hour. Written by ingest, see `fleet.stations.contact.pauses`.
     """

@@ -47,7 +47,7 @@ def model_get(*, viewer: Viewer, model_id: int) -> StationModel:
 
 
 def model_quantity_names(*, station: Station) -> list[str]:
-    """Names of the series that devices of its model measure; none of a receiver, which hears tags instead."""
+    """Names of the series that devices of the station's model measure; none for a receiver, which hears tags."""
     if station.model_id is None:
         return []
     found = ModelQuantity.objects.filter(model=station.model_id).exclude(model__kind=StationModel.Kind.RECEIVER)
@@ -105,9 +105,9 @@ def model_delete(*, actor: Viewer, model: StationModel) -> None:
 
 
 def model_guessed(*, station: Station) -> StationModel | None:
-    """The model that the serial suggests while nobody has set one; the organization's own come before the shared ones.
+    """The model that the serial suggests, if nobody has set one. The organization's own models come before shared ones.
 
-    Nothing is stored: it remains a guess until a person confirms it. None if no model, or more than one, fits.
+    Nothing is stored: it remains a guess until a person confirms it. None if no model or more than one fits.
     """
     grammar = serial_grammar(station.serial)
     if station.model_id is not None or grammar is None:
@@ -120,7 +120,7 @@ def model_guessed(*, station: Station) -> StationModel | None:
 
 
 def _is_named(model: StationModel, name: str) -> bool:
-    """Whether each word of the name is the beginning of a word of the model's: `Lotek SRX` matches a Lotek SRX800."""
+    """Whether each word of the name begins a word of the model's name: `Lotek SRX` matches a Lotek SRX800."""
     words = re.findall(r"\w+", str(model).casefold())
     return all(any(word.startswith(part) for word in words) for part in name.casefold().split())
 

@@ -75,7 +75,7 @@ def _tag_change(actor: Viewer, station: Station, name: str, *, is_added: bool) -
 
 
 def _tags_lock(station: Station) -> None:
-    # Tags of one organization change one at a time, so that two people do not create a tag twice or delete one in use.
+    # One change of tags at a time in an organization, so that nobody creates a tag twice or deletes one in use.
     Organization.objects.select_for_update(of=("self",)).get(pk=station.organization_id)
 
 

@@ -1,6 +1,6 @@
 """Adapters of outside systems: one file each; the folder is the registry.
 
-A file defines `ADAPTER`. Two files with the same name are an error at start.
+Each file defines `ADAPTER`. Two adapters with the same name are an error at start.
 """
 
 from functools import cache

@@ -13,7 +13,7 @@ class SyncError(Exception):
     """The outside system gave nothing usable. The text is a sentence for people, without secrets.
 
     `is_passing`: retrying within seconds may help. `retry_after_s`: how long it asked us to wait. `doubted_rows`: the
-    list arrived with this many rows, but is too short to be accepted without a person.
+    number of rows in a list too short to be accepted unless a person confirms it.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from fleet.sync.adapters.clients.motus import MotusClient, plain
 _LONGEST = 200
 #: Fields that an answer may have besides its list.
 _BESIDE_DATA = frozenset({"data", "version", "date-token", "errorCode", "errorMsg", "error", "errors"})
-#: A whole number with a fraction of zeros, and the blank that Motus writes before a time zone.
+#: A whole number with a fraction of zeros; the blank that Motus writes before a time zone.
 _WHOLE = re.compile(r"^(-?\d+)\.0+$", re.ASCII)
 _BEFORE_ZONE = re.compile(r"\s+(?=(?:[+-]\d|Z$|z$))")
 _DIGITS_MOST = 18
@@ -40,7 +40,7 @@ def fetch() -> Fetched:
 
 
 def _empty_check(answer: Row) -> None:
-    """Accept an answer without a list as an empty one only if it says nothing else. Raises `SyncError`."""
+    """Accept an answer without a list as an empty list only if it has no other fields. Raises `SyncError`."""
     if set(answer) - _BESIDE_DATA:
         said = plain(msgspec.json.encode(answer).decode(errors="replace"))
         raise SyncError(f"Motus answered without a list, so nothing was changed. Its answer: {said}")

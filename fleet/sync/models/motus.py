@@ -8,7 +8,7 @@ from fleet.stations.models import Station
 
 
 class MotusAccount(models.Model):
-    """An organization's login at Motus. The row stays when the login is forgotten, so that pauses between tries stay.
+    """An organization's login at Motus. Its row outlives a forgotten login, to keep the pauses between tries.
 
     `sealed_password` is encrypted with the site's key (`fleet.core.sealing`) and leaves the row only towards Motus.
     """
@@ -21,11 +21,11 @@ class MotusAccount(models.Model):
     project_ids = ArrayField(models.IntegerField(), default=list, blank=True)
     #: Motus' answer: number as text -> name.
     projects = models.JSONField(default=dict, blank=True)
-    #: Motus refused the login; nothing more is asked with it until an owner acts, so that Motus does not lock it.
+    #: Motus refused the login. Roost does not use it again until an owner acts, so that Motus does not lock it.
     is_refused = models.BooleanField(default=False)
     #: Refusals in a row, which lengthen the pause before the next try.
     refusals = models.SmallIntegerField(default=0)
-    #: When a person last had it tried, and when Motus last answered, with the answer as a sentence.
+    #: When a person last had it tried; when Motus last answered, and the answer as a sentence.
     asked_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True)
     answer = models.TextField(blank=True, default="")
@@ -36,7 +36,8 @@ class MotusAccount(models.Model):
     #: The last reading of the projects' tags that worked, and the outcome of the last one as a sentence.
     tags_read_at = models.DateTimeField(null=True)
     tags_answer = models.TextField(blank=True, default="")
-    #: Whether files are found and sent without a person; and the last search for them, and its or a sending's outcome.
+    #: Whether files are found and sent automatically; when a person last asked for a search; when the last one ended;
+    #: and the outcome of the last search or sending.
     is_automatic = models.BooleanField(default=False)
     files_asked_at = models.DateTimeField(null=True)
     files_found_at = models.DateTimeField(null=True)
@@ -51,7 +52,7 @@ class MotusDeployment(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     account = models.ForeignKey(MotusAccount, on_delete=models.CASCADE, related_name="deployments")
-    #: Motus' number of it, and of its project.
+    #: Motus' numbers for the deployment and for its project.
     number = models.BigIntegerField()
     project_id = models.IntegerField()
     #: The serial as Motus writes it, and in the form in which serials are compared.
@@ -77,9 +78,9 @@ class MotusDeployment(models.Model):
 
 
 class MotusDifference(models.Model):
-    """One point in which Motus has a station otherwise than we do. `kept_at`: a person decided that ours is right.
+    """One point in which Motus' record of a station differs from ours. `kept_at`: when a person decided ours is right.
 
-    A decision holds for these two values: if either changes, the difference is told again.
+    A decision holds for these two values: if either changes, the difference is reported again.
     """
 
     class Kind(models.TextChoices):
@@ -96,7 +97,7 @@ class MotusDifference(models.Model):
     id = models.BigAutoField(primary_key=True)
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="motus_differences")
     kind = models.CharField(max_length=16, choices=Kind.choices)
-    #: Of an antenna: its port.
+    #: The port of the antenna, if the difference is about one.
     port = models.IntegerField(null=True)
     #: Both values as text, such as `166.38`; empty where there is none.
     ours = models.CharField(max_length=200, blank=True)
@@ -123,7 +124,7 @@ class MotusTag(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     account = models.ForeignKey(MotusAccount, on_delete=models.CASCADE, related_name="tags")
-    #: Motus' number of it, and of its project.
+    #: Motus' numbers for the tag and for its project.
     number = models.BigIntegerField()
     project_id = models.IntegerField()
     #: The code that receivers hear, as Motus writes it, and in upper case.

@@ -1,4 +1,4 @@
-"""Receivers as Motus has them: which files of a day, how many runs became of them, and who sends them there."""
+"""Receivers at Motus: which files of each day it has, how many runs it found in them, and who sends them."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -15,19 +15,19 @@ class MotusReceiver(models.Model):
     id = models.BigAutoField(primary_key=True)
     account = models.ForeignKey(MotusAccount, on_delete=models.CASCADE, related_name="receivers")
     serial = models.CharField(max_length=128)
-    #: The last comparison that worked, when one was last tried, the last one that counted all runs, when Motus last said
-    #: which files it has, failures in a row that may pass, and the last outcome as a sentence.
+    #: When a comparison last worked, was last tried, and last counted all runs; when Motus last listed its files;
+    #: temporary failures in a row, and the last outcome as a sentence.
     checked_at = models.DateTimeField(null=True)
     tried_at = models.DateTimeField(null=True)
     counted_at = models.DateTimeField(null=True)
     asked_at = models.DateTimeField(null=True)
     failures = models.SmallIntegerField(default=0, db_default=0)
     answer = models.TextField(blank=True, default="")
-    #: Days of which Motus has files and nothing was found here; their files, and the last of them.
+    #: Days of which Motus has files and Roost found none: how many days, how many files, and the last day.
     other_days = models.IntegerField(default=0)
     other_files = models.IntegerField(default=0)
     other_last = models.DateField(null=True)
-    #: For each batch at Motus: its number, hits, when it was made, and its begin and end, to notice that it was made again.
+    #: For each batch at Motus: its number, hits, time of creation, begin and end, to notice when Motus replaces it.
     batches = models.JSONField(default=list)
     is_by_itself = models.BooleanField(default=False)
     noticed_at = models.DateTimeField(null=True)
@@ -45,9 +45,9 @@ class MotusReceiver(models.Model):
 
 
 class MotusDay(models.Model):
-    """One day of one receiver of which files were sent, beside what Motus lists of it.
+    """One day of one receiver: the files that Motus accepted from here, compared with those it lists.
 
-    Lists of names are cut at 50; `n_` has their whole number.
+    Lists of names are cut at 50; the fields `n_…` have the full numbers.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -55,7 +55,7 @@ class MotusDay(models.Model):
     day = models.DateField()
     ours = models.IntegerField(default=0)
     theirs = models.IntegerField(default=0)
-    #: Accepted by Motus and not listed; listed and never found here; and listed with another size than it was sent with.
+    #: Files accepted by Motus and not listed; listed and never found here; listed with another size than sent.
     missing_there = ArrayField(models.TextField(), default=list)
     missing_here = ArrayField(models.TextField(), default=list)
     other_sizes = ArrayField(models.TextField(), default=list)
@@ -65,14 +65,14 @@ class MotusDay(models.Model):
     #: When the names were last compared, and since when Motus lacks something.
     checked_at = models.DateTimeField()
     lacking_since = models.DateTimeField(null=True)
-    #: Runs of tags that began on this day; None: not counted yet, or no batch covers the day. And the number before Motus
-    #: last processed the day again.
+    #: Runs of tags that began on this day; None: not counted yet, or no batch covers the day. Then their number before
+    #: Motus last processed the day again, and when that was noticed.
     runs = models.IntegerField(null=True)
     runs_before = models.IntegerField(null=True)
     runs_changed_at = models.DateTimeField(null=True)
 
     class Meta:
-        """A day once for each receiver; an index for days that lack something."""
+        """One row per receiver and day; an index for days that lack something."""
 
         constraints = [models.UniqueConstraint(fields=["receiver", "day"], name="motus_day_once")]
         indexes = [

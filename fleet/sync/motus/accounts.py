@@ -23,7 +23,7 @@ from fleet.sync.adapters.clients.motus import LoginRefused, MotusClient, plain
 from fleet.sync.adapters.clients.motus_jobs import MotusJobs
 from fleet.sync.models import MotusAccount, MotusDifference
 
-#: A person waits this long between two tries; each refusal in a row doubles it, up to 2 ** 6 times.
+#: Least pause between two tries by people; each refusal in a row doubles it, at most six times.
 TRY_PAUSE: Final = timedelta(seconds=20)
 _DOUBLED_MOST = 6
 PROJECTS_MOST = 20
@@ -53,9 +53,9 @@ def account_save(
     project_ids: list[int],
     is_automatic: bool = False,
 ) -> MotusAccount:
-    """Store a login and have it tried at once. An empty password keeps the stored one. `is_automatic`: send files, too.
+    """Store a login and have it tried at once. An empty password keeps the stored one. `is_automatic`: also send files.
 
-    Raises `Forbidden`, `TooMany`, and `InvalidInput` with its field.
+    Raises `Forbidden`, `TooMany`, and `InvalidInput` naming the field.
     """
     actor.require(Role.OWNER, organization=organization, to=_("change the Motus login of %(name)s"))
     login = login.strip()
@@ -113,7 +113,7 @@ def account_forget(*, actor: Viewer, organization: Organization) -> None:
 
 
 def account_check(*, organization_id: int) -> MotusAccount | None:
-    """Ask Motus about the stored login and keep its answer; None if there is no login (any more)."""
+    """Ask Motus about the stored login and store its answer; None if there is no login."""
     account = (
         MotusAccount.objects.select_related("organization")
         .filter(organization=organization_id, organization__deleted_at=None)
@@ -131,7 +131,7 @@ def account_check(*, organization_id: int) -> MotusAccount | None:
             projects, is_refused, answer = {}, isinstance(error, LoginRefused), str(error)
             if not is_refused:
                 answer = _sentence(answer) + " " + _("Nothing is lost; Roost asks again within the hour.")
-    # A login entered meanwhile has a check of its own.
+    # Do not touch a login entered meanwhile: it gets its own check.
     MotusAccount.objects.filter(pk=account.pk, sealed_password=sealed).update(
         projects=projects or account.projects,
         is_refused=is_refused,
@@ -144,7 +144,7 @@ def account_check(*, organization_id: int) -> MotusAccount | None:
 
 
 def login_of(account: MotusAccount) -> LoginAtMotus:
-    """The login, opened. Raises `LoginRefused` if this server's key does not open it."""
+    """The login with its password decrypted. Raises `LoginRefused` if this server's key does not fit."""
     password = unseal(account.sealed_password, purpose=_PURPOSE)
     if password is None:
         raise LoginRefused(_("The stored password cannot be read with this server's key: enter it again."))
@@ -187,9 +187,9 @@ def project_rows(client: MotusClient, entry: str, *, project: int, **parameters:
 
 
 def login_doubted(account: MotusAccount, error: LoginRefused) -> str:
-    """Have the login tried, because Motus' data server refused it; the sentence if the login itself is fine.
+    """Check the login, because Motus' data server refused it; return a sentence with the outcome.
 
-    That server refuses every login while it cannot reach the one that knows them.
+    That server refuses every login while it cannot reach the server that knows the logins.
     """
     tried = account_check(organization_id=account.organization_id)
     if tried is None or tried.is_refused:
@@ -198,7 +198,7 @@ def login_doubted(account: MotusAccount, error: LoginRefused) -> str:
 
 
 def reading_failed(error: SyncError) -> str:
-    """The sentence on a reading that failed, and what becomes of what was read before."""
+    """A sentence saying why a reading failed, and that earlier data stays."""
     if isinstance(error, LoginRefused):
         return str(error)
     return _sentence(str(error)) + " " + _("What was read before stays; Roost reads again within the hour.")

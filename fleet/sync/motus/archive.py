@@ -1,4 +1,4 @@
-"""One day of one receiver as Motus takes it: its own checks beforehand, and a zip with the same bytes at every try."""
+"""One day of one receiver, in the form Motus takes: checked as Motus does, in a zip that is the same at every try."""
 
 import gzip
 import hashlib
@@ -19,7 +19,7 @@ from fleet.sync.motus.source import SourceFile
 from fleet.sync.records import serial_matched
 from formats.ctt.names import CttName, ctt_name_parse
 
-#: Limits of one archive; Motus' own once failed with too many files in one.
+#: Limits of one archive; Motus once failed on an archive with too many files.
 FILES_MOST: Final = 2_000
 OCTETS_MOST: Final = 1024**3
 _UNPACKED_MOST: Final = 2 * 1024**3
@@ -30,7 +30,7 @@ _NAME = re.compile(
     r"[.0-9]*[P-Z]?-[A-Za-z0-9]+\.txt(?:\.gz)?\Z",
     re.ASCII,
 )
-#: Kinds of a CTT SensorStation's tables of which Motus describes the format.
+#: Kinds of a CTT SensorStation's tables whose format Motus describes.
 _TABLES = frozenset({"data", "raw-data", "node-data", "node-health", "gps"})
 _NEVER_CHANGES = (1980, 1, 1, 0, 0, 0)
 
@@ -39,7 +39,7 @@ _NEVER_CHANGES = (1980, 1, 1, 0, 0, 0)
 class DayFile:
     """A file of the day. `refusal`: why it is left out, or empty. `plain`: its octets when unpacked, 0 if refused.
 
-    A SensorStation's has no boot number and no `time`.
+    A file of a SensorStation has no boot number and no `time`.
     """
 
     file: SourceFile
@@ -51,7 +51,7 @@ class DayFile:
 
 @dataclass(frozen=True, slots=True)
 class DayChecked:
-    """The files of one day: to be sent or left out, and copies of files that are sent or were; and warnings about it."""
+    """The files of one day: those to send or leave out, copies of files that are or were sent, and warnings."""
 
     files: list[DayFile] = field(default_factory=list)
     copies: list[DayFile] = field(default_factory=list)
@@ -64,7 +64,7 @@ class DayChecked:
 
 
 def day_of(name: str) -> date | None:
-    """The UTC day of a file by its name; None if Motus could not tell it either. A table's is when it was closed."""
+    """The UTC day of a file by its name; None if Motus could not read it either. Of a table, the day it was closed."""
     table = ctt_name_parse(name)
     if table is not None:
         return date(1970, 1, 1) + timedelta(microseconds=table.closed) if table.closed else None
@@ -82,14 +82,14 @@ def boot_of(name: str) -> int:
 
 
 def bare_name(name: str) -> str:
-    """The name by which Motus knows a file: stations pack a file later, and it stays the same file."""
+    """The name by which Motus knows a file: without `.gz`, as a file stays the same when its station packs it later."""
     return name.removesuffix(".gz")
 
 
 def day_checked(serial: str, files: Iterable[SourceFile], sent: Mapping[str, int] | None = None) -> DayChecked:
     """The files of one day, each checked as Motus does. `sent`: unpacked octets of files sent before, by bare name.
 
-    Of several copies, Motus keeps the longest: the longest that passes is sent, unless one as long was sent before.
+    Of several copies, Motus keeps the longest. So the longest that passes is sent, unless one as long was sent before.
     """
     copies: dict[str, list[SourceFile]] = defaultdict(list)
     for file in {(one.name, one.size, one.mark): one for one in files}.values():
@@ -124,12 +124,12 @@ def _by_name(file: SourceFile) -> tuple[str, int, str]:
 
 
 def _by_length(one: DayFile) -> tuple[int, bool, str]:
-    """Of two copies with the same content, the packed one is sent."""
+    """Sort key for copies: of two with the same content, the packed one is sent."""
     return one.plain, one.file.name.endswith(".gz"), one.file.mark
 
 
 def archive_write(files: Sequence[SourceFile], path: Path) -> str:
-    """Write the zip and return its SHA-1. Sorted, stored without packing again, without times: always the same bytes."""
+    """Write the zip; return its SHA-1. Files are stored as they are, sorted, without times: always the same bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for file in sorted(files, key=lambda one: one.name):
             entry = zipfile.ZipInfo(file.name, _NEVER_CHANGES)
@@ -173,7 +173,7 @@ def _checked(serial: str, file: SourceFile) -> DayFile:
 
 
 def _content_refusal(file: SourceFile) -> tuple[str, int]:
-    """Why Motus would set it aside, or empty; and its octets when unpacked."""
+    """Why Motus would set the file aside (empty: it would not), and its octets when unpacked."""
     if not file.size:
         return _("It is empty."), 0
     try:

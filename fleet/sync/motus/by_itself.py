@@ -1,4 +1,4 @@
-"""Stations that upload to Motus by themselves: recognised by what Motus lists, left alone, and switched by people."""
+"""Stations that upload to Motus by themselves: recognised by Motus' list of files, left alone; people can decide."""
 
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
@@ -23,7 +23,7 @@ NOTICED_WITHIN: Final = timedelta(days=7)
 def by_itself_notice(
     receiver: MotusReceiver, *, theirs: Mapping[date, int], ours: Collection[date], moment: datetime
 ) -> None:
-    """Set `is_by_itself` if recent files at Motus are not ours, and hold what waits. A person's decision stays."""
+    """Set `is_by_itself` if recent files at Motus are not ours, and hold waiting uploads. A person's decision stays."""
     if receiver.decided_at is not None or receiver.is_by_itself:
         return
     recent = [day for day in theirs if moment.date() - NOTICED_WITHIN <= day <= moment.date() and day not in ours]
@@ -37,12 +37,12 @@ def by_itself_notice(
 
 
 def by_itself_serials(account: MotusAccount) -> set[str]:
-    """Serials of the stations that are left alone."""
+    """Serials of the stations that upload by themselves, so that Roost leaves them alone."""
     return set(MotusReceiver.objects.filter(account=account, is_by_itself=True).values_list("serial", flat=True))
 
 
 def receiver_of(station: Station) -> MotusReceiver | None:
-    """The facts known of a station at Motus, or None. The caller may see it."""
+    """A station's row as a receiver at Motus, or None. It checks no rights."""
     return (
         MotusReceiver.objects.filter(account__organization=station.organization_id, serial=station.serial)
         .exclude(account__login="")

@@ -1,4 +1,4 @@
-"""Comparing one station's deployment with Motus': where it stands, its ports, and its antennas. Pure functions."""
+"""Comparing a station's deployment here with the one at Motus: place, ports and antennas. Pure functions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from fleet.deployments.models import Antenna, Deployment
 from fleet.sync.models import MotusDeployment, MotusDifference
 
 Kind = MotusDifference.Kind
-#: Closer places are the same: people read them off phones and maps.
+#: Places closer than this count as the same: people read them off phones and maps.
 PLACE_TOLERANCE_M: Final = 200.0
-#: Megahertz, degrees and metres by which antennas may differ.
+#: Megahertz, degrees and metres by which antennas may differ without being reported.
 FREQUENCY_TOLERANCE: Final = 0.005
 BEARING_TOLERANCE: Final = 10.0
 HEIGHT_TOLERANCE: Final = 1.0
@@ -29,7 +29,7 @@ class Difference:
 
 
 def deployment_now(deployments: Iterable[MotusDeployment], moment: datetime) -> MotusDeployment | None:
-    """The one that holds at a moment: begun and not ended; of several, the one that began last."""
+    """The deployment in force at a moment: begun, not ended and not pending; of several, the one that began last."""
     holding = [
         one
         for one in deployments
@@ -44,7 +44,7 @@ def deployment_now(deployments: Iterable[MotusDeployment], moment: datetime) -> 
 def compared(
     ours: Deployment | None, antennas: Sequence[Antenna], theirs: MotusDeployment | None, heard: Iterable[int]
 ) -> list[Difference]:
-    """The differences of one station. `heard`: ports that heard something lately, if it is worth a deployment there."""
+    """The differences of one station. `heard`: ports that heard something lately, so Motus should know it."""
     ports = sorted(set(heard))
     if theirs is None:
         return [Difference(Kind.UNKNOWN_THERE, None, place_text(ours), "")] if ports else []
@@ -54,14 +54,14 @@ def compared(
 
 
 def place_of(deployment: Deployment) -> tuple[float, float] | None:
-    """Its own coordinates, else its site's."""
+    """The deployment's own coordinates, else its site's."""
     own, site = (deployment.latitude, deployment.longitude), deployment.site
     latitude, longitude = own if own[0] is not None and own[1] is not None else (site.latitude, site.longitude)
     return None if latitude is None or longitude is None else (latitude, longitude)
 
 
 def place_text(deployment: Deployment | None) -> str:
-    """The name of its site; empty without one."""
+    """The name of the deployment's site; empty without a deployment."""
     return "" if deployment is None else deployment.site.name[:200]
 
 
@@ -89,7 +89,7 @@ def _ports(antennas: Sequence[Antenna], theirs: MotusDeployment, heard: Sequence
     ours = {antenna.port: antenna.type or "?" for antenna in antennas}
     named = {port: ours.get(port, "?") for port in {*ours, *heard}}
     there = {antenna["port"]: antenna["type"] or "?" for antenna in theirs.antennas}
-    # One side that lists none at all says nothing about ports.
+    # A side without any ports says nothing about them.
     if not there or not named:
         return []
     return [

@@ -17,7 +17,7 @@ from fleet.sync.motus.accounts import PROJECTS_MOST, client_of, project_rows, re
 from fleet.sync.motus.differences import differences_renew
 from fleet.sync.records import serial_matched
 
-#: Deployments of one project that are stored; Motus' largest has some hundreds.
+#: Maximum deployments of one project; Motus' largest has a few hundred.
 _DEPLOYMENTS_MOST = 5_000
 _ANTENNAS_MOST = 40
 _FIGURES = ("latitude", "longitude", "tsStart", "tsEnd")
@@ -48,7 +48,7 @@ class _Left:
 
 
 def projects_of(account: MotusAccount) -> list[int]:
-    """Numbers of the projects that the organization works in: the chosen ones, else those of the login."""
+    """Numbers of the organization's projects: the chosen ones that the login has, else all of the login's."""
     known = [int(number) for number in account.projects if number.isascii() and number.isdigit()]
     chosen = [number for number in account.project_ids if number in known] if account.project_ids else known
     return chosen[:PROJECTS_MOST]
@@ -57,7 +57,7 @@ def projects_of(account: MotusAccount) -> list[int]:
 def deployments_read(*, account: MotusAccount) -> None:
     """Fetch and store the deployments, compare them with ours, and keep the outcome as a sentence.
 
-    If nothing usable comes, everything stays as it was.
+    If Motus sends nothing usable, the stored deployments stay as they are.
     """
     moment = clock.now()
     with translation.override(account.organization.language):
@@ -132,7 +132,7 @@ def _deployment(account: MotusAccount, project: int, row: Row, left: _Left) -> M
 
 
 def _antennas(rows: Iterable[object]) -> list[dict[str, object]]:
-    """Antennas with a port, one each; the port is a number in older answers, a text in newer ones."""
+    """Antennas that have a port, one per port. The port is a number in older answers, a text in newer ones."""
     found: dict[int, dict[str, object]] = {}
     for row in rows:
         port = whole_in(row, "port") if isinstance(row, dict) else None

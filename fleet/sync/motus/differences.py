@@ -1,4 +1,4 @@
-"""Differences between our deployments and Motus': kept in rows, decided by people, and told in sentences."""
+"""Differences between deployments here and at Motus: stored as rows, decided by people, reported in sentences."""
 
 import re
 from collections import defaultdict
@@ -27,9 +27,9 @@ from fleet.sync.records import serial_matched
 from fleet.telemetry.models import DetectionCount
 
 Kind = MotusDifference.Kind
-#: A station that heard something within this time is one that Motus should know.
+#: Motus should know a station that heard something within this time.
 HEARD_WITHIN = timedelta(days=7)
-#: Points that can be taken over as they are; the others need a decision about a site or a port.
+#: Kinds of differences that can be taken over from Motus; the others need a decision about a site or a port.
 TAKEABLE = frozenset({Kind.PLACE, Kind.FREQUENCY, Kind.BEARING, Kind.HEIGHT})
 _ANTENNA_FIELDS = {Kind.FREQUENCY: "frequency_mhz", Kind.BEARING: "bearing_deg", Kind.HEIGHT: "height_m"}
 
@@ -97,7 +97,7 @@ def motus_deployment_of(station: Station) -> MotusDeployment | None:
 def differences_renew(*, account: MotusAccount, moment: datetime) -> None:
     """Compare all stations of the organization again, within the caller's transaction.
 
-    A decision stays while both values stay. The stations are locked against a move to another organization.
+    A decision stays while both values are unchanged. The stations are locked against a move to another organization.
     """
     stations = {
         station.pk: station
@@ -183,7 +183,7 @@ _SENTENCES: Final[dict[tuple[Kind, bool], Promise]] = {
 def difference_words(difference: MotusDifference) -> str:
     """The difference as a sentence, in the active language."""
     kind = Kind(difference.kind)
-    # Only a missing antenna or deployment there leaves the other side empty; a deployment there may have no name.
+    # An empty `theirs` means that Motus has no such antenna or deployment, or a deployment without a name.
     is_there = kind not in (Kind.PORT, Kind.UNKNOWN_THERE) or bool(difference.theirs)
     theirs = difference.theirs or _("an unnamed place")
     told = {"port": difference.port, "ours": _with_minus(difference.ours), "theirs": _with_minus(theirs)}

@@ -1,4 +1,4 @@
-"""Following what was sent until it is data: Motus' job of each upload, and its log, file by file."""
+"""Following sent uploads until they are data: Motus' job for each upload, and its log, file by file."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -16,20 +16,20 @@ from fleet.sync.motus.accounts import jobs_of, login_doubted
 from fleet.sync.motus.job_log import files_said
 
 State = MotusUpload.State
-#: Jobs take hours; one is asked about this often, at most so many in a run.
+#: Jobs take hours: the pause between two questions about one, and the maximum number of jobs in one run.
 ASK_EVERY: Final = timedelta(minutes=30)
 _ASKED_MOST: Final = 50
-#: After so many questions in a row that failed for now, the upload says so.
+#: After this many temporary failures in a row, the upload's sentence mentions them.
 _FAILED_OFTEN: Final = 3
-#: Characters of a log that are searched, from its end: that is where its outcome is.
+#: How many characters at the end of a log are searched: the outcome is at its end.
 _LOG_MOST: Final = 200_000
 
 
 def uploads_follow(*, account: MotusAccount) -> None:
-    """Ask what became of sent uploads. Trouble with the job server leaves them as they are, and is told.
+    """Ask what became of sent uploads. Trouble with the job server leaves them as they are, and is reported.
 
-    Trouble that may pass ends the run, as all would meet it; but the upload that met it comes after all others from then
-    on, in case it is that one alone.
+    Temporary trouble ends the run, as it would hit all uploads. But the upload that hit it comes after the others from
+    then on, in case it alone causes the trouble.
     """
     moment = clock.now()
     due = MotusUpload.objects.filter(account=account, state=State.SENT, next_try_at__lte=moment)
@@ -48,7 +48,7 @@ def uploads_follow(*, account: MotusAccount) -> None:
                         if error.is_passing:
                             _passed_over(upload, str(error))
                             raise
-                        # It may concern this job or its project alone, so the others are asked about all the same.
+                        # It may concern only this job or its project, so go on with the others.
                         _not_told(upload, str(error))
         except SyncError as error:
             words = login_doubted(account, error) if isinstance(error, LoginRefused) else str(error)
@@ -75,7 +75,7 @@ def _not_told(upload: MotusUpload, words: str) -> None:
 
 
 def _passed_over(upload: MotusUpload, words: str) -> None:
-    """Count a question that failed for now, and say so once that is no accident."""
+    """Count a temporary failure, and mention it in the upload's sentence once there are several in a row."""
     failed = min(upload.attempts + 1, 100)
     row = MotusUpload.objects.filter(pk=upload.pk, state=State.SENT)
     row.update(attempts=failed)
@@ -87,7 +87,7 @@ def _passed_over(upload: MotusUpload, words: str) -> None:
 
 
 def _take(upload: MotusUpload, job: dict[str, Any] | None) -> None:
-    """`done` and `sjDone` (of its parts): 0 waiting, 1 done, below 0 failed."""
+    """Store a job's state. `done`, and `sjDone` for its parts: 0 waiting, 1 done, below 0 failed."""
     moment = clock.now()
     row = MotusUpload.objects.filter(pk=upload.pk, state=State.SENT)
     row.update(attempts=0)

@@ -8,7 +8,7 @@ from fleet.sync.motus.archive import day_of
 
 
 def motus_states(*, station: Station, names: Collection[str]) -> dict[str, tuple[str, str]]:
-    """For each file name that is in an archive for Motus: the state of the archive, and why the file is left out."""
+    """For each file name in an archive for Motus: its state, and why the file is left out or what Motus said."""
     days = {day for name in names if (day := day_of(name)) is not None}
     if not days:
         return {}

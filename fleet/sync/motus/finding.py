@@ -23,7 +23,7 @@ from fleet.sync.motus.source import FileSource, SourceFile, source_current
 from fleet.sync.records import serial_matched
 
 State, HeldFor = MotusUpload.State, MotusUpload.HeldFor
-#: New uploads of one station per search; the oldest days first, the next search goes on.
+#: Maximum uploads of one station per search, oldest days first; the next search goes on.
 DAYS_MOST = 60
 
 
@@ -41,7 +41,7 @@ class _Counts:
 
 
 def uploads_find(*, account: MotusAccount) -> None:
-    """Look through the files of the organization's stations, and keep what was found as a sentence."""
+    """Look for new files of the organization's stations, and store the outcome as a sentence."""
     source, counts = source_current(), _Counts()
     with translation.override(account.organization.language):
         stations = Station.objects.filter(organization=account.organization_id, deleted_at=None)
@@ -68,7 +68,7 @@ def _left_alone(source: FileSource, serial: str, counts: _Counts) -> None:
 
 
 def _station_find(account: MotusAccount, source: FileSource, serial: str, counts: _Counts) -> None:
-    """Group the new files by day; today is left for tomorrow, because its files still grow."""
+    """Make uploads of a station's new files by day. Today's files wait until tomorrow, because they still grow."""
     moment = clock.now()
     own = MotusUpload.objects.filter(account=account, serial=serial)
     held = set(own.filter(state=State.HELD).values_list("day", flat=True))
@@ -91,7 +91,7 @@ def _station_find(account: MotusAccount, source: FileSource, serial: str, counts
         else:
             days[day].append(file)
             fresh += 1
-    # Days that are held are looked at again, but never before new ones.
+    # Check held days again, but only after new ones.
     ordered = sorted(days, key=lambda day: (day in held, day))
     chosen = ordered[:DAYS_MOST]
     counts.beyond += sum(len(days[day]) for day in ordered[DAYS_MOST:])
@@ -111,7 +111,7 @@ def _station_find(account: MotusAccount, source: FileSource, serial: str, counts
 
 
 def _copies_add(files: list[Entry], checked: DayChecked, known: KnownFiles) -> dict[int, list[Entry]]:
-    """Add copies to the files of their upload, so that the next search knows them; return those of other uploads."""
+    """Add copies to the files of this upload, so that the next search knows them; return those of earlier uploads."""
     here = {bare_name(one.file.name): one.plain for one in checked.files if not one.refusal}
     elsewhere: dict[int, list[Entry]] = defaultdict(list)
     for one in checked.copies:

@@ -1,4 +1,4 @@
-"""A deployment as a text for Motus' own pages: Motus has no way for programs to create or change one."""
+"""A deployment as text to copy into Motus' own pages: programs cannot create or change deployments there."""
 
 from dataclasses import dataclass
 from urllib.parse import urljoin
@@ -16,7 +16,7 @@ from fleet.sync.motus.differences import motus_deployment_of
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Both sides of a station, the text to copy (empty without a deployment here), and the page where it belongs."""
+    """A station's deployments here and at Motus, the text to copy (empty without one here), and where to paste it."""
 
     ours: Deployment | None
     antennas: list[Antenna]
@@ -26,14 +26,14 @@ class Handover:
 
 
 def handover_of(station: Station) -> Handover:
-    """Both sides of a station now. The caller may see it."""
+    """The handover of a station now. It checks no rights."""
     ours, theirs = deployment_current(station=station), motus_deployment_of(station)
     antennas = list(Antenna.objects.filter(deployment=ours).order_by("port")) if ours else []
     return Handover(ours, antennas, theirs, _text(station, ours, antennas) if ours else "", _address(theirs))
 
 
 def _address(theirs: MotusDeployment | None) -> str:
-    """Motus' page of the deployment; without one, where people start there."""
+    """Motus' page of the deployment; without a deployment, the page where people start."""
     if theirs is not None and settings.ROOST_MOTUS_PAGE.startswith(("https://", "http://")):
         return settings.ROOST_MOTUS_PAGE.replace("{id}", str(theirs.number))
     return urljoin(settings.ROOST_MOTUS_URL, "/data/")

@@ -1,7 +1,7 @@
-"""The log of a job at Motus, read file by file: Motus sets bad files aside and still says done.
+"""The log of a job at Motus, read file by file: Motus sets bad files aside and still reports the job as done.
 
-Its check of files writes a line such as `Error: these 2 files are full of zeroes:`, and below it the names, indented;
-of many zero-filled ones only five, then `...`. Other parts of a job name a file within a line.
+Motus' check of files writes a line such as `Error: these 2 files are full of zeroes:`, and indented names below it;
+if many files are full of zeroes, only five names, then `...`. Other parts of a job name a file within a line.
 """
 
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from typing import Any, Final
 from fleet.sync.adapters.clients.motus import plain
 from fleet.sync.motus.archive import bare_name
 
-#: Words of lines about files that Motus does not use.
+#: Words in lines about files that Motus does not use.
 _SET_ASIDE: Final = ("zeroes", "corrupt", "are empty", "is empty", "ignoring files", "set aside", "can't determine")
 
 
 def files_said(files: Iterable[dict[str, Any]], log: str) -> list[dict[str, Any]]:
-    """The files of an upload with what the log says of each in `said`, and `is_set_aside` where Motus does not use it."""
+    """The files of an upload, with the log's remark on each in `said`, and `is_set_aside` if Motus does not use it."""
     told = _told(log)
     found = []
     for each in files:
@@ -26,7 +26,7 @@ def files_said(files: Iterable[dict[str, Any]], log: str) -> list[dict[str, Any]
 
 
 def _told(log: str) -> dict[str, str]:
-    """For each name on a line of its own, the heading above it."""
+    """For each file name on an indented line, the heading above it."""
     heading, told = "", dict[str, str]()
     for line in log.splitlines():
         text = line.strip()

@@ -1,4 +1,4 @@
-"""Files of earlier uploads of a station: which of its files are known, and how long each was when it was sent."""
+"""Files in earlier uploads of a station: which files are known, and how long each was when it was sent."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ Entry = dict[str, Any]
 class KnownFiles:
     """Files of the uploads of one station, except held ones, which are checked again.
 
-    `longest` and `upload_of`: unpacked octets of the longest file that is sent or was, and its upload, by bare name.
+    `longest` and `upload_of`, by bare name: unpacked octets of the longest file that is or was sent, and its upload.
     A file that Motus set aside, or whose upload it refused, does not count as sent: a shorter copy may replace it.
     """
 
@@ -42,17 +42,17 @@ class KnownFiles:
         return found
 
     def has(self, file: SourceFile) -> bool:
-        """Whether this file is known: sent, refused as it is, or a copy no longer than one that is sent or was."""
+        """Whether this file is known: sent, refused in this form, or a copy no longer than one that is or was sent."""
         marked = file.name, file.size, file.mark
         if (file.name, file.size) in self._same or marked in self._left_out:
             return True
-        # Entries from before files had marks.
+        # Entries written before files had marks.
         if (file.name, file.size, "") in self._left_out:
             return True
         return marked in self._copies and self._copies[marked] <= self.longest.get(bare_name(file.name), -1)
 
     def boot_warnings(self, files: Iterable[DayFile], day: date) -> list[str]:
-        """A warning if the boot number is lower than on an earlier day, then remember the day's own."""
+        """Warn if the boot number is lower than on an earlier day, and remember this day's number."""
         boots = [one.boot for one in files if one.time and not one.refusal]
         if not boots:
             return []
@@ -86,12 +86,12 @@ class KnownFiles:
 
 
 def entries_of(files: Iterable[DayFile]) -> list[Entry]:
-    """How an upload keeps its files."""
+    """The files in the form in which an upload stores them."""
     return [_entry(one) | {"refusal": one.refusal} for one in files]
 
 
 def copy_entry(one: DayFile, longest: int) -> Entry:
-    """How an upload keeps a copy of a file that is sent or was, of so many octets unpacked."""
+    """The stored form of a copy of a file that is or was sent with `longest` octets unpacked."""
     refusal = _("A longer copy of it is sent.") if one.plain < longest else _("The same file is sent already.")
     return _entry(one) | {"refusal": refusal, "is_copy": True}
 

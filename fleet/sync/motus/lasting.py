@@ -1,4 +1,4 @@
-"""Trouble with files at Motus that lasts, by station: days that Motus lacks, and days that wait for a deployment."""
+"""Lasting trouble with files at Motus, by station: days that Motus lacks, and days that wait for a deployment."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from fleet.core import clock
 from fleet.stations.models import Station
 from fleet.sync.models import MotusDay, MotusUpload
 
-#: Two weekly comparisons have to find the same.
+#: Long enough that two weekly comparisons have found the same.
 _LASTS: Final = timedelta(days=6)
-#: Days that wait for a deployment are told if they are no older: nobody enters one for a bench test of last winter.
+#: Older days that wait for a deployment are not reported: nobody enters one for last winter's bench test.
 _RECENT: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class LastingTrouble:
-    """How many days of one station, the first of them, and since when it is known."""
+    """How many days of one station are affected, the first of them, and since when this is known."""
 
     days: int
     first: date
@@ -27,7 +27,7 @@ class LastingTrouble:
 
     @classmethod
     def none(cls) -> Self:
-        """Nothing, for a station where it ended meanwhile."""
+        """No trouble, for a station where it has ended meanwhile."""
         moment = clock.now()
         return cls(0, moment.date(), moment)
 
@@ -55,7 +55,7 @@ def days_without_deployment(moment: datetime, *, station: Station | None = None)
 
 
 def _by_station(rows: Iterable[tuple[int, str, date, datetime | None]]) -> dict[int, LastingTrouble]:
-    """Stations in service that have these serials in these organizations."""
+    """The trouble by station id, for stations in service with these serials in these organizations."""
     found: dict[tuple[int, str], LastingTrouble] = {}
     for organization_id, serial, day, since in rows:
         if since is None:

@@ -1,4 +1,4 @@
-"""The weekly comparison with what Motus has of each station: its files day by day, and the runs that became of them."""
+"""The weekly comparison with Motus for each station: its files day by day, and the runs that Motus found in them."""
 
 import time
 from collections import defaultdict
@@ -27,11 +27,11 @@ State = MotusUpload.State
 EVERY: Final = timedelta(days=7)
 #: A comparison that failed is tried again after this time.
 _AGAIN_AFTER: Final = timedelta(hours=1)
-#: Receivers in one run, and days whose names are asked for; the next run goes on.
+#: Maximum receivers in one run, days whose file names are compared, and names stored; the next run goes on.
 _RECEIVERS_MOST: Final = 20
 _DAYS_MOST: Final = 60
 _NAMES_MOST: Final = 50
-#: No further receiver is begun after this time of a run.
+#: A run begins no further receiver after this many seconds.
 _BEGIN_WITHIN_S: Final = 120.0
 _SETTLED: Final = frozenset({State.DATA, State.KNOWN})
 
@@ -47,9 +47,9 @@ class _OurDay:
 
 
 def receivers_reconcile(*, account: MotusAccount) -> None:
-    """Compare the receivers that are due. Trouble with Motus ends the run, is told, and is tried again in an hour.
+    """Compare the receivers that are due. Trouble with Motus ends the run and is reported; the next try is in an hour.
 
-    The receiver that met it comes after all others then, in case it is that one alone.
+    The receiver that hit it then comes after the others, in case it alone causes the trouble.
     """
     due = _due(account)
     if not due or account.is_refused:
@@ -66,12 +66,12 @@ def receivers_reconcile(*, account: MotusAccount) -> None:
                     waiting.remove(receiver.pk)
         except SyncError as error:
             words = login_doubted(account, error) if isinstance(error, LoginRefused) else str(error)
-            # The others would meet the same trouble.
+            # The others would hit the same trouble.
             MotusReceiver.objects.filter(pk__in=waiting).update(answer=words, tried_at=clock.now())
 
 
 def _one(jobs: MotusJobs, receiver: MotusReceiver, budget: int) -> int:
-    """Compare one receiver; return how many days were looked into. What concerns it alone ends with a sentence."""
+    """Compare one receiver; return how many days were compared. A failure that concerns only it ends as a sentence."""
     row = MotusReceiver.objects.filter(pk=receiver.pk)
     try:
         return _receiver(jobs, receiver, budget)
@@ -104,10 +104,10 @@ def _due(account: MotusAccount) -> list[MotusReceiver]:
 
 
 def _receiver(jobs: MotusJobs, receiver: MotusReceiver, budget: int) -> int:
-    """Compare one receiver; return how many days were looked into by name. Raises `SyncError`.
+    """Compare one receiver; return for how many days file names were compared. Raises `SyncError`.
 
-    1. Count files by day; Motus has answered then.  2. Compare names where counts differ, or never were compared.
-    3. Store that.  4. Count runs if Motus made new batches, as far as it gives them.
+    1. Ask Motus for the number of files by day.  2. Compare names where numbers differ or were never compared.
+    3. Store the outcome.  4. Count runs where Motus made new batches, as far as it gives them.
     """
     moment = clock.now()
     MotusReceiver.objects.filter(pk=receiver.pk).update(tried_at=moment)
@@ -148,7 +148,7 @@ def _runs(
     ours: Mapping[date, _OurDay],
     moment: datetime,
 ) -> list[str]:
-    """Count runs where batches changed; return what was not counted, as sentences. Raises `SyncError` if that may pass."""
+    """Count runs where batches changed; return sentences on what was not counted. Raises `SyncError` if temporary."""
     try:
         batches = jobs.batches(serial=receiver.serial)
     except LoginRefused:
@@ -200,7 +200,7 @@ def _sent_days(receiver: MotusReceiver) -> list[date]:
 
 
 def _is_open(our: _OurDay, theirs: int, stored: MotusDay | None) -> bool:
-    """Whether the names of a day have to be compared: something was accepted, and that was not compared yet, or differs."""
+    """Whether to compare the names of a day: Motus accepted files of it, and they were not compared yet or differ."""
     if not our.accepted:
         return False
     if (
@@ -228,7 +228,7 @@ def _compared(row: MotusDay, our: _OurDay, theirs: Mapping[str, int | None], mom
 
 
 def _runs_take(row: MotusDay, our: _OurDay | None, now: int | None, last: datetime | None, moment: datetime) -> None:
-    """Keep the number of runs. It changed by itself if nothing of the day was settled since they were last counted."""
+    """Store the number of runs. If it changed although no upload of the day was settled since, note that."""
     is_ours = our is not None and our.settled_at is not None and last is not None and our.settled_at > last
     if row.runs is not None and now != row.runs and not is_ours:
         row.runs_before, row.runs_changed_at = row.runs, moment

@@ -1,4 +1,4 @@
-"""Runs of tags at Motus by day: only days are counted again of which a batch is new, gone or has changed."""
+"""Runs of tags at Motus by day: a day is counted again only if one of its batches is new, gone or changed."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -11,9 +11,9 @@ from fleet.sync.adapters.clients.motus import LoginRefused
 from fleet.sync.adapters.clients.motus_fields import float_in, moment_in, whole_in
 from fleet.sync.adapters.clients.motus_jobs import MotusJobs
 
-#: Batches whose runs are asked for in one comparison of a receiver, one question or more for each.
+#: Maximum batches whose runs are read in one comparison of a receiver, with one request or more for each.
 BATCHES_MOST: Final = 200
-#: A batch as it is kept: its number, hits, when it was made, and its begin and end in seconds.
+#: A batch as stored: its number, hits, time of creation, and begin and end in seconds.
 Mark = list[float | None]
 
 
@@ -21,8 +21,8 @@ Mark = list[float | None]
 class RunCounts:
     """Runs that began on each day, None where no batch covers it; days that an unread batch covers are left out.
 
-    `unread`: numbers of batches that were not read: `beyond` because there are too many, `refused` because Motus did not
-    give their runs, and what it said of the last of those.
+    `unread`: ids of batches that were not read: `beyond` of them because there are too many, `refused` because Motus
+    did not give their runs. `said`: the reason for the last refused one.
     """
 
     by_day: dict[date, int | None] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class RunCounts:
 def batch_marks(batches: Iterable[dict[str, Any]], unread: Collection[int] = ()) -> list[Mark]:
     """A mark for each batch, which changes when the batch does; Motus makes new ones when it processes data again.
 
-    Unread batches have no mark, so that the next comparison takes them for new ones.
+    Unread batches get no mark, so that the next comparison takes them for new.
     """
     fields = ("batchID", "numHits", "ts", "tsStart", "tsEnd")
     known = (each for each in batches if whole_in(each, "batchID") not in unread)
@@ -54,7 +54,7 @@ def days_touched(
 
 
 def runs_by_day(jobs: MotusJobs, batches: Sequence[dict[str, Any]], days: Collection[date]) -> RunCounts:
-    """Count the runs of these days, at most `BATCHES_MOST` batches. Raises `SyncError` for trouble that may pass."""
+    """Count the runs of these days, in at most `BATCHES_MOST` batches. Raises `SyncError` for temporary trouble."""
     covering = sorted(
         (
             (began.date(), ended.date(), number)
@@ -82,7 +82,7 @@ def runs_by_day(jobs: MotusJobs, batches: Sequence[dict[str, Any]], days: Collec
             continue
         for run in runs:
             run_id, at = whole_in(run, "runID"), moment_in(run, "tsBegin")
-            # A run that goes on in the next batch is listed with both.
+            # Motus lists a run that continues in the next batch with both.
             if at is None or run_id is None or run_id in seen:
                 continue
             seen.add(run_id)

@@ -1,4 +1,4 @@
-"""Runs over the logins of all organizations: one at a time for each, and none with a refused login."""
+"""Runs over the Motus logins of all organizations: one at a time for each, and none with a refused login."""
 
 import logging
 from datetime import timedelta
@@ -23,16 +23,16 @@ from fleet.sync.motus.uploads import found_queue
 
 _log = logging.getLogger(__name__)
 
-#: Raised by figures and texts that nobody foresaw. The time limit of a job is none of these.
+#: Errors that unforeseen values in Motus' answers raise. The time limit of a job is not among them.
 _ODD = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, DatabaseError)
 
-#: Motus' own server asks no more often.
+#: Motus' own server does not ask more often either.
 _LEAST_INTERVAL = timedelta(minutes=10)
 _SEARCH_EVERY = timedelta(hours=1)
 
 
 def account_run(*, organization_id: int) -> None:
-    """Try the login, and if Motus accepts it, read what the projects have. For a person who waits for the answer."""
+    """Check the login and, if Motus accepts it, read the deployments and tags of its projects."""
     with session_lock(f"roost.motus.{organization_id}") as is_ours:
         if not is_ours:
             return
@@ -43,7 +43,7 @@ def account_run(*, organization_id: int) -> None:
 
 
 def accounts_run_due() -> None:
-    """Read what the projects of every organization have, if the last reading is old enough. For the scheduler."""
+    """Read the projects of every organization whose last reading is old enough. For the scheduler."""
     interval = max(timedelta(seconds=settings.ROOST_SYNC_INTERVAL_S), _LEAST_INTERVAL)
     due = (
         MotusAccount.objects.filter(organization__deleted_at=None, is_refused=False)
@@ -56,7 +56,7 @@ def accounts_run_due() -> None:
 
 
 def files_run(*, organization_id: int, is_searching: bool) -> None:
-    """Find new files if wanted, compare with Motus, queue if the organization wants that, send, and follow."""
+    """Find new files if `is_searching`, compare with Motus, queue if the login is automatic, send, and follow."""
     with session_lock(f"roost.motus.files.{organization_id}") as is_ours:
         account = (
             MotusAccount.objects.select_related("organization")
@@ -68,7 +68,7 @@ def files_run(*, organization_id: int, is_searching: bool) -> None:
             return
         if is_searching:
             uploads_find(account=account)
-        # First of all, because stations that upload by themselves are recognised here.
+        # Before queueing, because this recognises stations that upload by themselves.
         receivers_reconcile(account=account)
         if account.is_automatic:
             found_queue(account=account)
@@ -77,7 +77,7 @@ def files_run(*, organization_id: int, is_searching: bool) -> None:
 
 
 def files_run_due() -> None:
-    """The same for all organizations; those that send by themselves are searched once an hour."""
+    """The same for all organizations. The files of those that send automatically are searched once an hour."""
     late = clock.now() - _SEARCH_EVERY
     accounts = MotusAccount.objects.filter(organization__deleted_at=None, is_refused=False).exclude(login="")
     for organization_id, language, is_automatic, found_at in accounts.values_list(
@@ -87,7 +87,7 @@ def files_run_due() -> None:
         try:
             files_run(organization_id=organization_id, is_searching=is_searching)
         except _ODD:
-            # Something that Motus answered, and that no reader of ours foresaw: the other organizations go on.
+            # Motus answered something unforeseen: go on with the other organizations.
             _log.exception("The files of organization %d at Motus could not be worked on", organization_id)
             with translation.override(language):
                 answer = _(

@@ -1,4 +1,4 @@
-"""Sending uploads to Motus: one at a time per receiver, each failure with its pause, and no day blocking the others."""
+"""Sending uploads to Motus: one at a time per receiver, with a pause after a failure, and no day blocks the others."""
 
 import re
 import tempfile
@@ -25,12 +25,12 @@ from fleet.sync.motus.source import FileSource, SourceFile, source_current
 from fleet.sync.records import serial_matched
 
 State = MotusUpload.State
-#: No further upload begins after this time of a run; the next run goes on.
+#: A run begins no further upload after this many seconds; the next run goes on.
 BEGIN_WITHIN_S: Final = 120.0
-#: Pause after a failure, doubled by each further one up to a day.
+#: Pause after a failure; each further one doubles it, up to a day.
 _PAUSE: Final = timedelta(minutes=10)
 _PAUSE_MOST: Final = timedelta(days=1)
-#: Refused this often by Motus itself, an archive is not tried again.
+#: After this many refusals by Motus, an archive is not tried again.
 _REFUSED_MOST: Final = 3
 _JOB = re.compile(r"[Jj]ob ?ID:? *(\d{1,18})")
 
@@ -48,7 +48,7 @@ class _SentBefore(Exception):
 
 
 def uploads_send(*, account: MotusAccount) -> None:
-    """Send what is queued and due, oldest day first. A trouble with the account or with Motus ends the run."""
+    """Send due uploads, fewest failures first, then oldest day. Trouble with the login or with Motus ends the run."""
     source = source_current()
     if account.is_refused or not account.login:
         return
@@ -75,9 +75,9 @@ def _due(account: MotusAccount) -> list[MotusUpload]:
 
 
 def _one(site: MotusSite, source: FileSource, upload: MotusUpload) -> bool:
-    """Send one upload. False if others would meet the same trouble. Raises `LoginRefused`."""
+    """Send one upload; False if others would hit the same trouble. Raises `LoginRefused`."""
     with session_lock(f"roost.motus.upload.{serial_matched(upload.serial)}") as is_ours:
-        # A person may have given the station its files back since the run began.
+        # Since the run began, a person may have decided that the station sends its files itself.
         if not is_ours or not _queued(upload).exists():
             return True
         try:
@@ -107,17 +107,17 @@ def _one(site: MotusSite, source: FileSource, upload: MotusUpload) -> bool:
         except OSError as error:
             _later(upload, _("The archive could not be made: %(reason)s.") % {"reason": error.strerror or error})
         except StoreAway as error:
-            # Files that are on the disk may be sent meanwhile.
+            # Go on: other files may be on the disk.
             _later(upload, str(error))
     return True
 
 
 def _steps(site: MotusSite, source: FileSource, upload: MotusUpload, path: Path) -> None:
-    """1. Build the archive.  2. Known here by its hash?  3. Verify, start, transfer.  4. Keep the job's number."""
+    """1. Build the archive.  2. Look for its hash here.  3. Verify, start, transfer.  4. Store the job's number."""
     if upload.project_id is None:
         raise ArchiveRefused(_("The login has no project to upload to."))
     sha1 = archive_write(_files(source, upload), path)
-    # With the same archive, an earlier transfer may have reached Motus, and only its answer was lost.
+    # An earlier transfer of the same archive may have reached Motus, and only the answer was lost.
     is_maybe_there = upload.transfer_at is not None and upload.sha1 == sha1
     upload.sha1 = sha1
     MotusUpload.objects.filter(pk=upload.pk).update(sha1=sha1)
@@ -134,7 +134,7 @@ def _steps(site: MotusSite, source: FileSource, upload: MotusUpload, path: Path)
         _sent(upload, words % {"said": error}, _job_in(str(error)), upload.transfer_at)
         return
     local = site.start(project=upload.project_id, part=part, archive=path)
-    # Held meanwhile, it is not transferred; from here on, nobody holds it.
+    # If somebody held it meanwhile, do not transfer it. From here on, nobody can hold it.
     if not _queued(upload).update(transfer_at=clock.now()):
         return
     said = site.transfer(project=upload.project_id, part=part, local=local)
@@ -160,7 +160,7 @@ def _sent(upload: MotusUpload, sentence: str, job_id: int | None, sent_at: datet
 
 
 def _files(source: FileSource, upload: MotusUpload) -> list[SourceFile]:
-    """The files as they were checked. Raises `_FilesGone` if one is no longer like that."""
+    """The upload's files, unchanged since the check. Raises `_FilesGone` if one has changed or is gone."""
     there = {(file.name, file.size, file.mark): file for file in source.files(upload.serial) if file.is_readable}
     wanted = [(each["name"], each["size"], each.get("mark", "")) for each in upload.files if not each["refusal"]]
     missing = [each[0] for each in wanted if each not in there]
@@ -205,7 +205,7 @@ def _job_in(said: str) -> int | None:
 
 
 def sent_before(moment: datetime) -> dict[tuple[int, str], datetime]:
-    """Uploads sent before a moment that are no data yet: by organization and serial, since when."""
+    """Uploads sent before a moment and still not data: by organization and serial, when the oldest was sent."""
     found: dict[tuple[int, str], datetime] = {}
     rows = MotusUpload.objects.filter(state=State.SENT, sent_at__lt=moment).order_by("-sent_at")
     for organization_id, serial, sent_at in rows.values_list("account__organization_id", "serial", "sent_at"):

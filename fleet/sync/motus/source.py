@@ -1,4 +1,4 @@
-"""The files that may go to Motus: what stations and desks uploaded, and a folder of the administrator's."""
+"""The files that may go to Motus: those that stations and desks uploaded, and those in an administrator's folder."""
 
 import os
 import stat
@@ -15,15 +15,15 @@ from fleet.files.store.models import StoredContent
 from fleet.files.store.selectors import revisions_all
 from fleet.stations.models import Station
 
-#: New files of one station that are looked at; more wait for the next search.
+#: Maximum new files of one station to look at; the rest wait for the next search.
 FILES_MOST: Final = 50_000
 
 
 class Openable(Protocol):
-    """A path, or something else that is opened for reading like one."""
+    """A path, or anything else that can be opened for reading like a path."""
 
     def open(self, mode: Literal["rb"], /) -> BinaryIO:
-        """The bytes."""
+        """Open it for reading bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class FileSource(Protocol):
 
 
 class StoredSource:
-    """All revisions of each stored file. Those that are damaged on the server wait until they are whole again."""
+    """All revisions of all stored files. A file that is damaged on the server waits until it is intact again."""
 
     def files(self, serial: str) -> Iterator[SourceFile]:
         """The files of the station that has this serial now."""
@@ -66,7 +66,7 @@ class FolderSource:
         self._folder = folder
 
     def files(self, serial: str) -> Iterator[SourceFile]:
-        """All files below the station's folder. Links, and folders that cannot be read, are named."""
+        """All files below the station's folder. Links and unreadable folders are included, marked as not readable."""
         root, unreadable = self._folder / serial, list[OSError]()
         for place, folders, names in os.walk(root, onerror=unreadable.append):
             for path in (Path(place) / name for name in [*names, *folders]):
@@ -79,7 +79,7 @@ class FolderSource:
                 yield SourceFile(path.name, 0, path, is_readable=False)
 
     def others(self) -> list[str]:
-        """Names in the folder that no station has as its serial: nothing below them is looked at. Sorted.
+        """Names in the folder that are not a station's serial, sorted. Nothing below them is read.
 
         Raises `OSError` if the folder cannot be read.
         """
@@ -94,7 +94,7 @@ class AllSources:
         self._places = places
 
     def files(self, serial: str) -> Iterator[SourceFile]:
-        """The files of every place. One that is in two of them comes twice."""
+        """The files of every place. A file in two places comes twice."""
         return chain.from_iterable(place.files(serial) for place in self._places)
 
 
@@ -108,7 +108,7 @@ def _file_of(path: Path) -> SourceFile:
 
 
 def source_current() -> FileSource:
-    """The store, and the folder `ROOST_MOTUS_FOLDER` if it is set."""
+    """The source in use: the store, and the folder `ROOST_MOTUS_FOLDER` if it is set."""
     if not settings.ROOST_MOTUS_FOLDER:
         return StoredSource()
     return AllSources(StoredSource(), FolderSource(Path(settings.ROOST_MOTUS_FOLDER)))

@@ -24,12 +24,12 @@ from fleet.sync.motus.deployments import projects_of
 from fleet.telemetry.heard.question import HeardQuestion
 from fleet.telemetry.heard.tags import TagRow, tag_list
 
-#: Tags of one project that are stored, and species that are asked for at once, as many as Motus gives.
+#: Maximum tags of one project, and maximum species in one request.
 TAGS_MOST: Final = 20_000
 _SPECIES_MOST: Final = 20_000
-#: Tags that were deployed within this time are asked for.
+#: Only tags that were deployed within this time are read.
 _YEARS: Final = timedelta(days=5 * 365)
-#: The list of unknown tags covers this time, and this many tags, the most heard.
+#: The list of heard tags covers this time, and at most this many tags, those heard most.
 HEARD_WITHIN: Final = timedelta(days=30)
 HEARD_MOST: Final = 200
 _NAMES_MOST: Final = 3
@@ -37,7 +37,7 @@ _NAMES_MOST: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class HeardTags:
-    """Tags heard lately: those that the projects know, with their names, and those that they do not. `more`: not shown."""
+    """Tags heard lately: those that the projects have, with names, and the others. `more`: how many are not shown."""
 
     known: list[tuple[TagRow, str]]
     unknown: list[TagRow]
@@ -94,7 +94,7 @@ def tags_heard(*, organization: Organization) -> HeardTags:
 
 
 def _named(rows: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Several tags may share a code, so there may be several names."""
+    """Names by code. Several tags may share a code, so a code may have several names."""
     names: dict[str, list[str]] = defaultdict(list)
     for code, name in rows:
         if name not in names[code]:
@@ -106,7 +106,7 @@ def _named(rows: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _fetched(account: MotusAccount) -> tuple[list[MotusTag], int, int, int]:
-    """The tags, and how many rows were not read, named a tag once more, or had figures that cannot be read."""
+    """The tags, and the numbers of rows skipped, rows that repeat a tag, and figures that cannot be read."""
     moment, found = clock.now(), dict[int, tuple[MotusTag, int | None]]()
     unread = repeats = figures = 0
     with client_of(account) as client:
@@ -163,7 +163,7 @@ def _tag(account: MotusAccount, project: int, row: Row) -> MotusTag | None:
 
 
 def _species(client: MotusClient, wanted: set[int]) -> dict[int, str]:
-    """English names, or scientific ones where there are none; asked for only if some tag has a species."""
+    """Names of these species: English, or else scientific. Motus is asked only if there are any."""
     if not wanted:
         return {}
     rows = client.rows("species", nrec=_SPECIES_MOST, qlang="EN")

@@ -1,4 +1,4 @@
-"""Uploads to Motus as people see and decide them: searching for files, queueing, and what became of each."""
+"""Uploads to Motus as people see and manage them: lists, searching for files, and queueing."""
 
 from datetime import timedelta
 from typing import Final
@@ -16,19 +16,19 @@ from fleet.organizations.models import Organization
 from fleet.sync.models import MotusAccount, MotusDay, MotusReceiver, MotusUpload
 
 State = MotusUpload.State
-#: A person waits this long between two searches.
+#: Least pause between two searches that people ask for.
 SEARCH_PAUSE: Final = timedelta(seconds=20)
 
 
 def upload_list(*, organization: Organization, state: str = "", serial: str = "") -> QuerySet[MotusUpload]:
-    """The organization's uploads, newest day first, or those of one station. The caller may see the organization."""
+    """The organization's uploads, newest day first, or only one station's. It checks no rights."""
     found = MotusUpload.objects.filter(account__organization=organization).order_by("-day", "-id")
     found = found.filter(serial=serial) if serial else found
     return found.filter(state=state) if state else found
 
 
 def day_at_motus(upload: MotusUpload) -> MotusDay | None:
-    """Motus' files of the upload's day, if they were compared."""
+    """The comparison with Motus for the upload's day; None if there is none yet."""
     days = MotusDay.objects.filter(receiver__account=upload.account_id, receiver__serial=upload.serial)
     return days.filter(day=upload.day).first()
 
@@ -49,7 +49,7 @@ def upload_get(*, organization: Organization, upload_id: int) -> MotusUpload:
 
 
 def upload_search(*, actor: Viewer, organization: Organization) -> None:
-    """Have the files looked through now. Raises `Forbidden`, `NotFound`, `TooMany`."""
+    """Have new files searched now, in the background. Raises `Forbidden`, `NotFound`, `TooMany`."""
     _check(actor, organization)
     moment = clock.now()
     with transaction.atomic():
@@ -64,7 +64,7 @@ def upload_search(*, actor: Viewer, organization: Organization) -> None:
 
 
 def upload_queue(*, actor: Viewer, organization: Organization, upload_id: int) -> None:
-    """Send one upload, also one that is held or was refused. Raises `Forbidden`, `NotFound`, `Conflict`."""
+    """Queue one upload, even if it is held or was refused. Raises `Forbidden`, `NotFound`, `Conflict`."""
     _check(actor, organization)
     upload = upload_get(organization=organization, upload_id=upload_id)
     if all(each["refusal"] for each in upload.files):
@@ -77,7 +77,7 @@ def upload_queue(*, actor: Viewer, organization: Organization, upload_id: int) -
 
 
 def uploads_queue(*, actor: Viewer, organization: Organization) -> int:
-    """Send all uploads that passed the checks; return how many. Raises `Forbidden` and `Conflict`."""
+    """Queue all uploads that passed the checks; return how many. Raises `Forbidden` and `Conflict`."""
     _check(actor, organization)
     with transaction.atomic():
         number = _queue(upload_list(organization=organization, state=State.FOUND).order_by())

@@ -1,1 +1,1 @@
-"""What the benches measure with: prepared traffic, gateways, cut lines, a filled database, and the bare baselines."""
+"""Load and yardsticks of the benches: prepared traffic, gateways, cut lines, a filled database, bare baselines."""

@@ -72,7 +72,7 @@ def bare_run(count: int) -> float:
 def orm_run(count: int) -> float:
     """One get, one insert and one save through the ORM per message, each acknowledged; messages per second.
 
-    This is the most favourable such way: one INSERT takes all readings of a message.
+    This is the fastest way with the ORM: one INSERT takes all readings of a message.
     """
     return _orm_rate(count, Reading.objects.bulk_create)
 

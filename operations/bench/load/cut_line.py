@@ -1,4 +1,4 @@
-"""A line to the site that is cut after so many bytes, again and again, and counts what went over it."""
+"""A line to the site that is cut again and again, after a number of bytes, and counts the bytes sent over it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CutLine:
         self._next = every
         self._lock = threading.Lock()
         self._listening = socket.create_server(("127.0.0.1", 0))
-        # What waits in the buffers of this machine was not on the line.
+        # Small buffers: bytes that wait in one have not been on the line, but the sender takes them for sent.
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * _PIECE)
         self.port = int(self._listening.getsockname()[1])
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -35,7 +35,7 @@ class CutLine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop listening; open connections end with their ends."""
+        """Stop listening. Open connections end when either end closes them."""
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
@@ -83,7 +83,7 @@ class CutLine:
 def _reset(*ends: socket.socket) -> None:
     for end in ends:
         with suppress(OSError):
-            # Closed without the wait for what is still on its way.
+            # Close with a reset, without sending what is still buffered.
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             end.shutdown(socket.SHUT_RDWR)
         end.close()

@@ -27,7 +27,8 @@ STEP_S = 0.01
 class Plan(msgspec.Struct):
     """A load to publish. `rate` in messages per second over all stations; 0 is as fast as possible.
 
-    Without `since` a message's time is its publishing time, otherwise `since` seconds ago and five minutes later each.
+    Without `since`, a message's time is its publishing time. With it, a station's messages begin `since` seconds
+    ago and are five minutes apart.
     """
 
     serials: list[str]

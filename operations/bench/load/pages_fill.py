@@ -1,4 +1,4 @@
-"""Writing a large fleet straight into the database, as if it had been there for years, for `bench pages`."""
+"""Writing a large fleet with years of history straight to the database, for `bench pages`."""
 
 from __future__ import annotations
 

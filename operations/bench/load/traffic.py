@@ -35,7 +35,7 @@ def messages_make(count: int, readings: int, first_seq: int) -> Iterator[BenchMe
         at = began + number * readings
         pack = [SenmlRecord(n="battery_voltage", v=12.5, t=0.0, u="V", bt=at)]
         pack += [SenmlRecord(n="battery_voltage", v=12.5 + i / 100, t=float(i)) for i in range(1, readings)]
-        # Uncompressed, so that the bare loop and Roost spend their time on the same work.
+        # Uncompressed: the bare loop does not decompress, and both must do the same work.
         body, _ = codec.encode(pack, compress=False)
         yield BenchMessage(first_seq + number, body)
 

@@ -8,16 +8,16 @@ from django.core.management.commands import makemessages
 
 from web.texts import command_texts
 
-#: Not ours, or not shown on the site.
+#: Folders that are not ours, or whose texts are not shown on the site.
 _IGNORED = ["var/*", "node_modules/*", "tests/*", "station_agent/*", "operations/*", "web/static/*"]
-#: The source of the command texts, which gettext cannot find because nothing marks them there.
+#: Source of the command texts. gettext cannot find them, because nothing marks them there.
 _WORDS_FROM = "message_queue/contracts/commands"
 
 _SITE, _DOMAIN = "web/locale", "fleet/*/locale"
 
 
 class Command(makemessages.Command):
-    """One catalogue per language, without line numbers, so that a diff shows only what changed."""
+    """Writes one catalogue per language, without line numbers, so that a diff shows only changed texts."""
 
     msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching", "--width=120"]
     msguniq_options = [*makemessages.Command.msguniq_options, "--width=120"]

@@ -1,6 +1,6 @@
-"""`manage station`: add, import, claim, list, show and revoke stations, and create enrolment tokens.
+"""`manage station`: add, claim, list, move, retire and delete stations, and manage their logins and tokens.
 
-It belongs above the domain, because a list of stations also names their sites.
+It is here and not in the domain's station package, because a list of stations also names their sites.
 """
 
 import argparse
@@ -50,7 +50,7 @@ class Command(WordCommand):
     help = "Add, import, claim, list, show and revoke stations."
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """Add the words after `station`."""
+        """Add the subcommands of `station`."""
         word = add("add", self.station_add, help="register a station and create its enrolment token")
         word.add_argument("serial", metavar="SERIAL", help="the serial of the device, such as SG-7F5ERPI46977")
         word.add_argument(
@@ -90,7 +90,7 @@ class Command(WordCommand):
         self.life_words(add)
 
     def life_words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
-        """Add the words for the later life of a station."""
+        """Add the subcommands for stations already in service."""
         word = add(
             "rotate", self.station_rotate, help="have a running station fetch a new login; the old one then ends"
         )
@@ -221,7 +221,7 @@ class Command(WordCommand):
     def _import_print(self, report: ImportReport, options: Options) -> None:
         if options["json"]:
             told = asdict(report)
-            # They are only in the requested file.
+            # Tokens are written only to the requested file.
             told.pop("tokens")
             self.data_print(told)
             return
@@ -352,7 +352,10 @@ def _content(path: Path) -> bytes:
 
 @contextmanager
 def _tokens_open(options: Options) -> Iterator[TextIO | None]:
-    """The new file for the tokens, readable only by its owner; None if not requested. Fails if the file exists."""
+    """A new file for the tokens, readable only by its owner; None if not requested, or in a dry run.
+
+    Raises `InvalidInput` if the file exists or cannot be written.
+    """
     path: Path | None = options["tokens"]
     if path is None or options["dry_run"]:
         yield None

@@ -9,7 +9,7 @@ from web.translations import texts_asked, texts_idle, texts_missing, translated_
 
 
 class Command(BaseCommand):
-    """The state of every translation."""
+    """Lists the missing and the unused translations of each language."""
 
     help = (
         "List texts that lack a translation, and translations that nothing shows any more. Contributors may leave both."
@@ -17,11 +17,11 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the option of a release."""
+        """Add `--check`, for releases."""
         parser.add_argument("--check", action="store_true", help="fail if anything is listed: before a release")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Print both lists of each language, and their lengths."""
+        """Print both lists for each language, then their total lengths."""
         asked, missing, idle = texts_asked(), 0, 0
         for language in translated_languages():
             lacking, unseen = texts_missing(language, asked), texts_idle(language, asked)

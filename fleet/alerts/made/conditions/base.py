@@ -83,7 +83,7 @@ def spans(points: Sequence[JudgedValue], within: timedelta) -> list[JudgedValue]
 
 
 def whole_spans(points: Sequence[JudgedValue], within: timedelta) -> list[JudgedValue]:
-    """The same, only where values cover most of the window: after a gap, nobody knows what happened in it."""
+    """The same, but only where values cover most of the window: nobody knows what happened in a gap."""
     least = within * _COVERED
     return [
         JudgedValue(point.at, apart)

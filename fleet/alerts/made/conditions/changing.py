@@ -1,4 +1,4 @@
-"""Changing: values of some time differ by more than a limit."""
+"""Changing: values within some time differ by more than a limit."""
 
 from collections.abc import Mapping
 

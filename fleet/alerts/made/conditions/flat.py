@@ -1,4 +1,4 @@
-"""Flat: values of some time differ by no more than a limit, as those of a sensor that is stuck."""
+"""Flat: values within some time differ by no more than a limit, as they do when a sensor is stuck."""
 
 from collections.abc import Mapping
 from math import nextafter

@@ -1,1 +1,1 @@
-"""Words of the command line for `fleet.exports`."""
+"""Django commands of `fleet.exports`."""

@@ -1,4 +1,4 @@
-"""`manage analyst`: logins of the database that read one organization's data."""
+"""`manage analyst`: logins to the database that read one organization's data."""
 
 import argparse
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Options = dict[str, Any]
 
 
 class Command(WordCommand):
-    """Logins of analysts."""
+    """Analysts' logins from the command line."""
 
     help = "Let analysts read an organization's data with SQL."
 
@@ -35,7 +35,7 @@ class Command(WordCommand):
         word.add_argument("--organization", required=True, metavar="NAME")
 
     def analyst_add(self, options: Options) -> None:
-        """Make a login."""
+        """Create a login and print it."""
         login, password, others = analyst_add(
             actor=viewer_of_server("command line"),
             organization=organization_get(name=options["organization"]),
@@ -64,13 +64,13 @@ class Command(WordCommand):
             self.stdout.write(f"Other databases of this server are open to every login: {', '.join(others)}.")
 
     def analyst_remove(self, options: Options) -> None:
-        """Remove one."""
+        """Remove a login."""
         organization = organization_get(name=options["organization"])
         analyst_remove(actor=viewer_of_server("command line"), organization=organization, name=options["name"])
         self.stdout.write(f"{options['name']} is removed.")
 
     def analyst_list(self, options: Options) -> None:
-        """List them."""
+        """List an organization's logins."""
         found = analyst_list(organization=organization_get(name=options["organization"]))
         rows = [
             {

@@ -1,4 +1,4 @@
-"""`manage export`: write a data package to a folder, and packages that repeat."""
+"""`manage export`: write a data package to a folder, and manage packages that repeat."""
 
 import argparse
 import shutil
@@ -47,7 +47,7 @@ class Command(WordCommand):
         schedules_declare(self, add)
 
     def package_write(self, options: Options) -> None:
-        """Write one package. A folder of that name exists only once the package is whole."""
+        """Write one package. The folder gets its name only when the package is complete."""
         organization = organization_get(name=options["organization"])
         station_ids, deployment_ids = stations_chosen(
             organization=organization, serials=options["station"], deployment_ids=options["deployment"]
@@ -80,7 +80,7 @@ class Command(WordCommand):
             self.stdout.write(f"Left out for a mark of doubt: {done.left_out} rows.")
 
     def _progress(self, progress: Progress) -> None:
-        """Show how far it is, on a terminal only."""
+        """Print the progress, on a terminal only."""
         if sys.stderr.isatty():
             self.stderr.write(f"\r{progress.parts * 100 // progress.parts_all} %, {progress.rows} rows", ending="")
             if progress.parts == progress.parts_all:

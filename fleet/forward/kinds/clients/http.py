@@ -27,7 +27,7 @@ from fleet.forward.kinds.base import ForwardError
 ANSWER_MOST: Final = 1_000_000
 _SHOWN_MOST = 300
 _RETRY_AFTER_MOST_S = 86_400.0
-#: The receiver objects to these rows, not to us. 409: it has something else under their keys.
+#: The receiver objects to these rows, not to us. 409: it has other data under their keys.
 _OF_ROWS = frozenset({400, 409, 422})
 _MEANINGS: Final[Sequence[tuple[Collection[int], Promise]]] = (
     (
@@ -55,7 +55,7 @@ _MEANINGS: Final[Sequence[tuple[Collection[int], Promise]]] = (
     ((429,), gettext_lazy("The receiver answered 429: it wants fewer requests for a while. Roost waits.")),
     (range(500, 1_000), gettext_lazy("The receiver answered %(status)d: something is wrong there. Roost tries again.")),
 )
-#: How a web page begins. A server that shows one to a POST of rows has not taken them.
+#: How a web page begins. A server that answers a POST of rows with one has not taken them.
 _PAGE: Final = (b"<!doctype html", b"<html")
 
 
@@ -70,7 +70,7 @@ def http_check(url: str, *, field: str) -> None:
 def http_send(
     method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, done: int = 0, known: int = 0
 ) -> PublicAnswer:
-    """Send one request and return an answer of success. Raises `ForwardError`; `done` and `known` go into it."""
+    """Send one request and return its answer, a success. Raises `ForwardError` with this `done` and `known`."""
     try:
         answer = public_request(
             method, url, body=body, headers={"User-Agent": "Roost", **headers}, answer_most=ANSWER_MOST
@@ -119,7 +119,7 @@ def _sentence(answer: PublicAnswer) -> str:
 
 
 def _words(answer: PublicAnswer) -> str:
-    """The beginning of the receiver's own words; nothing of a web page or of what is compressed."""
+    """The beginning of the receiver's own words; empty for a redirect, a web page or a compressed answer."""
     if _is_page(answer) or _coding(answer) or HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
         return ""
     return " ".join(answer.body[:10_000].decode(errors="replace").split())[:_SHOWN_MOST]
@@ -135,7 +135,7 @@ def _coding(answer: PublicAnswer) -> str:
 
 
 def _retry_after(answer: PublicAnswer) -> float | None:
-    """Seconds to wait, told as a number or as a moment (RFC 9110)."""
+    """Seconds to wait, which the receiver gives as a number or as a moment (RFC 9110)."""
     told = answer.headers.get("retry-after", "").strip()
     if told.isascii() and told.isdigit():
         return min(float(told), _RETRY_AFTER_MOST_S)

@@ -1,4 +1,4 @@
-"""Parts of rows as JSON that several kinds tell alike."""
+"""Parts of rows as JSON that several kinds of receivers share."""
 
 from typing import Any
 

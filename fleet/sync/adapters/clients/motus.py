@@ -1,4 +1,4 @@
-"""Client of Motus' web interface: one question, one bounded answer, and every failure as a sentence."""
+"""Client of Motus' web interface: one request, one answer of limited size, and every failure as a sentence."""
 
 import codecs
 import email.utils
@@ -18,14 +18,14 @@ from fleet.sync.adapters.base import Row, SyncError
 
 #: The list of all receivers had 0.2 MB in 2020 and 2.4 MB in 2022.
 BODY_MOST_BYTES = 32 * 1024 * 1024
-#: Seconds to connect, without a byte, and for the whole answer.
+#: Seconds allowed for connecting, between two pieces of the answer, and for the whole answer.
 CONNECT_S, READ_S, WHOLE_S = 10.0, 30.0, 90.0
-#: Three tries within seconds; longer problems are left to the next check.
+#: Tries within seconds; longer problems are left to the next check.
 TRIES = 3
 #: If Motus asks us to wait at most this many seconds, we wait and retry at once.
 WAIT_AT_ONCE_S = 15.0
 _SHOWN_MOST = 200
-#: A date in a question, UTC.
+#: The format of dates in requests, in UTC.
 _MOMENT = "%Y%m%d%H%M%S"
 _NO_ADDRESS = "ROOST_MOTUS_URL is not a web address: it must look like https://motus.org/api/."
 _HTTP_REDIRECT, _HTTP_ERROR, _HTTP_UNAUTHORIZED, _HTTP_TOO_MANY, _HTTP_SERVER = 300, 400, 401, 429, 500
@@ -46,14 +46,14 @@ class LoginRefused(SyncError):
 
 
 class MotusClient:
-    """Asks Motus. Login and password go only into the body of a POST, so that no URL ever contains them.
+    """A client of Motus. Login and password go only into the body of a POST, so that no URL ever contains them.
 
     `named`: what people call the login.
     """
 
     def __init__(self, *, base_url: str, login: str = "", password: str = "", named: str = "ROOST_MOTUS_LOGIN") -> None:
         self._named = named
-        #: How far this server's clock is behind Motus', if Motus once refused our date.
+        #: How far this server's clock is behind Motus' clock; None unless Motus has refused our date.
         self.clock_behind: timedelta | None = None
         self._base = base_url.rstrip("/")
         self._secrets = {"login": login, "pword": password} if login and password else {}
@@ -90,7 +90,7 @@ class MotusClient:
         try:
             return retrying(self._ask_by_the_right_clock, entry, parameters)
         except SyncError as error:
-            # An answer may quote the question.
+            # An answer may quote the request with its login.
             text = str(error)
             if any(secret in text for secret in self._secrets.values()):
                 raise SyncError("Motus refused; its answer contained the login and is not shown.") from None
@@ -99,7 +99,7 @@ class MotusClient:
     def rows(self, entry: str, **parameters: str | int) -> list[Row]:
         """The rows of one entry; none if Motus leaves `data` out because nothing matches. Raises `SyncError`.
 
-        What is no row comes as an empty one, so that the reader counts it.
+        An entry that is not a row becomes an empty row, so that the reader counts it.
         """
         data = self.ask(entry, **parameters).get("data")
         if data is None:
@@ -274,7 +274,7 @@ def _retry_after(value: str) -> float | None:
 
 
 def plain(text: str) -> str:
-    """Foreign text on one line, shortened, without control characters."""
+    """Text from outside on one line, shortened, without control characters."""
     printable = "".join(c if c.isprintable() else " " for c in text[: _SHOWN_MOST * 4])
     joined = " ".join(printable.split())
     return joined if len(joined) <= _SHOWN_MOST else joined[: _SHOWN_MOST - 1] + "…"

@@ -37,7 +37,7 @@ def whole_in(row: Mapping[str, object], *fields: str) -> int | None:
 
 
 def unreadable_in(row: Mapping[str, object], *fields: str) -> int:
-    """How many of these fields hold something other than the number or time they should."""
+    """How many of these fields hold something that is not the expected number or time."""
     given = [field for field in fields if row.get(field) not in (None, "")]
     return sum((moment_in if field in _TIMES else float_in)(row, field) is None for field in given)
 

@@ -17,7 +17,7 @@ from fleet.sync.adapters.clients.motus_odd import broken_connection, odd_answer,
 
 _BODY_MOST_BYTES: Final = 8 * 1024 * 1024
 _WHOLE_S: Final = 60.0
-#: Rows of a page of jobs; pages of one job's parts, and of batches and runs, which have 10,000 rows each.
+#: Rows on a page of jobs; then maximum pages of one job's parts, and of batches or runs (10,000 rows a page).
 _JOBS_A_PAGE: Final = 20
 _LOG_PAGES_MOST: Final = 10
 _PAGES_MOST: Final = 20
@@ -25,7 +25,7 @@ _EXPIRED = ("token expired", "token invalid")
 
 
 class MotusJobs:
-    """Asks for jobs with a token, which it gets with the login and renews once if it has expired."""
+    """A client that authenticates with a token. It gets one with the login, renewed once if it expired."""
 
     def __init__(self, *, data_url: str, status_url: str, login: str, password: str) -> None:
         for address in (data_url, status_url):
@@ -51,7 +51,7 @@ class MotusJobs:
         return next((row for row in rows if row.get("id") == number), None)
 
     def log(self, *, project: int, number: int) -> str:
-        """The log of a job and of its parts, oldest first: Motus' checks of files are a part of their own."""
+        """The log of a job and of its parts, oldest first. Motus' check of the files is one of the parts."""
         told: list[str] = []
         last = 0
         for _number in range(_LOG_PAGES_MOST):
@@ -69,9 +69,9 @@ class MotusJobs:
         return "\n".join(told)
 
     def file_counts(self, *, serial: str) -> dict[date, int] | None:
-        """How many files of each day Motus has read of a receiver; None if it does not know it. Raises `SyncError`.
+        """How many of a receiver's files Motus has, by day; None if it does not know the receiver. Raises `SyncError`.
 
-        A count that cannot be read is an error, never a day without files.
+        A count that cannot be read is an error, never taken for a day without files.
         """
         answer = self._ask_with_token(f"{self._status}/list_receiver_files", {"serno": serial})
         if "not known" in str(answer.get("error", "")) or "invalid receiver" in str(answer.get("error", "")):
@@ -80,7 +80,7 @@ class MotusJobs:
         return {_day_in(row): _counted(row, "countDB") for row in rows_of(counts, "day", needs=("countDB",))}
 
     def file_sizes(self, *, serial: str, day: str) -> dict[str, int | None]:
-        """The files of one day that Motus has of a receiver: names without `.gz`, and unpacked octets, None if untold."""
+        """A receiver's files of one day at Motus: names without `.gz`, with unpacked octets (None if unknown)."""
         answer = self._status_asked("list_receiver_files", {"serno": serial, "day": day})
         rows = rows_of(_columns(answer, "fileDetails"), "name")
         if not all(row["name"] for row in rows):
@@ -97,14 +97,14 @@ class MotusJobs:
         return [] if number is None else self._paged("batches_for_receiver", {"deviceID": number}, "batchID", columns)
 
     def runs(self, *, batch: int) -> list[dict[str, Any]]:
-        """The runs of one batch: `runID`, `tsBegin` and `tsEnd` (seconds). Raises `SyncError` if they have no end."""
+        """The runs of one batch: `runID`, `tsBegin` and `tsEnd` (seconds). Raises `SyncError`, also for too many."""
         rows = self._paged("runs_for_receiver", {"batchID": batch}, "runID", ("tsBegin",))
         if any(float_in(row, "tsBegin") is None for row in rows):
             raise odd_column("tsBegin", who=_("Motus' job server"))
         return rows
 
     def _paged(self, entry: str, question: dict[str, Any], key: str, needs: tuple[str, ...]) -> list[dict[str, Any]]:
-        """All rows, page after page: each begins after the last key, and an empty one ends it."""
+        """All rows, page by page: each page begins after the last key, and an empty page is the end."""
         found: list[dict[str, Any]] = []
         last = 0
         for _number in range(_PAGES_MOST):
@@ -186,9 +186,9 @@ def _object(status: int, body: bytes) -> dict[str, Any]:
 
 
 def rows_of(columns: dict[str, Any], key: str = "id", *, needs: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """Rows of an answer in columns as long as `key`; columns of other lengths are left out.
+    """The rows of an answer that is sent as columns. Columns of another length than `key` are left out.
 
-    Raises `SyncError`, with the column's name, if one that is needed is missing, or has another length.
+    Raises `SyncError`, naming the column, if one in `needs` is missing or has another length.
     """
     whole = {name: values if isinstance(values, list) else [values] for name, values in columns.items()}
     if columns and key not in columns:
@@ -202,7 +202,7 @@ def rows_of(columns: dict[str, Any], key: str = "id", *, needs: tuple[str, ...] 
 
 
 def _columns(answer: dict[str, Any], name: str) -> dict[str, Any]:
-    """Columns within an answer; Motus writes an empty list if there are none."""
+    """The columns in this field of an answer; Motus writes an empty list if there are none."""
     found = answer.get(name)
     if isinstance(found, dict):
         return found
@@ -242,7 +242,7 @@ def _number_of(row: dict[str, Any], field: str) -> int:
 
 
 def _log_in(row: dict[str, Any]) -> list[str]:
-    """The log of one job: a column of its own, or within the job's data, which is JSON in a text."""
+    """The log of one job: in its own column, or in the column `data`, which is JSON as text."""
     told = [str(row["log"])] if row.get("log") else []
     try:
         data = msgspec.json.decode(row["data"]) if isinstance(row.get("data"), str) else row.get("data")

@@ -1,4 +1,4 @@
-"""Sentences about answers of Motus' servers that are no data: a web page, an error, a cut-off one, another address."""
+"""Sentences about answers of Motus' servers that are not data: a web page, an error, a cut-off answer, a redirect."""
 
 from http import HTTPStatus
 
@@ -17,7 +17,7 @@ _MOVED = (
 
 
 def odd_answer(status: int, body: bytes, *, who: str, setting: str) -> SyncError:
-    """Name what came instead of data. `who` answered, at the address in `setting`."""
+    """The error that says what arrived instead of data. `who` answered, at the address in the setting `setting`."""
     text = plain(body[:2_000].decode(errors="replace"))
     begins, is_passing = body.lstrip()[:1], status not in _MOVED
     if status in _MOVED:
@@ -41,13 +41,13 @@ def odd_answer(status: int, body: bytes, *, who: str, setting: str) -> SyncError
 
 
 def odd_column(column: str, *, who: str) -> SyncError:
-    """Say which column of an answer is missing, or has something that cannot be read."""
+    """The error that says which column of an answer is missing or cannot be read."""
     words = _("Column %(column)s in the answer of %(who)s is missing or cannot be read, so nothing was taken from it.")
     return SyncError(words % {"who": who, "column": column})
 
 
 def broken_connection(error: httpx.HTTPError, *, who: str) -> SyncError:
-    """Say why no answer came."""
+    """The error that says why no answer arrived."""
     named = {"who": who}
     if isinstance(error, httpx.TimeoutException):
         return SyncError(_("%(who)s did not answer in time. Roost asks again.") % named, is_passing=True)

@@ -17,7 +17,7 @@ from fleet.sync.adapters.base import SyncError
 from fleet.sync.adapters.clients.motus import CONNECT_S, READ_S, LoginRefused, plain
 from fleet.sync.adapters.clients.motus_odd import broken_connection, odd_answer
 
-#: Answers of these pages are a line of JSON; an upload may take as long as the station's own software allows it.
+#: Answers of these pages are one line of JSON. An upload may take as long as the stations' own software allows.
 _ANSWER_MOST_BYTES: Final = 1024 * 1024
 _ANSWER_S, _UPLOAD_S = 90.0, 300.0
 _PIECE = 256 * 1024
@@ -41,7 +41,7 @@ class _SessionEnded(Exception):
 
 
 class MotusSite:
-    """A session on Motus' site. It logs in at the first question, and once more if the session ends meanwhile."""
+    """A session on Motus' site. It logs in for the first request, and again if the session ends."""
 
     def __init__(self, *, base_url: str, login: str, password: str) -> None:
         self._base, self._login, self._password = base_url, login, password
@@ -62,7 +62,7 @@ class MotusSite:
         self._http.close()
 
     def verify(self, *, project: int, sha1: str, name: str) -> str:
-        """Ask whether an archive is new; return Motus' name for the part to be sent. Raises `KnownThere`."""
+        """Ask whether an archive is new; return Motus' name for the upload. Raises `KnownThere`."""
         said = self._ask({"projectID": str(project), "verifyHash": sha1, "fileName": name})
         if "already been uploaded" in said.get("msg", ""):
             raise KnownThere(plain(said["msg"]))
@@ -96,7 +96,7 @@ class MotusSite:
             ) from None
 
     def _log_in(self) -> None:
-        """302 without a location means that the login is right, 302 with one that it is not."""
+        """Log in. Status 302 without a location means that the login is right, 302 with a location that it is wrong."""
         status, headers, body = self._send(
             "POST", _LOGIN, data={"login_name": self._login, "login_password": self._password}
         )
