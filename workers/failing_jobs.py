@@ -15,7 +15,7 @@ _INTERVALS = {each["task"]: timedelta(seconds=each["schedule"]) for each in SCHE
 
 
 @task_failure.connect
-def _note_failure(sender: Task, exception: BaseException, **_: Any) -> None:
+def _note_failure(sender: Task[Any, Any], exception: BaseException, **_: Any) -> None:
     interval = _INTERVALS.get(sender.name)
     if interval is None:
         return
@@ -27,7 +27,7 @@ def _note_failure(sender: Task, exception: BaseException, **_: Any) -> None:
 
 
 @task_success.connect
-def _note_success(sender: Task, **_: Any) -> None:
+def _note_success(sender: Task[Any, Any], **_: Any) -> None:
     if sender.name not in _INTERVALS:
         return
     try:

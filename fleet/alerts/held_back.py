@@ -16,8 +16,8 @@ from fleet.alerts.grouping.steps import silences_group
 from fleet.alerts.maintenance.moving import windows_move
 from fleet.alerts.models import Incident
 from fleet.alerts.notifications.planning import notifications_plan_opened
-from fleet.alerts.notifications.sending import senders_wake
 from fleet.alerts.rules.silence import NAME as SILENCE
+from fleet.alerts.sending.sending import senders_wake
 from fleet.alerts.services import incidents_announce
 from fleet.alerts.snoozes import snoozes_end_changed
 from fleet.core import clock

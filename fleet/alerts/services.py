@@ -18,10 +18,10 @@ from fleet.alerts.grouping.steps import silences_group, silences_regroup
 from fleet.alerts.maintenance.moving import windows_move
 from fleet.alerts.models import Incident
 from fleet.alerts.notifications.planning import beginnings_lock, notifications_plan_closed, notifications_plan_opened
-from fleet.alerts.notifications.sending import senders_wake
 from fleet.alerts.rules import rule_of, rules
 from fleet.alerts.rules.base import Rule, incidents_of
 from fleet.alerts.rules.silence import NAME as SILENCE
+from fleet.alerts.sending.sending import senders_wake
 from fleet.alerts.server_problems.troubles import site_rules_judge
 from fleet.alerts.snoozes import snoozes_end_changed
 from fleet.core import clock

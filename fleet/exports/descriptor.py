@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from django.conf import settings
 
+from fleet.exports.columns import PackageColumn
 from fleet.exports.question import PackageQuestion
-from fleet.exports.rows.columns import PackageColumn
 
 _PROFILE: Final = "https://datapackage.org/profiles/2.0/datapackage.json"
 _MEDIA: Final = {

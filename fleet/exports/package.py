@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.errors import Conflict
+from fleet.exports.columns import COLUMNS, columns_of
 from fleet.exports.descriptor import Written, descriptor_bytes
 from fleet.exports.parts import PackagePart, deployments_of, part_stations, parts_of
 from fleet.exports.places import (
@@ -25,7 +26,6 @@ from fleet.exports.places import (
 )
 from fleet.exports.question import Format, PackageQuestion
 from fleet.exports.rows.cold import part_rows
-from fleet.exports.rows.columns import COLUMNS, columns_of
 from fleet.exports.rows.statements import doubted_query, reading_connection
 from fleet.exports.rows.text import TextRows
 from fleet.exports.target import Counted, Target

@@ -13,7 +13,7 @@ import msgspec
 
 from fleet.core.csv_file import Cell, cell_guarded
 from fleet.deployments.models import Antenna, Deployment
-from fleet.exports.rows.columns import PackageColumn
+from fleet.exports.columns import PackageColumn
 
 DEPLOYMENT_COLUMNS: Final = (
     PackageColumn("deployment", "integer", "Number of the deployment"),

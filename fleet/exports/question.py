@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from fleet.core.errors import InvalidInput, NotFound
 from fleet.core.spoken import count_words
 from fleet.deployments.models import Deployment, Site
-from fleet.exports.rows.columns import COLUMNS
+from fleet.exports.columns import COLUMNS
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
 from fleet.telemetry.models import Series

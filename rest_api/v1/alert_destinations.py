@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from fleet.alerts.channels import channels
 from fleet.alerts.models import Destination
-from fleet.alerts.notifications.destinations import (
+from fleet.alerts.sending.destinations import (
     destination_add,
     destination_delete,
     destination_get,

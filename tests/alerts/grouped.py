@@ -6,7 +6,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from fleet.alerts.models import Incident, Notification
-from fleet.alerts.notifications.sending import notifications_send
+from fleet.alerts.sending.sending import notifications_send
 from fleet.alerts.services import silence_sweep
 from fleet.core.models import Pulse
 from fleet.deployments.models import Deployment, Site

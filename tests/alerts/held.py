@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from fleet.alerts.notifications.sending import notifications_send
+from fleet.alerts.sending.sending import notifications_send
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
 from fleet.ingest.models import QuarantinedMessage

@@ -13,9 +13,9 @@ from django.test import Client
 
 from fleet.alerts.handling import incident_acknowledge
 from fleet.alerts.models import Incident, IncidentStep, Notification
-from fleet.alerts.notifications.act_links import VALID, act_token, link_acknowledge
-from fleet.alerts.notifications.destinations import destination_add
-from fleet.alerts.notifications.sending import notifications_send
+from fleet.alerts.sending.act_links import VALID, act_token, link_acknowledge
+from fleet.alerts.sending.destinations import destination_add
+from fleet.alerts.sending.sending import notifications_send
 from fleet.alerts.services import incident_close, silence_sweep
 from fleet.core.errors import Conflict
 from fleet.organizations.access import viewer_of_user

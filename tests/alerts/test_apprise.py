@@ -22,8 +22,8 @@ from fleet.alerts.chat import calls
 from fleet.alerts.chat.kinds import KIND_BY_SCHEMA
 from fleet.alerts.chat.process import service_of, text_cut
 from fleet.alerts.models import Destination, Notification
-from fleet.alerts.notifications.destinations import destination_add, destination_shown, destination_test
-from fleet.alerts.notifications.sending import notifications_send, senders_wake
+from fleet.alerts.sending.destinations import destination_add, destination_shown, destination_test
+from fleet.alerts.sending.sending import notifications_send, senders_wake
 from fleet.alerts.services import silence_sweep
 from fleet.core.errors import InvalidInput
 from fleet.core.models import AuditEntry, OutboxMessage

@@ -9,7 +9,8 @@ from django.test import Client
 from people import SERVER
 
 from fleet.alerts.models import Destination, Notification
-from fleet.alerts.notifications.destinations import (
+from fleet.alerts.selectors import notification_troubles
+from fleet.alerts.sending.destinations import (
     DESTINATIONS_MOST,
     destination_add,
     destination_delete,
@@ -18,8 +19,7 @@ from fleet.alerts.notifications.destinations import (
     destination_switch,
     destination_test,
 )
-from fleet.alerts.notifications.sending import notifications_send
-from fleet.alerts.selectors import notification_troubles
+from fleet.alerts.sending.sending import notifications_send
 from fleet.alerts.services import silence_sweep
 from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from fleet.core.models import AuditEntry

@@ -6,8 +6,8 @@ import pytest
 from people import SERVER
 
 from fleet.alerts.models import Incident
-from fleet.alerts.notifications.sending import notifications_send
 from fleet.alerts.rules.hardware_swap import find, over
+from fleet.alerts.sending.sending import notifications_send
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
 from fleet.lifecycle.swap_hardware import swap_another, swap_same

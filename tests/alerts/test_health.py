@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from fleet.alerts.models import Incident
-from fleet.alerts.notifications.sending import notifications_send
+from fleet.alerts.sending.sending import notifications_send
 from fleet.alerts.services import rules_sweep
 from fleet.core import clock
 from fleet.stations.contact.health_marks import marks_of

@@ -17,8 +17,8 @@ from fleet.alerts.handling import (
     incident_take_back,
 )
 from fleet.alerts.models import Destination, Incident, IncidentStep, Notification
-from fleet.alerts.notifications.sending import notifications_send
 from fleet.alerts.selectors import incident_list
+from fleet.alerts.sending.sending import notifications_send
 from fleet.alerts.services import Opening, incident_close, incidents_open, silence_sweep
 from fleet.alerts.snoozes import snoozes_end
 from fleet.core.errors import Conflict, Forbidden, InvalidInput

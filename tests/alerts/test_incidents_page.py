@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from fleet.alerts.models import Incident, Notification
-from fleet.alerts.notifications.destinations import mail_choices
+from fleet.alerts.sending.destinations import mail_choices
 from fleet.alerts.services import silence_sweep
 
 pytestmark = pytest.mark.django_db

@@ -7,9 +7,9 @@ import pytest
 from django.utils import translation
 
 from fleet.alerts.models import Incident
-from fleet.alerts.notifications.destinations import mail_choices, mail_choose
-from fleet.alerts.notifications.sending import notifications_send
 from fleet.alerts.selectors import incident_shown
+from fleet.alerts.sending.destinations import mail_choices, mail_choose
+from fleet.alerts.sending.sending import notifications_send
 from fleet.alerts.services import silence_sweep
 from fleet.core.errors import NotFound
 from fleet.core.models import AuditEntry

@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from fleet.alerts.models import Destination, Notification
-from fleet.alerts.notifications.destinations import destination_test, mail_choices
 from fleet.alerts.notifications.off_links import MailKind, off_token
-from fleet.alerts.notifications.sending import notifications_send
+from fleet.alerts.sending.destinations import destination_test, mail_choices
+from fleet.alerts.sending.sending import notifications_send
 from fleet.alerts.services import silence_sweep
 from fleet.core.models import AuditEntry
 from fleet.organizations.access import viewer_of_user

@@ -15,8 +15,8 @@ from fleet.alerts.maintenance.selectors import window_coming, window_list, windo
 from fleet.alerts.maintenance.services import WindowDraft, window_add, window_delete, window_end, window_preview
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.models.maintenance import MaintenanceWindow
-from fleet.alerts.notifications.sending import notifications_send
 from fleet.alerts.selectors import incident_shown, incidents_open
+from fleet.alerts.sending.sending import notifications_send
 from fleet.alerts.services import silence_sweep
 from fleet.alerts.snoozes import snoozes_end
 from fleet.core.errors import Conflict, Forbidden, InvalidInput, TooMany

@@ -10,8 +10,8 @@ import time_machine
 from django.db import connections
 
 from fleet.alerts.models import Notification
-from fleet.alerts.notifications import sending
-from fleet.alerts.notifications.sending import notifications_send
+from fleet.alerts.sending import sending
+from fleet.alerts.sending.sending import notifications_send
 from fleet.alerts.services import silence_sweep
 from fleet.core.sending import smtp as smtp_driver
 

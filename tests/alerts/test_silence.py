@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from one_each import incident_open
 
 from fleet.alerts.models import Incident, Notification
-from fleet.alerts.notifications.sending import notifications_send
+from fleet.alerts.sending.sending import notifications_send
 from fleet.alerts.services import silence_sweep, station_heard_again
 from fleet.core.models import Outage, OutboxMessage, Pulse
 from fleet.stations.models import StationContact

@@ -8,7 +8,7 @@ from one_each import incident_open
 
 from fleet.alerts.models import Destination, Incident, Notification
 from fleet.alerts.notifications.planning import notification_plan_test
-from fleet.alerts.notifications.sending import notifications_send
+from fleet.alerts.sending.sending import notifications_send
 from fleet.alerts.services import Opening, incident_close, incidents_open
 
 pytestmark = pytest.mark.django_db

@@ -15,15 +15,15 @@ from waiting import until
 
 from fleet.alerts.channels import webhook
 from fleet.alerts.models import Destination, Incident, Notification, SendingTime
-from fleet.alerts.notifications import turns
-from fleet.alerts.notifications.destinations import (
+from fleet.alerts.sending import turns
+from fleet.alerts.sending.destinations import (
     TESTS_MOST,
     TESTS_WITHIN,
     destination_add,
     destination_secret,
     destination_test,
 )
-from fleet.alerts.notifications.sending import notifications_send, senders_wake
+from fleet.alerts.sending.sending import notifications_send, senders_wake
 from fleet.alerts.services import silence_sweep
 from fleet.core.errors import InvalidInput, TooMany
 from fleet.core.models import AuditEntry, OutboxMessage

@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, Page
 from site_processes import Running
 
 from fleet.alerts.models import Destination, Incident, Notification
-from fleet.alerts.notifications.act_links import act_token
 from fleet.alerts.notifications.off_links import MailKind, off_token
+from fleet.alerts.sending.act_links import act_token
 from fleet.core import clock
 from fleet.deployments.models import Deployment
 from fleet.deployments.publishing import deployment_publish

@@ -8,7 +8,7 @@ from celery import shared_task
 from fleet.alerts.digest.sending import digests_send
 from fleet.alerts.held_back import maintenance_look
 from fleet.alerts.made.look import rules_look
-from fleet.alerts.notifications.sending import notifications_send, senders_wake
+from fleet.alerts.sending.sending import notifications_send, senders_wake
 from fleet.alerts.server_problems.troubles import broker_watch
 from fleet.alerts.services import rules_sweep, silence_sweep
 from fleet.alerts.snoozes import snoozes_end

@@ -25,7 +25,7 @@ from fleet.alerts.made.scopes import Nearest, placed_of
 from fleet.alerts.made.values import JudgedHours, stretches_of, values_read
 from fleet.alerts.maintenance.moving import windows_move
 from fleet.alerts.models.made import AlertRule
-from fleet.alerts.notifications.sending import senders_wake
+from fleet.alerts.sending.sending import senders_wake
 from fleet.alerts.server_problems.troubles import trouble_judge
 from fleet.core import clock
 from fleet.core.locks import transaction_lock

@@ -1,1 +1,1 @@
-"""Notifications of incidents: to whom, planning them, their texts, sending them, and what their links do."""
+"""Planning notifications: who gets a message about an incident, and the addresses of these people."""

@@ -2,7 +2,7 @@
 
 An address is the id of a membership and the kind of mail, signed together with the mail address. So it works for that
 person, that organization and that kind only, for as long as the person gets mails there; it stores nothing and never
-expires, because people look for it in old mails. `fleet.alerts.notifications.switching_off` does what it asks.
+expires, because people look for it in old mails. `fleet.alerts.sending.switching_off` does what it asks.
 """
 
 from enum import StrEnum

@@ -1,1 +1,1 @@
-"""Rows of a package: its columns, the statements that read them, and writing them as text or Parquet."""
+"""Rows of a package: the statements that read them, cold ones, and writing them as text or Parquet."""

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from adbc_driver_postgresql import dbapi
 
+from fleet.exports.columns import CODES, PackageColumn
 from fleet.exports.parts import PackagePart
 from fleet.exports.rows.cold import BEGIN, PartCold, part_cold
-from fleet.exports.rows.columns import CODES, PackageColumn
 from fleet.exports.rows.statements import connection_words, typed_query
 from fleet.exports.target import Counted
 from fleet.telemetry.cold.reading import cold_parts

@@ -10,8 +10,8 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from fleet.core.csv_file import cell_guarded
+from fleet.exports.columns import CODES, COLUMNS, PackageColumn
 from fleet.exports.parts import PackagePart
-from fleet.exports.rows.columns import CODES, COLUMNS, PackageColumn
 
 #: One statement reads at most one part; this is enough time for it on any disk.
 _STATEMENT_MS: Final = 600_000

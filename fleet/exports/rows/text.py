@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import psycopg
 
+from fleet.exports.columns import PackageColumn
 from fleet.exports.parts import PackagePart
 from fleet.exports.rows.cold import part_rows
-from fleet.exports.rows.columns import PackageColumn
 from fleet.exports.rows.statements import text_copy
 from fleet.exports.target import Counted
 

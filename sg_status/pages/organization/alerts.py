@@ -13,7 +13,7 @@ from fleet.alerts.chat.kinds import KIND_BY_SCHEMA, schema_of
 from fleet.alerts.digest.choosing import digest_choose, digest_find
 from fleet.alerts.feeds import feed_get, feed_make, feed_token, feed_withdraw
 from fleet.alerts.models import Destination
-from fleet.alerts.notifications.destinations import (
+from fleet.alerts.sending.destinations import (
     destination_add,
     destination_delete,
     destination_get,

@@ -9,8 +9,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from fleet.alerts.flaps import SETTLE
-from fleet.alerts.notifications.act_links import ActLink, incident_of, link_acknowledge, link_find, link_snooze
 from fleet.alerts.selectors import incident_shown
+from fleet.alerts.sending.act_links import ActLink, incident_of, link_acknowledge, link_find, link_snooze
 from fleet.core.errors import DomainError, Forbidden, NotFound
 from sg_status.pages.watching.handling_forms import SnoozeForm
 

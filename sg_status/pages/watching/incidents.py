@@ -16,8 +16,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from fleet.alerts.grouping.words import shared_sentence
 from fleet.alerts.models import Incident
-from fleet.alerts.notifications.destinations import mail_choices, mail_choose
 from fleet.alerts.selectors import IncidentView, incident_list, incident_shown, notification_troubles, shared_list
+from fleet.alerts.sending.destinations import mail_choices, mail_choose
 from fleet.core import clock
 from fleet.core.errors import NotFound
 from fleet.organizations.access import Viewer

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from fleet.alerts.notifications.switching_off import off_link_find, off_link_use
+from fleet.alerts.sending.switching_off import off_link_find, off_link_use
 from fleet.core.errors import Forbidden, NotFound
 from fleet.core.sending.mail_headers import ONE_CLICK
 

@@ -20,7 +20,7 @@ from fleet.alerts.made.look import rules_look
 from fleet.alerts.made.services import rule_add
 from fleet.alerts.models import Incident
 from fleet.alerts.models.made import AlertRule
-from fleet.alerts.notifications.sending import notifications_send
+from fleet.alerts.sending.sending import notifications_send
 from fleet.core import clock
 from fleet.ingest import pipeline as pipelines
 from fleet.ingest.delivery import Delivery

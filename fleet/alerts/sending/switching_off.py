@@ -14,8 +14,8 @@ from fleet.alerts.channels.mail import NAME as MAIL
 from fleet.alerts.digest.choosing import digest_switch_off
 from fleet.alerts.models import Destination
 from fleet.alerts.models.digest import Digest
-from fleet.alerts.notifications.destinations import destination_switch
 from fleet.alerts.notifications.off_links import MailKind, off_token_read
+from fleet.alerts.sending.destinations import destination_switch
 from fleet.core.errors import Forbidden, NotFound
 from fleet.organizations.access import viewer_of_user
 from fleet.organizations.models import Membership

@@ -12,10 +12,10 @@ from fleet.alerts.channels import channels
 from fleet.alerts.channels.base import Channel, ChannelError, Message
 from fleet.alerts.grouping.storm import storm_hold
 from fleet.alerts.models import Destination, Incident, Notification
-from fleet.alerts.notifications.messages import GOING_ON, is_overtaken, message_of
 from fleet.alerts.notifications.sealed_addresses import address_opened
 from fleet.alerts.notifications.signing_secrets import destination_secret
-from fleet.alerts.notifications.turns import in_turn, time_add
+from fleet.alerts.sending.messages import GOING_ON, is_overtaken, message_of
+from fleet.alerts.sending.turns import in_turn, time_add
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.locks import session_lock

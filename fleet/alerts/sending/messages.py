@@ -17,12 +17,12 @@ from fleet.alerts.grouping.words import behind_words, shared_sentence, shared_st
 from fleet.alerts.maintenance.words import held_words
 from fleet.alerts.models import Incident, Notification
 from fleet.alerts.models.shared import SharedFailure
-from fleet.alerts.notifications.act_links import act_url, receiver_of
 from fleet.alerts.notifications.off_links import notification_off_url
 from fleet.alerts.rules import rule_of
 from fleet.alerts.rules.base import Rule
 from fleet.alerts.rules.silence import NAME as SILENCE
 from fleet.alerts.selectors import incident_shown
+from fleet.alerts.sending.act_links import act_url, receiver_of
 from fleet.core import clock
 from fleet.core.spoken import moment_words, one_line
 from fleet.core.zones import is_utc, zone_words

@@ -12,8 +12,8 @@ from fleet.alerts.channels.mail import NAME as MAIL
 from fleet.alerts.models import Destination, Notification
 from fleet.alerts.notifications.planning import notification_plan_test
 from fleet.alerts.notifications.sealed_addresses import address_sealed, label_distinct
-from fleet.alerts.notifications.sending import senders_wake
 from fleet.alerts.notifications.signing_secrets import destination_secret, seed_new
+from fleet.alerts.sending.sending import senders_wake
 from fleet.core import clock
 from fleet.core.audit import audit_write
 from fleet.core.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany

@@ -1,0 +1,1 @@
+"""Sending notifications: destinations, the text of each message, sending it, and the links in it."""
