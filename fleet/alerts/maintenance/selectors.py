@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from fleet.alerts.maintenance.reach import stations_of
 from fleet.alerts.maintenance.schedules import schedule_of
-from fleet.alerts.maintenance.times import Occurrence, occurrences
+from fleet.alerts.maintenance.times import WindowTimes, occurrences
 from fleet.alerts.maintenance.words import occurrence_words, repeat_words, target_words
 from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.core.errors import NotFound
@@ -70,7 +70,7 @@ def window_views(windows: Sequence[MaintenanceWindow], moment: datetime) -> list
     ]
 
 
-def window_coming(window: MaintenanceWindow, moment: datetime, *, most: int = NEXT_MOST) -> list[Occurrence]:
+def window_coming(window: MaintenanceWindow, moment: datetime, *, most: int = NEXT_MOST) -> list[WindowTimes]:
     """The occurrence that is going on, and the next ones. One that a person ended is left out."""
     if window.opens_at is None or window.closes_at is None:
         return []

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from fleet.alerts.maintenance.moving import window_go_on, window_place
 from fleet.alerts.maintenance.reach import reach_note, stations_of
 from fleet.alerts.maintenance.schedules import schedule_of
-from fleet.alerts.maintenance.times import Occurrence, occurrences, schedule_read
+from fleet.alerts.maintenance.times import WindowTimes, occurrences, schedule_read
 from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.core import clock
 from fleet.core.audit import audit
@@ -56,7 +56,7 @@ class WindowPreview:
     """A preview of a window: when it comes next, by which clocks, and for how many stations as of now."""
 
     window: MaintenanceWindow
-    coming: Sequence[Occurrence]
+    coming: Sequence[WindowTimes]
     stations: int
 
 

@@ -23,7 +23,7 @@ _COMPARED: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Occurrence:
+class WindowTimes:
     """One time a window is open, in UTC."""
 
     opens_at: datetime
@@ -55,16 +55,16 @@ def schedule_read(*, starts: datetime, duration: timedelta, zone: tzinfo, rrule:
     return schedule
 
 
-def occurrences(schedule: Schedule, *, after: datetime) -> Iterator[Occurrence]:
+def occurrences(schedule: Schedule, *, after: datetime) -> Iterator[WindowTimes]:
     """The occurrences that end after a moment, in order, the one that is going on first; read as few as you need."""
     for local in _local(schedule, after):
         opens_at = wall_moment(local, schedule.zone)
         closes_at = opens_at + schedule.duration
         if closes_at > after:
-            yield Occurrence(opens_at, closes_at)
+            yield WindowTimes(opens_at, closes_at)
 
 
-def occurrence_next(schedule: Schedule, *, after: datetime) -> Occurrence | None:
+def occurrence_next(schedule: Schedule, *, after: datetime) -> WindowTimes | None:
     """The first occurrence that ends after a moment; None if there is none."""
     return next(occurrences(schedule, after=after), None)
 

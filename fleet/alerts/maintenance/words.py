@@ -7,13 +7,13 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 
 from fleet.alerts.maintenance.rrule import rrule_read
-from fleet.alerts.maintenance.times import Occurrence, Schedule
+from fleet.alerts.maintenance.times import WindowTimes, Schedule
 from fleet.alerts.models import Incident
 from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.core.spoken import moment_words, span_words
 
 
-def occurrence_words(occurrence: Occurrence, zone: tzinfo, now: datetime) -> str:
+def occurrence_words(occurrence: WindowTimes, zone: tzinfo, now: datetime) -> str:
     """An occurrence on the clocks of the place, with the weekday."""
     with timezone.override(zone):
         return span_words(occurrence.opens_at, occurrence.closes_at, now)

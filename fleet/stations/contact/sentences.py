@@ -126,18 +126,18 @@ def _maintained(station: Station, moment: datetime) -> tuple[str, str]:
     until = station.maintenance_until
     is_by_hand = station.is_in_maintenance and not _is_past(until, moment)
     if is_by_hand and until is None:
-        return _("In maintenance."), _("Its silence raises no alarm. End the maintenance when the work is done.")
+        return _("In maintenance."), _("Its silence causes no alert. End the maintenance when the work is done.")
     planned = station.window_until
     if planned is not None and planned > moment and not (is_by_hand and until is not None and until > planned):
         lead = _("In maintenance until %(end)s, because of “%(reason)s”.") % {
             "end": moment_words(planned, moment),
             "reason": station.window_reason,
         }
-        return lead, _("It raises no alarm until then. What is still wrong then is told at that time.")
+        return lead, _("It causes no alerts until then. You are alerted then to what is still wrong.")
     if until is None:
         return _("In maintenance."), ""
     lead = _("In maintenance until %(end)s.") % {"end": moment_words(until, moment)}
-    return lead, _("Its silence raises no alarm until then.")
+    return lead, _("Its silence causes no alert until then.")
 
 
 def _never_seen(station: Station) -> str:

@@ -74,7 +74,7 @@ def next_steps(situation: Situation) -> list[Step]:
         steps.append(
             Step(
                 _("End the planned maintenance when the work is done."),
-                _("Until then it raises no alarm. It ends by itself, too."),
+                _("Until then it causes no alerts. It ends by itself, too."),
                 reverse("organization-maintenance", args=[situation.station.organization.slug]),
                 _("Maintenance"),
             )
@@ -83,7 +83,7 @@ def next_steps(situation: Situation) -> list[Step]:
         steps.append(
             Step(
                 _("End the maintenance when the work is done."),
-                _("Until then its silence raises no alarm."),
+                _("Until then its silence causes no alert."),
                 situation.page("station-settings"),
                 _("Settings"),
             )
