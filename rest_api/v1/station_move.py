@@ -14,7 +14,7 @@ from fleet.lifecycle.move_station import move_away_check, station_move, station_
 from fleet.organizations.selectors import organization_find
 from fleet.stations.life.transfers import transfer_offer, transfer_open, transfer_withdraw
 from fleet.stations.models import History
-from fleet.stations.selectors import station_get
+from fleet.stations.selectors import station_get, station_get_as_listed
 from rest_api.authentication import viewer_of
 from rest_api.questions import WRITE_PROBLEMS, StrictSerializer, answers, body_read
 from rest_api.v1.stations import StationDetailOut, station_detail
@@ -60,7 +60,7 @@ class StationMove(APIView):
         move_away_check(actor=viewer, station=station)
         organization = organization_find(viewer=viewer, slug=told["organization"])
         moved = station_move(actor=viewer, station=station, organization=organization, history=History(told["history"]))
-        return Response(station_detail(station_get(viewer=viewer, serial=moved.serial)))
+        return Response(station_detail(station_get_as_listed(viewer=viewer, serial=moved.serial)))
 
 
 class StationOffer(APIView):
@@ -97,7 +97,7 @@ class Transfers(APIView):
         told = body_read(request, TakeIn)
         organization = organization_find(viewer=viewer, slug=told["organization"])
         taken = station_take(actor=viewer, code=told["code"], organization=organization)
-        return Response(station_detail(station_get(viewer=viewer, serial=taken.serial)))
+        return Response(station_detail(station_get_as_listed(viewer=viewer, serial=taken.serial)))
 
 
 urlpatterns = [

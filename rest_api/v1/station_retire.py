@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from fleet.stations.selectors import station_get
+from fleet.stations.selectors import station_get, station_get_as_listed
 from fleet.stations.services import station_retire
 from rest_api.authentication import viewer_of
 from rest_api.questions import WRITE_PROBLEMS, answers
@@ -25,7 +25,7 @@ class StationRetire(APIView):
         """Retire a station. Its logins end, its data stays, and its serial can be used again."""
         viewer = viewer_of(request)
         station = station_retire(station=station_get(viewer=viewer, serial=serial), actor=viewer)
-        return Response(station_detail(station_get(viewer=viewer, serial=station.serial)))
+        return Response(station_detail(station_get_as_listed(viewer=viewer, serial=station.serial)))
 
 
 urlpatterns = [

@@ -18,7 +18,7 @@ from fleet.stations.contact.deadlines import interval_of
 from fleet.stations.contact.sentences import station_shown
 from fleet.stations.models import Station
 from fleet.stations.parents import parent_find
-from fleet.stations.selectors import SHOWN_STATES, station_get, station_list
+from fleet.stations.selectors import SHOWN_STATES, station_get, station_get_as_listed, station_list
 from fleet.stations.services import StationChanges, station_change, station_register
 from fleet.stations.sorting.device_models import model_get
 from fleet.telemetry.selectors import latest_position
@@ -194,7 +194,7 @@ class StationChangesIn(StrictSerializer):
 
 
 def station_detail(station: Station) -> dict[str, Any]:
-    """A station of `station_get` with all details."""
+    """A station of `station_get_as_listed` with all details."""
     contact = station.contact
     row = {
         **station_row(station, clock.now()),
@@ -263,7 +263,7 @@ class Stations(APIView):
             station = station_register(
                 actor=viewer, organization=organization, serial=told["serial"], name=told["name"]
             )
-            return station_detail(station_get(viewer=viewer, serial=station.serial))
+            return station_detail(station_get_as_listed(viewer=viewer, serial=station.serial))
 
         if isinstance(request.data, list):
             return bulk_answer(request.data, StationIn, make)
@@ -277,7 +277,7 @@ class StationDetail(APIView):
     @extend_schema(operation_id="stations_retrieve", responses=answers({200: StationDetailOut}, *READ_PROBLEMS))
     def get(self, request: Request, serial: str) -> Response:
         """Show a station with all details."""
-        return Response(station_detail(station_get(viewer=viewer_of(request), serial=serial)))
+        return Response(station_detail(station_get_as_listed(viewer=viewer_of(request), serial=serial)))
 
     @extend_schema(
         operation_id="stations_update",
@@ -294,7 +294,7 @@ class StationDetail(APIView):
         if "parent" in told:
             told["parent"] = parent_find(viewer=viewer, serial=told["parent"])
         station_change(station=station, actor=viewer, **cast("StationChanges", told))
-        return Response(station_detail(station_get(viewer=viewer, serial=serial)))
+        return Response(station_detail(station_get_as_listed(viewer=viewer, serial=serial)))
 
 
 urlpatterns = [

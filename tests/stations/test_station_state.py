@@ -14,7 +14,7 @@ from fleet.core.errors import InvalidInput, NotFound
 from fleet.deployments.models import Deployment, Site
 from fleet.stations.contact.sentences import state_shown, station_shown
 from fleet.stations.models import Station, StationContact
-from fleet.stations.selectors import SHOWN_STATES, station_get, station_list
+from fleet.stations.selectors import SHOWN_STATES, station_get, station_get_as_listed, station_list
 from fleet.telemetry.models import Detection, DetectionCount
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +62,7 @@ def test_a_row_whose_deadline_passed_is_late_before_any_sweep_has_seen_it(instit
     station = station_of(institute, state="on_time")
     moment = clock.now()
     StationContact.objects.filter(station=station).update(late_after=moment - HOUR, silent_after=moment + HOUR)
-    station = station_get(viewer=SERVER, serial=station.serial)
+    station = station_get_as_listed(viewer=SERVER, serial=station.serial)
     assert station.contact.state == "on_time"
     assert station.shown_state == "late"
     assert station_shown(station, station.contact, clock.now()).state == "late"

@@ -7,7 +7,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 
 from fleet.alerts.maintenance.rrule import rrule_read
-from fleet.alerts.maintenance.times import WindowTimes, Schedule
+from fleet.alerts.maintenance.times import Schedule, WindowTimes
 from fleet.alerts.models import Incident
 from fleet.alerts.models.maintenance import MaintenanceWindow
 from fleet.core.spoken import moment_words, span_words

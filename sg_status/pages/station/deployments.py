@@ -23,6 +23,7 @@ from fleet.deployments.services import deployment_begin, deployment_delete, depl
 from fleet.files.photos import photo_add, photo_list
 from fleet.organizations.access import Viewer
 from fleet.organizations.models import Membership
+from fleet.stations.contact.sentences import state_shown
 from fleet.stations.models import Station
 from sg_status.access import act, page, refusal_show
 from sg_status.maps.drawing import LONG, LOW, MapDrawn, map_drawn
@@ -31,6 +32,7 @@ from sg_status.maps.sectors import beams_of
 from sg_status.pages.places.antenna_rows import AntennasForm
 from sg_status.pages.places.forms import DeployForm, DeploymentForm, EndForm, PublishForm
 from sg_status.pages.places.map import map_context, place_pin
+from sg_status.pages.station.contact import contact_of
 from sg_status.pages.station.frame import station_of, station_render
 from sg_status.pages.station.notes import PhotoForm
 from sg_status.pages.station.timeline import timeline_of
@@ -71,7 +73,7 @@ def _places_render(
         "form": form,
         "end_form": end_form,
         "current": current,
-        "map": _map(viewer, rows, current, getattr(station, "shown_state", ""), moment),
+        "map": _map(viewer, rows, current, state_shown(station, contact_of(station), moment), moment),
     }
     return station_render(
         request, viewer, station, "sg_status/station/deployments.html", context, tab="station-deployments"

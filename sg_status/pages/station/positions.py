@@ -14,6 +14,7 @@ from fleet.core.csv_file import Cell, csv_response
 from fleet.core.spoken import local_words
 from fleet.deployments.whereabouts import whereabouts_of
 from fleet.organizations.access import Viewer
+from fleet.stations.contact.sentences import state_shown
 from fleet.stations.models import Station
 from fleet.telemetry.condition.displacement import Displacement, displacement_of
 from fleet.telemetry.models import Position
@@ -31,6 +32,7 @@ from sg_status.access import page
 from sg_status.maps.drawing import LONG
 from sg_status.maps.pins import Pin
 from sg_status.pages.places.map import map_context
+from sg_status.pages.station.contact import contact_of
 from sg_status.pages.station.frame import station_of, station_render
 from sg_status.window import SPANS, Window, window_of
 
@@ -71,7 +73,11 @@ def _map(station: Station, track: Sequence[TrackPoint], displacement: Displaceme
     if place is not None and place.latitude is not None and place.longitude is not None:
         pins.append(Pin(place.latitude, place.longitude, place.site))
     if track:
-        pins.append(Pin(track[-1].latitude, track[-1].longitude, str(station), getattr(station, "shown_state", "")))
+        pins.append(
+            Pin(
+                track[-1].latitude, track[-1].longitude, str(station), state_shown(station, contact_of(station), moment)
+            )
+        )
     said = [(one.latitude, one.longitude, local_words(one.at, moment, exact=True)) for one in track]
     # A line between the place and the station, only if they should be at the same position and are not.
     apart = [(pin.longitude, pin.latitude) for pin in pins] if displacement and len(pins) > 1 else []
