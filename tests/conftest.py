@@ -46,12 +46,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix) -
 
 @pytest.fixture(scope="session")
 def services() -> None:
-    """Ask for this in a test that starts or reaches services by itself: a quick run leaves it out."""
+    """Request this in a test that starts or reaches services itself: a quick run leaves such tests out."""
 
 
 @pytest.fixture(scope="session")
 def npm() -> None:
-    """Ask for this in a test that runs npm. It is installed on a machine that has none, but not for a quick run."""
+    """Request this in a test that runs npm: it is installed if the machine has none, except in a quick run."""
     if shutil.which("npm") is None:
         if is_quick():
             pytest.skip("needs npm, and a quick run installs nothing")

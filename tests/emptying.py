@@ -1,4 +1,4 @@
-"""Empty the tables after a test that commits: quicker than Django's `flush`, which truncates every table there is.
+"""Empty the tables after a test that commits, faster than Django's `flush`, which truncates every table.
 
 Roost has hundreds of tables and partitions, and such a test writes to a few. `flush` took a second for each of a
 thousand tests, more than most of them take themselves, and then created all permissions again.
@@ -28,7 +28,7 @@ def emptying_install() -> None:
     flush = TransactionTestCase._fixture_teardown
 
     def tear_down(self: TransactionTestCase) -> None:
-        # Databases that somebody else set up may not allow it.
+        # The login may lack the right for it, in a database that Roost did not set up.
         if may_switch_triggers_off():
             tables_empty()
         else:
@@ -38,7 +38,7 @@ def emptying_install() -> None:
 
 
 def may_switch_triggers_off() -> bool:
-    """Whether this login may delete rows without triggers, which refuse it for some tables."""
+    """Whether this login may switch off triggers, some of which refuse to delete rows."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT has_parameter_privilege('session_replication_role', 'SET')")
         return bool(cursor.fetchone() == (True,))

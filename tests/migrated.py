@@ -27,7 +27,7 @@ def migrated_database(var: Path) -> str:
 
 
 def database_fill(instance: Instance) -> None:
-    """Give private services the tables of this run's migrated database: that takes a tenth of migrating once more."""
+    """Copy this run's migrated tables to private services, which takes a tenth of the time of migrating."""
     if VARIABLE not in os.environ:
         django_run(instance, "migrate", "--no-input", "--skip-checks", "-v0")
         return

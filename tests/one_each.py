@@ -1,4 +1,4 @@
-"""One incident and one report of a command, where the domain takes several at once."""
+"""Single calls for tests, where the domain takes several incidents or reports at once."""
 
 from datetime import datetime
 

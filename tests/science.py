@@ -1,4 +1,4 @@
-"""An environment with what scientists open data packages with, and a look at what their programs say."""
+"""An environment with the libraries with which scientists open data packages, and a way to run programs in it."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ EXAMPLES = REPOSITORY / "docs" / "examples"
 
 
 def science_install(folder: Path) -> Path:
-    """Install it below a folder; return its interpreter."""
+    """Install the environment below a folder; return its interpreter."""
     uv = [sys.executable, "-m", "uv"]
     said([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)])
     python = folder / "bin" / "python"

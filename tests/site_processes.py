@@ -20,7 +20,7 @@ from waiting import PATIENCE_S
 from operations.running.process_table import UVICORN
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Seconds for which a server that is told to end waits for its open connections.
+#: Seconds that a server waits for its open connections when it is stopped.
 GRACE_S = 60
 
 

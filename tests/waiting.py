@@ -1,4 +1,4 @@
-"""The loop that waits for a condition. Its bound is for a busy machine: it costs nothing when the condition comes early."""
+"""The loop that waits for a condition. Its limit suits a busy machine; waiting ends as soon as it is met."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ PATIENCE_S = 180.0
 
 
 def until(look: Callable[[], Found], what: str = "it", *, seconds: float = PATIENCE_S, every: float = 0.05) -> Found:
-    """Return what `look` finds once that is true; fail after `seconds`, and name what did not come."""
+    """Call `look` until its result is true, and return that; after `seconds`, fail and name what was awaited."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"Waited {seconds:g} s for {what} without success."
@@ -19,11 +19,11 @@ def until(look: Callable[[], Found], what: str = "it", *, seconds: float = PATIE
 
 
 def settled(look: Callable[[], Found], what: str, *, rest: float = 2.0) -> Found:
-    """Return what `look` finds once it has stayed the same for `rest` seconds; fail if it keeps changing."""
+    """Call `look` until its result has not changed for `rest` seconds, and return it; fail if it keeps changing."""
     deadline = time.monotonic() + PATIENCE_S
     found, since = look(), time.monotonic()
     while time.monotonic() - since < rest:
-        assert time.monotonic() < deadline, f"{what} did not stop at {found}."
+        assert time.monotonic() < deadline, f"{what} kept changing; the last value was {found}."
         time.sleep(0.1)
         if (now := look()) != found:
             found, since = now, time.monotonic()

@@ -24,9 +24,9 @@ __all__ = ["world"]
 pytestmark = pytest.mark.django_db
 
 schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", WSGIHandler())
-# The cases that it adds by rule take four times as long as the others; the random ones are enough for every run.
+# Schemathesis' systematic cases take four times as long as the random ones, which are enough for every run.
 schema.config.phases.coverage.enabled = False
-# A piece of an upload is bytes, whatever it is called.
+# A piece of an upload is plain bytes, whatever its media type is called.
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 CHECKS = [

@@ -1,4 +1,4 @@
-"""Requests before login cost next to nothing, on every path: tried over real connections."""
+"""Requests before login cost next to nothing on any path; they are sent over real connections."""
 
 import re
 import socket
@@ -74,8 +74,8 @@ def test_a_body_of_400_mb_before_login_is_taken_nowhere(processes: Running, told
         before = psutil.Process(processes.processes[name].pid).memory_info().rss
         taken, answer = flood(port, head, b"x" * MB if told == "length" else CHUNK, 60 * MB)
         assert taken < 30 * MB, (method, path)
-        # A client that keeps sending may only see the connection break. The live process reads no bodies: it may answer
-        # and hang up.
+        # A client that keeps sending may see nothing but the connection break. The live process reads no bodies: it may
+        # answer and hang up.
         assert answer == b"" or int(answer.split()[1]) in (200, 405, 413), (method, path, answer)
         assert psutil.Process(processes.processes[name].pid).memory_info().rss - before < 40 * MB, (method, path)
     assert httpx.get(f"{processes.site}/healthz", trust_env=False).status_code == 200
@@ -87,7 +87,7 @@ def test_an_address_of_ipv6_is_a_host_as_well():
     assert all(map(origin_is_written_well, ("null", "https://[::1]:8000", "moz-extension://0f-1")))
 
 
-def test_who_says_beforehand_how_long_a_body_is_reads_why_it_is_refused(processes):
+def test_a_body_whose_announced_length_is_too_long_is_refused_with_the_reason(processes):
     for path, kind in (("/login/", "text/plain"), ("/api/v1/enrolments", "application/problem+json")):
         answer = httpx.post(processes.site + path, content=b"x" * 5 * MB, trust_env=False)
         assert answer.status_code == 413
@@ -120,7 +120,7 @@ ORIGINS = ["http://[", "https://a b", "nothing", "http://a, http://b", "://a", "
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/api/v1/stations", "/static/x.js", "/live/fleet", "/live/healthz"])
-def test_a_host_or_an_origin_that_is_none_is_400_everywhere(processes, path):
+def test_an_invalid_host_or_origin_gets_400_everywhere(processes, path):
     port = processes.live_port if path.startswith("/live/") else processes.site_port
     heads = [f"Host: {host}" for host in HOSTS]
     heads += [f"Host: localhost\r\nOrigin: {origin}" for origin in ORIGINS]
@@ -136,7 +136,7 @@ def test_hosts_and_origins_that_are_well_written_pass(processes):
         assert first_line_of_answer(processes.site_port, request) == b"HTTP/1.1 200 OK", head
 
 
-def test_a_proxy_that_is_named_tells_the_caller_apart_and_another_is_not_heard(processes):
+def test_only_a_named_proxy_is_believed_about_the_caller(processes):
     def guessed(source: str) -> int:
         headers = {"Authorization": "Bearer aaaaaaaa.bbbbbbbb", "X-Forwarded-For": source}
         return httpx.get(f"{processes.site}/api/v1/stations", headers=headers, trust_env=False).status_code
@@ -154,14 +154,14 @@ def test_one_ipv6_network_is_one_source(processes):
     assert guessed("2001:db8:0:2::1") == 401
 
 
-def test_the_scheme_that_a_proxy_tells_is_in_the_addresses_that_lead_on(processes, institute):
+def test_links_to_the_next_page_have_the_scheme_that_the_proxy_reports(processes, institute):
     station_of(institute), station_of(institute)
     headers = {"Authorization": f"Bearer {key_of(institute)}", "X-Forwarded-Proto": "https"}
     address = f"{processes.site}/api/v1/stations?limit=1"
     assert httpx.get(address, headers=headers, trust_env=False).json()["next"].startswith("https://127.0.0.1")
 
 
-def test_a_web_socket_is_an_ordinary_question(processes):
+def test_a_web_socket_request_is_answered_as_an_ordinary_one(processes):
     head = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n"
     for port, path in ((processes.site_port, "/healthz"), (processes.live_port, "/live/fleet")):
         first = first_line_of_answer(port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode())

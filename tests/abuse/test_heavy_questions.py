@@ -97,7 +97,7 @@ def slow_stations():
         yield
 
 
-def test_what_the_database_cut_off_is_said_as_such_to_programs(asker):
+def test_programs_are_told_that_the_database_cut_off_a_query(asker):
     with slow_stations():
         answer = asker("stations")
     assert answer.status_code == 503

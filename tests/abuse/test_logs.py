@@ -76,7 +76,7 @@ def test_links_and_codes_stand_in_no_log_of_a_process(tmp_path, institute, owner
         asker.post("/api/v1/enrolments", json={"serial": station.serial, "token": token})
         httpx.get(f"{processes.live}/live/fleet?code={CODE}", trust_env=False)
     logs = {file.name: file.read_text() for file in processes.logs.iterdir()}
-    # Check first that the logs record who asked for what.
+    # Check first that the logs do record requests.
     assert '"GET /invitations/… HTTP/1.1"' in logs["site.log"]
     assert "POST /api/v1/enrolments" in logs["site.log"]
     assert "GET /live/fleet" in logs["live.log"]

@@ -56,7 +56,7 @@ def broken(request, own_stack, settings, caplog):
 
 @pytest.fixture
 def waits(broken, monkeypatch) -> list[Exception]:
-    """Each time that somebody waited for Redis. The pause after one lasts as long as the test."""
+    """One error for each wait for Redis. The pause after the first one outlasts the test."""
     found, away = [], counters._Gate.away
     monkeypatch.setattr(counters, "PAUSE_S", 3_600.0)
     monkeypatch.setattr(counters._Gate, "away", lambda gate, error: found.append(error) or away(gate, error))
@@ -100,7 +100,7 @@ def test_people_sign_in_and_guessing_is_braked(waits):
     assert not told[0]
 
 
-def test_it_is_said_once_and_so_is_its_end(broken, caplog, monkeypatch):
+def test_an_outage_and_its_end_are_logged_once_each(broken, caplog, monkeypatch):
     monkeypatch.setattr(counters, "PAUSE_S", 0.0)
     for _ in range(4):
         cache.get("before")

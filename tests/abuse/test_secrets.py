@@ -71,7 +71,7 @@ def rows_with(secret: str) -> list[str]:
     return found
 
 
-def test_nothing_that_opens_anything_is_logged_or_kept_as_it_is(institute, owner, caplog):
+def test_no_secret_is_logged_or_stored_in_plain_text(institute, owner, caplog):
     with caplog.at_level(logging.DEBUG):
         used = secrets_used(institute, owner)
     assert caplog.records
@@ -115,7 +115,7 @@ def test_no_process_is_called_with_a_secret(stack):
     assert [name for name, secret in secrets.items() if any(secret in line for line in shown)] == []
 
 
-def test_what_is_a_password_is_never_asked_back(institute, owner):
+def test_the_hash_of_a_password_is_never_shown(institute, owner):
     User.objects.filter(pk=owner.user.pk).update(password="canary$of$a$hash")
     viewer = viewer_of_user(owner.user)
     assert "canary" not in repr(viewer)

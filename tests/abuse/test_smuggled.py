@@ -53,14 +53,14 @@ def owner_of(world: World, **options: Any) -> Client:
 
 
 def guarded() -> dict[tuple[str, object], tuple[object, ...]]:
-    """Fields that nobody may set through a body, by row."""
+    """Values of the fields that no body may change, by row."""
     people = User.objects.values_list("pk", "is_staff", "is_superuser")
     keys = ApiKey.objects.values_list("pk", "hashed_key", "organization_id")
     return {("person", row[0]): row for row in people} | {("key", row[0]): row for row in keys}
 
 
 def gained(world: World) -> list[object]:
-    """Rows that would mean that somebody gained rights or data that nobody gave them."""
+    """Rows that exist only if somebody gained rights or data that nobody gave them."""
     foreign = world.foreign.organization.pk
     return [
         *User.objects.exclude(pk=world.administrator.pk).filter(is_superuser=True),

@@ -55,7 +55,7 @@ def test_a_revoked_key_gets_no_stored_answer(institute, owner, station):
     assert "leans" not in refused.content.decode()
 
 
-def test_nor_does_one_whose_person_has_left_or_whose_organization_is_gone(institute, owner, station):
+def test_a_key_whose_person_has_left_gets_no_stored_answer(institute, owner, station):
     other = viewer_of_user(person("second-operator", (institute, Role.OPERATOR)))
     secret = personal_key(institute, other)
     assert note(station, bearer(secret)).status_code == 201
@@ -92,7 +92,7 @@ def test_two_keys_of_one_person_have_answers_of_their_own(institute, owner, stat
     assert "Idempotent-Replayed" not in answer
 
 
-def test_nothing_is_kept_for_who_has_no_login(institute):
+def test_no_answer_is_stored_for_a_caller_without_a_login(institute):
     Client().post(
         "/api/v1/stations/claims",
         {"serial": "SG-A1"},

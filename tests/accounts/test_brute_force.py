@@ -32,7 +32,7 @@ def test_one_account_from_many_sources(plover):
     assert BRAKED in page
 
 
-def test_other_letters_are_the_same_account(plover):
+def test_a_login_in_other_letter_case_is_the_same_account(plover):
     logins = ["plover", "PLOVER", " plover ", "Plover"] * 3
     told = [guess(from_address(n), login=login)[1] for n, login in enumerate(logins)]
     assert sum(BRAKED in page for page in told) == 2
@@ -66,7 +66,7 @@ def test_a_browser_that_was_logged_in_before_has_a_brake_of_its_own(plover, log_
     assert BRAKED in told[-1]
 
 
-def test_the_sign_of_one_person_serves_no_other(plover, log_in, transactional_db):
+def test_the_cookie_of_a_known_browser_serves_no_other_person(plover, log_in, transactional_db):
     from people import SERVER
 
     from fleet.organizations.people import person_add
@@ -79,7 +79,7 @@ def test_the_sign_of_one_person_serves_no_other(plover, log_in, transactional_db
     assert BRAKED in guess(mine)[1]
 
 
-def test_a_sign_that_somebody_made_up_is_none(plover):
+def test_a_forged_cookie_of_a_known_browser_is_ignored(plover):
     for forged in ("1:guessed", "WzEsImEiXQ:1vK:abc", "", "a" * 4000):
         cache.clear()
         clients = [from_address(number) for number in range(11)]

@@ -65,7 +65,7 @@ def test_a_recovery_code_opens_once(plover, log_in, app, recovery_codes):
     assert not is_logged_in(second)
 
 
-def test_a_lost_password_does_not_go_round_it(plover, app, link, mailoutbox):
+def test_a_password_reset_does_not_bypass_the_second_step(plover, app, link, mailoutbox):
     browser = Client()
     browser.post("/accounts/password/reset/", {"email": "plover@example.org"})
     form = browser.get(link(), follow=True)
@@ -102,7 +102,7 @@ def test_secrets_outlive_a_change_of_the_sites_key(plover, log_in, app, settings
     assert client.post(STEP, {"code": code_of(app)}).status_code == 302
 
 
-def test_without_the_key_no_code_fits_and_nothing_breaks(plover, log_in, app, settings):
+def test_without_the_site_s_key_every_code_is_wrong_and_nothing_breaks(plover, log_in, app, settings):
     settings.SECRET_KEY = "a key that nobody kept " * 3
     client, _answer = log_in()
     assert client.post(STEP, {"code": code_of(app)}).status_code == 200
@@ -123,7 +123,7 @@ def test_without_the_key_no_code_fits_and_nothing_breaks(plover, log_in, app, se
         '{"rawId": "!", "id": "a", "type": "public-key", "response": {}}',
     ],
 )
-def test_a_passkey_that_is_none_is_refused_in_words(plover, log_in, credential):
+def test_an_invalid_passkey_is_refused_in_words(plover, log_in, credential):
     anonymous = Client(raise_request_exception=False)
     anonymous.get("/accounts/passkeys/login/", headers={"Accept": "application/json"})
     assert anonymous.post("/accounts/passkeys/login/", {"credential": credential}).status_code == 302

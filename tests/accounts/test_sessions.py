@@ -58,7 +58,7 @@ def test_a_reset_password_ends_all_sessions(plover, log_in, link, mailoutbox):
     assert not is_logged_in(there)
 
 
-def test_a_link_of_before_a_login_or_a_change_of_address_is_void(plover, log_in, link, mailoutbox):
+def test_a_reset_link_from_before_a_login_is_void(plover, log_in, link, mailoutbox):
     Client().post("/accounts/password/reset/", {"email": "plover@example.org"})
     path = link()
     log_in()
@@ -188,7 +188,7 @@ def test_deleting_an_account_takes_the_password_once_more(plover, log_in):
     assert AuditEntry.objects.get(action="person.delete").actor_name == "plover"
 
 
-def test_the_last_owner_stays_and_is_told_of_what(plover, log_in, institute, elsewhere):
+def test_the_last_owner_stays_and_is_told_of_which_organization(plover, log_in, institute, elsewhere):
     member_add(organization=institute, user=plover, role=Role.OWNER)
     member_add(organization=elsewhere, user=plover, role=Role.VIEWER)
     client, _answer = log_in()

@@ -24,7 +24,7 @@ def sign_up(client, name="sanderling", email="sanderling@example.org", **more):
     )
 
 
-def test_who_signs_up_confirms_the_address_and_is_in(mailoutbox, link):
+def test_confirming_the_address_after_signing_up_logs_in(mailoutbox, link):
     browser = Client()
     page = sign_up(browser).content.decode()
     assert "Confirm your address" in page
@@ -98,7 +98,7 @@ def test_what_cannot_be_taken_is_said_at_the_field(plover, field, value, sentenc
 
 
 @pytest.mark.parametrize("mode", ["invited", "closed"])
-def test_a_closed_door_is_closed(settings, mode, mailoutbox):
+def test_where_signing_up_is_switched_off_nobody_can(settings, mode, mailoutbox):
     settings.ROOST_SIGNUP = mode
     assert b"signup" not in Client().get("/login/").content
     answer = sign_up(Client())
@@ -108,7 +108,7 @@ def test_a_closed_door_is_closed(settings, mode, mailoutbox):
     assert "signup" not in mailoutbox[0].body
 
 
-def test_who_comes_with_an_invitation_has_the_address_confirmed(settings, mailoutbox):
+def test_an_invitation_confirms_the_address(settings, mailoutbox):
     settings.ROOST_SIGNUP = "invited"
     browser = Client()
     session = browser.session
@@ -131,7 +131,7 @@ def test_name_or_address_opens(plover, log_in, login):
     assert is_logged_in(client)
 
 
-def test_only_who_wants_it_stays_logged_in(plover, log_in):
+def test_only_those_who_choose_it_stay_logged_in(plover, log_in):
     short, _answer = log_in()
     long, _answer = log_in(remember="on")
     assert short.session.get_expire_at_browser_close()

@@ -27,7 +27,7 @@ def say(monkeypatch):
     return call
 
 
-def test_whom_the_command_line_makes_can_log_in_at_once(say, log_in):
+def test_a_person_added_on_the_command_line_can_log_in_at_once(say, log_in):
     told = json.loads(say("add", "knot", "--email", "Knot@Example.org", "--json"))
     assert told["email"] == "knot@example.org"
     assert told["is_admin"] is False

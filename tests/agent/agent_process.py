@@ -61,7 +61,7 @@ class AgentProcess:
             self._process.wait()
 
     def stop(self) -> tuple[int, float]:
-        """Send SIGTERM; return the exit code and the seconds that it took."""
+        """Send SIGTERM; return the exit code and how many seconds the agent took to end."""
         begin = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
         code = self._process.wait(PATIENCE_S)

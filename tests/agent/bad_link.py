@@ -9,7 +9,7 @@ import time
 class BadLink:
     """Forwards TCP to a port. `silent` drops what the server sends; `cut` breaks all open connections.
 
-    `slow_s` is how long 64 kB take to the server, and `sent` counts what went there.
+    `slow_s` is how many seconds 64 kB take to the server; `sent` counts the bytes that went there.
     """
 
     def __init__(self, port: int) -> None:
@@ -59,7 +59,7 @@ class BadLink:
         self._open.clear()
 
     def stop(self) -> None:
-        """Wake the thread that accepts and wait for it: else it may go on at the number of a socket opened later."""
+        """Wake the accepting thread and wait for it; otherwise it may go on with a later socket of the same number."""
         self.closed = True
         with contextlib.suppress(OSError):
             self._door.shutdown(socket.SHUT_RDWR)

@@ -1,5 +1,5 @@
-"""A station's login and queue on a real broker, set up as the server does it, and a queue in which a test sees what it
-sent.
+"""A station's login and queue on a real broker, set up as the server does it, and a queue that shows a test every
+message it sent.
 """
 
 import time
@@ -124,7 +124,7 @@ class BrokerStation:
             found += self.see()
             if enough(found):
                 return found
-            assert time.monotonic() < deadline, f"after {seconds} s only {[s.decoded.envelope for s in found]}"
+            assert time.monotonic() < deadline, f"after {seconds} s, only these: {[s.decoded.envelope for s in found]}"
             time.sleep(0.1)
 
     def command(

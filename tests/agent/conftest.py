@@ -12,7 +12,7 @@ from station_agent.config import AmqpSettings, CommandSettings, Config, LinkSett
 from station_agent.daemon import station_open
 from station_agent.sources import sources_make
 
-#: Real files from a bench station, on machines that have them.
+#: Real files from a bench station; not every machine has them.
 REAL_DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "sg-v2-rpi4-2021"
 
 

@@ -1,4 +1,4 @@
-"""A station with the source of manifests, polled by the test: the manifest as the server would know it."""
+"""The source of manifests, polled by the test, and the files that the server would know from its messages."""
 
 import os
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from station_agent.sources.files import FilesSource
 
 
 def source_of(station: Any) -> FilesSource:
-    """The source, which begins at once."""
+    """The station's source of manifests."""
     made: Any = sources_make(station)["files"]
     return made
 
 
 def settle(source: FilesSource) -> None:
-    """Poll until everything is looked at, hashed and told."""
+    """Poll until every file is found, hashed and reported."""
     source._look_at = source._tell_at = 0.0
     for _ in range(100_000):
         source.poll()
@@ -38,7 +38,7 @@ def manifests(station: Any) -> Iterator[Manifest]:
 
 
 def known(bodies: Iterator[Manifest]) -> dict[str, ToldFile]:
-    """What a server knows after these messages."""
+    """The files that a server knows after these messages, by path."""
     files: dict[str, ToldFile] = {}
     listed: set[str] = set()
     listing = 0
@@ -57,7 +57,7 @@ def known(bodies: Iterator[Manifest]) -> dict[str, ToldFile]:
 
 
 def age(path: Path, seconds: float = 100_000.0) -> Path:
-    """Let a file have rested for a while."""
+    """Make a file look as if it had not changed for a while; return its path."""
     before = path.stat().st_mtime - seconds
     os.utime(path, (before, before))
     return path

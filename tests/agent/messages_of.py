@@ -49,7 +49,7 @@ def line_numbers(body):
 
 
 def rows_counted(messages):
-    """Number of each: p, n, T, G and events by name."""
+    """Number of rows by kind: p, n, T, G, and events by name."""
     count = Counter()
     for _, body in messages:
         if isinstance(body, Detections):

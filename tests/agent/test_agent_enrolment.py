@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture
 def server():
-    """A small server that gives a prepared answer and keeps the requests it got."""
+    """A small server that gives a prepared answer and records its requests."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -88,7 +88,7 @@ def test_the_login_is_written_and_tried(server, enrol, tmp_path, make_broker_sta
     assert config.sources["sensorgnome"] == {"pulses": "counts"}
 
 
-def test_a_broker_that_cannot_be_reached_is_said_but_the_login_is_kept(server, enrol, tmp_path):
+def test_an_unreachable_broker_is_reported_but_the_login_is_kept(server, enrol, tmp_path):
     amqp = {
         "host": "127.0.0.1",
         "port": 1,
@@ -154,7 +154,7 @@ def test_wrong_use_is_one_sentence_and_code_2(enrol, arguments, words):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_server_that_is_not_there_is_said(enrol):
+def test_a_server_that_does_not_answer_is_reported(enrol):
     done = enrol("--server", "http://127.0.0.1:1", "--token", "a", "--serial", "SG-TEST")
     assert (done.returncode, "refuses connections" in done.stderr) == (1, True)
 

@@ -98,7 +98,7 @@ def steady(monkeypatch):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_any_history_comes_to_each_line_once(tmp_path, make_station, steady, seed):
+def test_after_any_history_each_line_is_sent_once(tmp_path, make_station, steady, seed):
     history = History(tmp_path / "SGdata", seed)
     rng, pulses = history.rng, ("all", "bursts", "counts")[seed % 3]
     settings = {"directory": str(history.root), "pulses": pulses, "batch_age": 0.0}

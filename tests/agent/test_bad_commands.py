@@ -17,7 +17,7 @@ __all__ = ["consent", "make_executor", "runs"]
 
 @pytest.fixture
 def working(make_executor, monkeypatch):
-    """A running executor; `give(body)` delivers a command, and `done` collects those that were acknowledged."""
+    """A running executor; `give(body)` delivers a command, and `done` lists the acknowledged bodies."""
     monkeypatch.setattr(executor_module, "LOOK_BEHIND_SECONDS", 0.3)
     executor = make_executor()
     executor.start()
@@ -95,7 +95,7 @@ def test_a_full_disk_puts_a_command_aside_for_the_others(working, runs, monkeypa
     assert len(runs.ran) == 2
 
 
-def test_whatever_is_wrong_with_one_is_said_and_the_next_runs(working, runs, monkeypatch):
+def test_an_unforeseen_fault_of_one_command_is_reported_and_the_next_runs(working, runs, monkeypatch):
     def odd(*_):
         raise RuntimeError("of a kind nobody thought of")
 
@@ -147,7 +147,7 @@ def test_what_was_withdrawn_is_remembered_by_the_next_run_of_the_agent(make_exec
     assert (last(second.station).state, runs.ran) == ("refused", [])
 
 
-def test_the_same_command_twice_in_one_burst_is_acknowledged_twice_and_runs_once(working, runs):
+def test_a_command_that_comes_three_times_in_one_burst_is_acknowledged_each_time_and_runs_once(working, runs):
     body = command_encode(message("reboot"))
     for _ in range(3):
         working.give(body)
@@ -155,7 +155,7 @@ def test_the_same_command_twice_in_one_burst_is_acknowledged_twice_and_runs_once
     assert len(runs.ran) == 1
 
 
-def test_a_journal_with_bad_rows_is_saved_but_for_none(make_executor, runs, tmp_path):
+def test_every_row_of_a_damaged_journal_is_saved(make_executor, runs, tmp_path):
     executor = make_executor()
     bodies = [command_encode(message("reboot", id=uuid.UUID(int=number))) for number in range(1, 6)]
     for body in bodies:

@@ -1,4 +1,4 @@
-"""The broker dies in the middle: every message arrives, and none under two numbers."""
+"""The broker dies while the outbox empties: every message arrives, and none under two numbers."""
 
 import threading
 import time
@@ -63,5 +63,5 @@ def test_the_broker_is_killed_twice_while_the_outbox_empties(private_stack, make
     numbers = {s.key: s.decoded.body[0].v for s in seen}
     assert sorted(numbers.values()) == [float(n) for n in range(MESSAGES)]
     assert sorted(seq for _, seq in numbers) == list(range(1, MESSAGES + 1))
-    # Repeats are at most what was on the wire, and always under their first number.
+    # Only messages that were on the wire are repeated, always under their first number.
     assert len(seen) - len(numbers) <= 2 * LinkSettings().window

@@ -80,7 +80,7 @@ def certificate_make(folder, first, last):
 
 @contextmanager
 def site(date, pem_file=None):
-    """A site that gives this date, over TLS if it has a certificate."""
+    """A site whose answers have this date, over TLS if a certificate is given."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):
@@ -104,7 +104,7 @@ def site(date, pem_file=None):
 
 
 @pytest.mark.parametrize("off", [-26 * YEAR, -3_600.0, 3_600.0, 17 * YEAR])
-def test_a_clock_that_is_far_off_is_said_by_how_much_and_corrected(station, off):
+def test_a_clock_that_is_far_off_is_corrected_and_its_error_reported(station, off):
     truth = time.time() - off
     clock = bound(station, told(truth))
     clock.step()
@@ -137,7 +137,7 @@ def test_a_clock_that_ntp_or_gps_keeps_asks_nobody(station):
     assert station.clock_base is None
 
 
-def test_a_clock_that_a_certificate_makes_doubtful_is_asked_about_though_ntp_says_it_is_kept(station):
+def test_a_clock_that_a_certificate_contradicts_is_checked_although_ntp_calls_it_synchronised(station):
     clock = bound(station, told(time.time() + YEAR), kept=True)
     clock.doubt()
     clock.step()
@@ -202,8 +202,8 @@ def test_the_reason_says_by_how_much_the_clock_is_wrong():
 
 
 @pytest.mark.parametrize("off", [-26 * YEAR, 17 * YEAR])
-def test_with_the_servers_time_the_data_get_home_all_the_same(make_broker_station, make_station, off):
-    """OpenSSL uses the machine's clock, which a test cannot set, so the other time is passed to the date check."""
+def test_data_is_delivered_with_the_server_s_time(make_broker_station, make_station, off):
+    """OpenSSL uses the machine's clock, which a test cannot set, so the test passes another time to the date check."""
     place = make_broker_station(tls=True)
     station = make_station(amqp=place.amqp)
     now, view = [time.time() + off], LinkState()

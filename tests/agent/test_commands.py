@@ -97,7 +97,7 @@ def test_a_command_that_comes_again_is_not_run_again(make_executor, runs):
     assert last(executor.station).result == {"n": 1}
 
 
-def test_nor_by_the_next_run_of_the_agent(make_executor, runs):
+def test_a_command_that_comes_again_is_not_run_by_the_next_run_of_the_agent(make_executor, runs):
     first, body = make_executor(), command_encode(message("reboot"))
     first.handle(body)
     first.station.outbox.database.close()
@@ -210,7 +210,7 @@ def test_the_owners_consent(make_executor, runs, consent, text, ping, reboot):
             assert last(executor.station).note.startswith("The station's")
 
 
-def test_what_is_no_command_is_told_and_forgotten(make_executor, runs):
+def test_a_message_that_is_no_command_is_reported_and_dropped(make_executor, runs):
     executor = make_executor()
     odd = (
         b"",

@@ -48,7 +48,7 @@ def test_a_failed_writing_leaves_the_old_one(tmp_path, monkeypatch):
     assert config_read(path) == TABLE
 
 
-def test_the_environment_goes_over_the_file(tmp_path):
+def test_the_environment_overrides_the_file(tmp_path):
     path = tmp_path / "config.toml"
     config_write(path, TABLE)
     secret = tmp_path / "secret"
@@ -107,7 +107,7 @@ def test_what_cannot_be_read_is_said(tmp_path, name, text):
         config_load(path, {})
 
 
-def test_without_a_server_the_way_to_one_is_told(tmp_path):
+def test_without_a_server_the_error_says_how_to_get_one(tmp_path):
     with pytest.raises(WrongUse, match="station-agent enrol"):
         config_load(tmp_path / "none.toml", {})
 

@@ -21,7 +21,7 @@ from station_agent.sources import sources_make
 
 @pytest.fixture
 def folder(tmp_path):
-    """What is in `/data` of a SensorStation: closed files, one that is being written, and its log."""
+    """The folder `/data` of a SensorStation: closed files, one that is being written, and its log."""
     closed = tmp_path / "data" / "rotated"
     closed.mkdir(parents=True)
     (closed / made.file_name(end=".csv.gz")).write_bytes(gzip.compress(made.tags_text(20)))
@@ -62,13 +62,13 @@ def test_when_the_station_closes_a_file_it_is_read(folder, follow):
 
 
 def close(folder, at, *, rows=7):
-    """The station closes its open file: the data go to another folder under a name with a date."""
+    """Close the open file as the station does: move the data to another folder, under a name with a date."""
     (folder / "rotated" / made.file_name(closed=at, end=".csv.gz")).write_bytes(gzip.compress(made.tags_text(rows)))
     (folder / made.file_name(closed="")).unlink()
 
 
 def looked(station):
-    """The station's words about the open file, once all folders are looked at again."""
+    """The newest account of the open file after all folders are scanned again."""
     for seen in station.source._folder._scanned.copy():
         station.source._folder._scanned[seen] = (0.0, 0.0)
     station.poll()
@@ -80,9 +80,9 @@ def test_an_open_file_that_is_removed_is_not_told_as_closed(folder, follow):
     station.poll()
     close(folder, "2022-08-15_105039")
     assert looked(station).state == "done"
-    # The next one is begun, and removed by hand.
+    # The station begins the next one, and somebody removes it.
     (folder / made.file_name(closed="")).write_bytes(made.tags_text(2))
-    # Of a file that grows, the station reports only now and then.
+    # The station reports a growing file only now and then.
     looked(station)
     (folder / made.file_name(closed="")).unlink()
     told = looked(station)

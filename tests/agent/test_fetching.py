@@ -1,4 +1,4 @@
-"""Files come home by their manifest: told, wanted by a policy, asked for, uploaded, stored; over a line that is cut."""
+"""Files are fetched by their manifest: reported, wanted by a policy, asked for, uploaded, stored; lines are cut."""
 
 import hashlib
 import json
@@ -44,7 +44,7 @@ SECRET = "of the station"
 
 
 class Fleet:
-    """One station with its agent in this process, and a site of its own, without a broker between: tests carry."""
+    """One station with its agent in this process, and its site; `say` and `ask` replace the broker between them."""
 
     def __init__(self, tmp_path: Path, station: Any, site_port: int, data: Path) -> None:
         self.station = station
@@ -80,7 +80,7 @@ class Fleet:
             self.pipeline.take([Delivery(f"in.{self.station.serial}", kind, properties, body)])
 
     def ask(self) -> int:
-        """Ask for what is wanted, and carry the command to the station."""
+        """Ask the station for the wanted files, and carry the command to it; return how many files were asked for."""
         known = set(Command.objects.values_list("pk", flat=True))
         asked = station_fetch(station=self.station, moment=clock.now())
         for command in Command.objects.exclude(pk__in=known):
@@ -156,7 +156,7 @@ def stored(station) -> set[str]:
 
 
 def cut_often(monkeypatch, link: BadLink, every: int) -> list[int]:
-    """Cut the line each time so many bytes of files were handed to it."""
+    """Cut the line after every so many bytes of files; return the list of cuts."""
     cuts: list[int] = []
     sent, usual = [0], tus.Uploader._body
 
@@ -192,19 +192,19 @@ def test_a_real_card_comes_home_over_a_line_that_is_cut_twenty_times(make_fleet,
         fleet.upload()
     assert len(cuts) >= 20
     assert stored(fleet.station) == digests(REAL_DATA)
-    # The site stored them: no word of the station is needed for that.
+    # The site knows that it stored them; it needs no report from the station for that.
     assert fleet.states() == {"stored": count}
     fleet.say()
     assert set(HeldFile.objects.values_list("end", flat=True)) <= {"stored", "known"}
     sent = sum(HeldFile.objects.values_list("octets_sent", flat=True))
     print(f"{count} files, {total} bytes, {len(cuts)} cuts, {sent} bytes handed to the line")
-    # Once more: nothing to ask, no row doubled.
+    # A second time, there is nothing to ask for, and no row is doubled.
     assert fleet.ask() == 0
     assert {0: rows} == {0: Detection.objects.filter(station=fleet.station).count()}
     assert FileRevision.objects.filter(file__station=fleet.station).count() == count
 
 
-def test_a_file_that_changed_is_refused_before_and_in_the_middle_and_says_so(make_fleet, root, monkeypatch):
+def test_a_file_that_changed_before_or_during_its_upload_is_refused_with_the_reason(make_fleet, root, monkeypatch):
     before, middle = write(root / "before.bin", b"a" * 50_000), write(root / "middle.bin", os.urandom(300_000))
     gone = write(root / "gone.bin", b"g" * 1_000)
     fleet = make_fleet(root.parent)
@@ -236,7 +236,7 @@ def test_a_file_that_changed_is_refused_before_and_in_the_middle_and_says_so(mak
     }  # fmt: skip
     assert "Nothing more of it was sent" in ends["2026-05-01/middle.bin"][1]
     assert stored(fleet.station) == set()
-    # The next manifest has the new contents, which are asked for then.
+    # The next manifest has the new contents, so those are asked for.
     monkeypatch.setattr(tus.Uploader, "_body", usual)
     fleet.say()
     assert fleet.states() == {"wanted": 2, "gone": 1}
@@ -245,7 +245,7 @@ def test_a_file_that_changed_is_refused_before_and_in_the_middle_and_says_so(mak
     assert stored(fleet.station) == digests(root)
 
 
-def test_an_order_whose_time_is_over_or_whose_network_is_another_waits_or_ends(make_fleet, root, monkeypatch):
+def test_an_order_for_another_network_waits_and_one_whose_time_is_over_ends(make_fleet, root, monkeypatch):
     write(root / "a.bin", b"a")
     fleet = make_fleet(root.parent)
     fleet.say()
@@ -256,7 +256,7 @@ def test_an_order_whose_time_is_over_or_whose_network_is_another_waits_or_ends(m
     fleet.upload()
     assert "wait for wifi" in worker.note
     assert stored(fleet.station) == set()
-    # Its time is over: it ends, and is asked for again.
+    # The order's time is over: it ends, and the file is asked for again.
     monkeypatch.setattr(fleet.agent, "now", lambda: clock.now().timestamp() + 2 * 86_400)
     fleet.upload()
     monkeypatch.undo()
@@ -295,7 +295,7 @@ def test_what_people_choose_comes_and_what_the_owner_forbids_says_why(make_fleet
     assert files_choose(actor=operator, station=fleet.station, file_ids=[chosen.pk])["wanted"] == 1
     (tmp_path / "consent.json").write_text(json.dumps({"deny": ["upload_files"]}))
     assert fleet.ask() == 1
-    # The command is refused by the station's owner: the reason is the file's.
+    # The station's owner forbids the command, and the file has that as its reason.
     fleet.say()
     assert fleet.ask() == 0
     assert fleet.states() == {"kept": 1, "refused": 1}

@@ -49,7 +49,7 @@ def test_a_file_below_a_link_is_no_file_of_the_station(tmp_path):
     (data / "in").symlink_to(tmp_path / "outside")
     with pytest.raises(OSError, match="is a link"):
         file_path({"": data}, "in/deep/f")
-    # The data folder itself may be one.
+    # The data folder itself may be a link.
     (tmp_path / "link").symlink_to(tmp_path / "outside")
     assert file_path({"": tmp_path / "link"}, "deep/f").read_bytes() == b"x"
 
@@ -77,7 +77,7 @@ def test_a_pipe_or_folder_in_place_of_a_file_is_refused_and_the_others_come(make
         (root / name).unlink()
     (root / "dir.bin").mkdir()
     os.mkfifo(root / "pipe.bin")
-    # In a thread, as a station does it: one that waits for the pipe would wait for ever.
+    # In a thread, as a station does it: if it waited for the pipe, it would wait for ever.
     working = threading.Thread(target=fleet.upload, daemon=True)
     working.start()
     working.join(60)
@@ -103,7 +103,7 @@ def test_a_file_pauses_when_the_station_changes_to_another_network(make_fleet, r
         looks.append(1)
         if len(looks) < 20:
             return "wifi"
-        # What the site has not read when the line ends is sent again.
+        # Bytes that the site has not read when the line ends are sent again.
         until(lambda: arrived(site) > 1_000_000, "the bytes that were sent")
         return "mobile"
 

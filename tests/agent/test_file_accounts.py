@@ -41,7 +41,7 @@ def sums_hold(account):
 
 
 def rows_of(messages):
-    """Count every row sent, whatever message it came in, by the fields that tell rows apart on the server and by its
+    """Count every row sent, whatever message it came in, by the fields that identify it on the server and by its
     values.
     """
     rows = Counter()
@@ -109,7 +109,7 @@ def test_the_sums_hold_to_the_byte_live(card, follow):
     assert totals.bytes_unread == account.bytes_unread
 
 
-def test_live_and_by_replay_twice_the_same_rows(card, follow):
+def test_the_live_source_and_two_replays_send_the_same_rows(card, follow):
     root, _ = card
     serials = serials_taken(SERIAL)
     first, messages = drained(root, serials=serials)
@@ -129,7 +129,7 @@ def test_live_and_by_replay_twice_the_same_rows(card, follow):
     once_more = follow(directory=root, serial=SERIAL)
     once_more.poll()
     assert rows_of(outbox_messages(once_more.outbox)) == live
-    assert max(live.values()) == 1, "live sends no row twice, even with copies"
+    assert max(live.values()) == 1, "the live source sends no row twice, even with copies"
 
 
 def test_no_row_is_invented_and_rows_of_damaged_files_are_marked(card):
@@ -192,7 +192,7 @@ def test_a_good_gzip_whose_last_bytes_are_zeros_is_whole(tmp_path):
     assert rows_counted(bodies(messages))["p"] == sum(range(1, 40))
 
 
-def test_another_stations_files_are_left_live_and_it_is_said_once(card, follow):
+def test_the_live_source_leaves_another_station_s_files_and_says_so_once(card, follow):
     root, _ = card
     station = follow(directory=root, serial=SERIAL.lower() + "_1")
     station.poll()
@@ -206,7 +206,7 @@ def test_another_stations_files_are_left_live_and_it_is_said_once(card, follow):
     assert again.vitals.file_totals().files_foreign == 4
 
 
-def test_who_means_it_takes_another_stations_files(card):
+def test_another_station_s_files_can_be_taken_on_purpose(card):
     root, _ = card
     serials = serials_taken(SERIAL, ["sg-8d21rpz2778a", "ctt-v30b0154cd0c"])
     feed, messages = drained(root, serials=serials)
@@ -297,7 +297,7 @@ def test_a_link_to_a_folder_is_named_by_replay(tmp_path):
     }
 
 
-def test_what_is_taken_away_again_is_counted_no_longer(tmp_path, follow):
+def test_a_refused_file_that_is_removed_is_no_longer_counted(tmp_path, follow):
     root = tmp_path / "SGdata"
     root.mkdir()
     (root / "notes.txt").write_text("antenna 3 points north\n")
@@ -359,7 +359,7 @@ def test_bursts_that_the_station_decoded_keep_all_their_figures(tmp_path, follow
     assert accounts_told(station.outbox)[name_of(0)].lines_taken == 4
 
 
-def test_nought_nought_is_no_fix(tmp_path):
+def test_a_position_of_zero_zero_is_no_fix(tmp_path):
     (tmp_path / name_of(0)).write_text(
         "G,1639614325,0.0,0.0,0\nG,1639614326,0.0005,-0.0009,3\nG,1639614327,0.0,6.5,3\n"
     )

@@ -333,7 +333,7 @@ def test_an_intact_copy_of_a_damaged_file_is_read_itself(day, follow, later):
     assert set(numbers(station)) == {1, 2, 3, 4, 5, 6, 7, 8, 9}
 
 
-def test_what_lies_too_deep_is_named_and_not_home(tmp_path, follow, later):
+def test_folders_that_are_too_deep_are_named_and_make_the_station_incomplete(tmp_path, follow, later):
     root = tmp_path / "SGdata"
     deep = root / "a/b/c/d/e/f/g"
     deep.mkdir(parents=True)

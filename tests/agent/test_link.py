@@ -33,7 +33,7 @@ def bad_link(stack):
 
 @pytest.fixture
 def make_publisher(make_station):
-    """Start a publishing link with an outbox of its own."""
+    """Start publishing links, each with its own outbox."""
     running = []
 
     def make(amqp, **settings):
@@ -123,13 +123,13 @@ def test_no_more_than_the_window_is_on_the_wire(make_broker_station, make_publis
     for number in range(1, 31):
         outbox.put("event", event(number), EVENT)
     until(lambda: len(link._waiting) == 7)
-    # It publishes no more, however long one waits; nothing would tell of the end of that.
+    # It publishes no more. Nothing shows the absence of a message, so the test only waits a while.
     time.sleep(1.5)
     assert len(link._waiting) == 7
     assert len(station.see()) == 1 + 7
 
 
-def test_tls_is_never_left_away(make_broker_station, make_publisher, stack):
+def test_the_link_never_goes_without_tls(make_broker_station, make_publisher, stack):
     station = make_broker_station(tls=True)
     outbox, view, _ = make_publisher(msgspec.structs.replace(station.amqp, port=stack.rabbitmq.ports["amqp"]))
     outbox.put("event", event(1), EVENT)
@@ -203,7 +203,7 @@ def test_the_first_connection_that_gets_through_wakes_the_other(make_broker_stat
         assert network.stop(5.0)
 
 
-def test_a_wake_from_before_does_not_bring_a_fleet_back_in_one_moment(make_broker_station, bad_link):
+def test_a_wake_from_an_earlier_connection_does_not_shorten_the_next_pause(make_broker_station, bad_link):
     station = make_broker_station()
     amqp = msgspec.structs.replace(station.amqp, port=bad_link.port)
     shared, view = SharedState(), LinkState()
@@ -245,13 +245,13 @@ def test_a_queue_that_is_gone_for_a_moment_asks_nobody_to_enrol_again(make_broke
         assert network.stop(5.0)
 
 
-def test_what_lasts_is_a_matter_for_people():
+def test_trouble_that_lasts_is_referred_to_the_people_who_run_the_server():
     gone = exceptions.ChannelClosedByBroker(404, "NOT_FOUND")
     assert "restores it by itself" in reason_of(gone, "roost.example.org", 5671, lasted=LASTING_SECONDS - 1)
     assert "ask the people who run the server" in reason_of(gone, "roost.example.org", 5671, lasted=LASTING_SECONDS)
 
 
-def test_a_certificate_that_is_none_is_said(make_broker_station):
+def test_an_invalid_certificate_is_refused_with_the_reason(make_broker_station):
     amqp = msgspec.structs.replace(make_broker_station(tls=True).amqp, ca_pem="nonsense")
     with pytest.raises(WrongUse, match="is not a certificate"):
         parameters_make(amqp, heartbeat=30, blocked=30.0, name="test")

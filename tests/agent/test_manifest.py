@@ -1,4 +1,4 @@
-"""The manifest: every file that the station holds, by its SHA-256, told once, and again when it changed."""
+"""The manifest: every file that the station holds, with its SHA-256, reported once, and again when it has changed."""
 
 import errno
 import gzip
@@ -97,7 +97,7 @@ def test_a_growing_file_waits_until_it_is_followed_or_at_rest(root, make_station
     age(first, 60)
     settle(source)
     assert set(known(manifests(station))) == {name_at(0)}
-    # It grows once more: what was told stays until it is at rest again.
+    # It grows once more: until it is at rest again, the server keeps its earlier state.
     first.write_bytes(first.read_bytes() * 2)
     settle(source)
     assert known(manifests(station))[name_at(0)].size == 34
@@ -107,14 +107,14 @@ def test_a_growing_file_waits_until_it_is_followed_or_at_rest(root, make_station
 
 
 def test_files_that_wait_or_cannot_be_read_block_no_others(root, make_station, monkeypatch):
-    # Names begin with a day, so the first eight come first at each look.
+    # Newer days come first, so the eight `new` and `secret` files are tried first at each scan.
     for number in range(4):
         write(root, f"2026-05-09/new{number}.bin", b"new", seconds=0)
         write(root, f"2026-05-08/secret{number}.bin", b"secret")
         write(root, f"2026-05-01/old{number}.bin", b"old%d" % number)
 
     def opened(file, path):
-        # No permission would not stop a superuser.
+        # Taking the permission away would not stop a superuser.
         if "secret" in path.name:
             raise PermissionError(errno.EACCES, "Permission denied")
         return hashing.Hashing(file, path)
@@ -147,7 +147,7 @@ def test_what_lies_below_an_unreadable_folder_is_not_gone(root, make_station):
     station = make_station()
     source = source_of(station)
     settle(source)
-    # As of a card that is not mounted for a while.
+    # The folder vanishes for a while, as if its card were not mounted.
     away = root.rename(root.with_name("away"))
     settle(source)
     away.rename(root)
@@ -188,7 +188,7 @@ def test_nothing_is_read_twice_and_a_slice_is_short(root, make_station, monkeypa
     monkeypatch.setattr(hashing.Hashing, "__init__", counted)
     station = make_station()
     settle(source_of(station))
-    # A new start of the agent.
+    # The agent starts again.
     again = source_of(station)
     settle(again)
     assert set(opened.values()) == {1}
@@ -196,7 +196,7 @@ def test_nothing_is_read_twice_and_a_slice_is_short(root, make_station, monkeypa
     began = time.monotonic()
     again._look_at = 0.0
     rest = again.poll()
-    # It rests nine times as long as it worked.
+    # The source rests nine times as long as it worked.
     assert rest >= 8 * (time.monotonic() - began - 0.05)
 
 
@@ -212,7 +212,7 @@ def test_everything_is_told_again_on_request_and_after_a_drop(root, make_station
     settle(source)
     last = list(manifests(station))[-1]
     assert (last.listing, last.is_listed) == (2, True)
-    # The file that changes now is named, so that nobody takes it for gone.
+    # The listing names the file that is changing, so that the server does not take it for gone.
     assert {file.path: file.is_growing for file in last.files} == {"2026-05-01/a.bin": False, "2026-05-01/b.bin": True}
     with station.outbox.database.transaction() as sql:
         sql.execute("INSERT INTO dropped VALUES ('manifest', 1)")
@@ -248,7 +248,7 @@ def test_the_end_of_an_upload_is_told_again_if_its_message_was_dropped(root, mak
     assert ends_told() == told
     with station.outbox.database.transaction() as sql:
         sql.execute("DELETE FROM outbox WHERE kind = 'manifest'")
-    assert ends_told() == [], "it was sent"
+    assert ends_told() == [], "this time the message was sent, not dropped"
     assert orders.ended(10) == []
 
 

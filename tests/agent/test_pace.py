@@ -1,4 +1,4 @@
-"""The station obeys the pace that the server asks for, keeps its data meanwhile, and resumes on its own."""
+"""The station obeys the pace that the server asks for, keeps its data meanwhile, and speeds up again by itself."""
 
 import time
 
@@ -63,7 +63,7 @@ def test_slowed_down_it_keeps_to_the_rate_and_ends_by_itself(paced, clock):
     for _ in range(10):
         clock.now += 1
         gone += len(feed.take(50))
-    assert 18 <= gone <= 22, "60 / 30 messages a second"
+    assert 18 <= gone <= 22, "60 messages a second / 30, for ten seconds"
     assert pacer.slowdown == 30
     clock.now += 100
     assert (pacer.slowdown, pacer.say()) == (1, "")
@@ -81,7 +81,7 @@ def test_a_command_result_never_waits_for_the_rate(paced, clock):
     assert [message.kind for message in feed.take(10)] == ["command_status"]
 
 
-def test_a_restart_does_not_end_it_and_a_plain_pace_does(paced, clock):
+def test_a_restart_does_not_end_a_slowdown_and_an_empty_pace_does(paced, clock):
     outbox, pacer, _ = paced
     pacer.obey(Pace(slowdown=4, spread=10, for_s=100))
     again = Pacer(outbox, clock)

@@ -1,4 +1,4 @@
-"""Profiles: who sets them, what a visiting link does, what it costs, and what stays on the station."""
+"""Profiles: how they are set, how a visiting link behaves and what it costs, and which data stays on the station."""
 
 import socket
 import time

@@ -1,4 +1,4 @@
-"""The data folder is followed: each line is sent once, whatever happens to the files and whenever the agent dies."""
+"""The source follows the data folder: each line is sent once, whatever happens to the files or the agent."""
 
 import gzip
 import os
@@ -248,7 +248,7 @@ def test_bursts_of_an_older_file_wherever_the_chunks_end(day, follow):
     assert counts == len(rng_lines)
 
 
-def test_current_files_say_themselves_what_was_used(day, follow):
+def test_current_files_mark_the_pulses_that_were_used(day, follow):
     path = day / NAME.format(hour=0, source="all")
     path.write_text(
         "".join(pulse(1639614325 + n, letter="pn"[n % 2], rest="-38,-53,15") for n in range(10))
@@ -352,7 +352,7 @@ def test_the_files_of_a_real_station(tmp_path, follow):
 
 
 def own_files(root):
-    """Small files of our own, for machines without the real ones."""
+    """Small made-up files, for machines without the real ones."""
     folder = root / "2021-12-17"
     folder.mkdir(parents=True)
     (folder / NAME.format(hour=1, source="all")).write_text(

@@ -86,18 +86,18 @@ def test_migrants_pass_along_the_shore_in_waves_and_residents_stay():
     first, last = tags_by_day(season, SHORE[1]), tags_by_day(season, SHORE[-2])
     for days in (first, last):
         assert len(set.intersection(*days[:3], *days[4:6])) <= 3
-        assert [tag for tag in set().union(*days) if sum(tag in day for day in days) >= 5], "somebody lives here"
-        assert max(map(len, days)) > 2 * min(map(len, days)), "nights differ"
+        assert [tag for tag in set().union(*days) if sum(tag in day for day in days) >= 5], "no residents"
+        assert max(map(len, days)) > 2 * min(map(len, days)), "some nights have far more birds than others"
     peaks = [
         max(range(WAVE_NIGHTS), key=lambda d, days=days: len(days[d]) + len(days[d + 4])) for days in (first, last)
     ]
-    assert peaks[0] != peaks[1], "a wave takes days from one end to the other"
+    assert peaks[0] != peaks[1], "a wave takes days from one end of the shore to the other"
     night = [(stay, place) for place in SHORE for stay in season.heard(place.serial, NOON, NOON + 4 * DAY)]
     ways = {}
     for stay, place in sorted(night, key=lambda each: each[0].begin):
         ways.setdefault(stay.tag, []).append(place.longitude)
     chains = [way for way in ways.values() if len(set(way)) >= 3]
-    assert len(chains) > 10, "the same tag is heard at one station after the other"
+    assert len(chains) > 10, "the same tag is heard at one station after another"
     assert all(way == sorted(way) for way in chains)
 
 
@@ -193,7 +193,7 @@ def test_a_fleet_reports_answers_and_ends(make_broker_station, simulator):
     assert normal.statuses(normal.command("ping", expires_in=-5.0), last="expired")
     assert normal.statuses(normal.command("make_coffee"), last="refused")
     silent.see_until(lambda s: kinds(s)["health"] == 2)
-    # Longer than a silent station would need for its next report at this speed: that nothing comes has no sign.
+    # Longer than the station would need for its next report at this speed. Nothing signals that no report comes.
     time.sleep(7)
     assert silent.see() == []
     process.send_signal(signal.SIGTERM)

@@ -1,5 +1,5 @@
-"""The agent on a 32-bit ARM board without a compiler: installed by pip from its wheel, it sends to the server beside
-it.
+"""The agent on a 32-bit ARM board without a compiler: installed by pip from its wheel, it sends to a server on this
+machine.
 
 This requires root, `debootstrap`, `qemu-arm-static` and half an hour: it builds a Debian 12 for armhf in a folder and
 runs it with qemu. `ROOST_ARM_ROOT` names a folder that already has one. Run it with `./roost test --long
@@ -50,9 +50,9 @@ def run(*command, **more):
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A Debian 12 for armhf that this machine can run."""
+    """The root folder of a Debian 12 for armhf that this machine can run."""
     if os.getuid() != 0 or shutil.which("debootstrap") is None or not Path(QEMU).exists():
-        pytest.skip("it needs root, debootstrap and qemu-arm-static")
+        pytest.skip("This test needs root, debootstrap and qemu-arm-static.")
     if not (BINFMT / "register").exists():
         run("mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT))
     if not (BINFMT / "qemu-arm").exists():
@@ -94,7 +94,7 @@ def size_mb(folder):
     return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) / 1e6
 
 
-def test_there_is_no_compiler_and_nothing_compiled(root, installed):
+def test_the_board_has_no_compiler_and_the_agent_nothing_compiled(root, installed):
     said = inside(root, "python3", "-c", "import struct, platform; print(struct.calcsize('P') * 8, platform.machine())")
     assert said.split()[0] == "32"
     assert not [name for name in ("gcc", "cc", "clang") if (root / "usr/bin" / name).exists()]
@@ -103,7 +103,7 @@ def test_there_is_no_compiler_and_nothing_compiled(root, installed):
     assert not [name for name in ("msgspec", "psutil", "zstandard", "pydantic") if name in listed]
 
 
-def test_it_sends_what_lies_on_the_card_and_obeys(root, installed, make_broker_station):
+def test_the_agent_sends_the_card_s_files_and_obeys_commands(root, installed, make_broker_station):
     station = make_broker_station(tls=True)
     home = root / "var/lib/station-agent"
     shutil.rmtree(home, ignore_errors=True)

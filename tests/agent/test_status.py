@@ -26,7 +26,7 @@ def config(make_config):
     return config
 
 
-def test_a_file_whose_tables_are_still_to_come_holds_nothing(config):
+def test_an_outbox_without_tables_yet_counts_as_empty(config):
     with contextlib.closing(sqlite3.connect(config.database_path)) as sql:
         sql.execute("PRAGMA journal_mode=WAL")
     assert status_read(config)["backlog"] == {"messages": 0, "bytes": 0, "oldest_at": None}
@@ -39,7 +39,7 @@ def test_what_waits_is_read_without_the_agent(make_station, config):
     assert status_read(config)["backlog"]["messages"] == station.outbox.backlog().messages > 0
 
 
-def test_a_file_that_cannot_be_read_is_said_and_not_taken_for_empty(config):
+def test_an_unreadable_outbox_is_reported_and_not_taken_for_empty(config):
     config.database_path.write_bytes(b"not a database, but long enough to be looked at" * 20)
     assert status_read(config)["backlog"] is None
     assert ("Waiting", "The outbox cannot be read at the moment.") in status_say(config)
@@ -77,8 +77,8 @@ def status(tmp_path):
         process.communicate()
 
 
-def test_it_is_shown_again_and_again_until_somebody_has_seen_enough(status):
-    # A process in the background ignores this signal, and so would what it starts.
+def test_the_status_is_shown_again_and_again_until_somebody_stops_it(status):
+    # A background process ignores this signal, and so would every process that it starts.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         watching = status("--watch")

@@ -1,4 +1,4 @@
-"""Telling of a large card: a message at a time, so that nothing else waits."""
+"""The manifest of a large card is sent one message at a time, so that nothing else waits."""
 
 from agent.manifests import age, known, manifests, source_of
 
@@ -6,7 +6,7 @@ from station_agent.manifest import telling
 
 
 def settle_without_telling(source) -> None:
-    """Look and hash until there is nothing to do but tell."""
+    """Scan and hash until only the reporting is left."""
     source._look_at = 0.0
     while not source._is_walked or source._steps is not None or source._queue or source._is_more or source._hashing:
         source.poll()

@@ -90,7 +90,7 @@ def test_replayed_twice_and_sent_live_it_is_there_once(row, data, make_station):
     assert (second.stored, second.repeats) == (0, len(again))
     assert send_live(make_station(), pipeline).quarantined == 0
     assert rows_in_database() == expected
-    assert not StationEvent.objects.filter(name=LEFT_OUT).exists(), "receiving the same rows both ways is no loss"
+    assert not StationEvent.objects.filter(name=LEFT_OUT).exists(), "rows that arrive both ways are not lost"
     assert not QuarantinedMessage.objects.exists()
 
 
@@ -120,7 +120,7 @@ def test_a_card_of_all_kinds_is_in_the_database_once_however_often_it_is_sent(ro
     assert not QuarantinedMessage.objects.exists()
 
 
-def test_a_card_that_was_replayed_by_the_rule_before_doubles_no_row(row, data):
+def test_a_card_that_an_older_agent_replayed_doubles_no_row(row, data):
     pipeline = Pipeline()
     _, replayed = drained(data)
     before = [

@@ -53,7 +53,7 @@ def station(institute):
 
 @pytest.fixture
 def card(tmp_path) -> Path:
-    """A small card: files of two days, an empty one, and one of a computer."""
+    """A small card: files of two days, an empty file, and a computer's own file."""
     for name in ("2026-05-01/a.txt", "2026-05-01/b.txt.gz", "2026-05-02/c.txt"):
         path = tmp_path / "SGdata" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +143,7 @@ def test_a_cut_line_costs_nothing_that_arrived(site, station, tmp_path):
     assert stored() == {"big.bin": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
-def test_an_agent_killed_in_the_middle_goes_on_where_the_server_is(site, agent, tmp_path):
+def test_an_agent_that_was_killed_goes_on_at_the_server_s_offset(site, agent, tmp_path):
     path = tmp_path / "big.bin"
     path.write_bytes(os.urandom(60_000_000))
     parts = Path(site.environment["ROOST_FILES_ROOT"]) / "uploads"

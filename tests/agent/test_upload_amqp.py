@@ -1,4 +1,4 @@
-"""Files over AMQP: whole folders, resumed at the byte, mixed with HTTPS, refused with a reason, and at nobody's cost."""
+"""Files over AMQP: whole folders, resumed at the byte, mixed with HTTPS, refused with reasons; floods hurt no other."""
 
 import hashlib
 import json
@@ -81,7 +81,7 @@ def enrol(institute, stack) -> Callable[..., Enrolled]:
 
 @pytest.fixture
 def card(tmp_path) -> Path:
-    """A file of several windows, one that is no whole number of pieces, and an empty one."""
+    """A file of several windows, one whose size is no multiple of a piece, and an empty one."""
     folder = tmp_path / "SGdata" / "2026-05-01"
     folder.mkdir(parents=True)
     for name, size in (("a.txt", 3 * WINDOW + 1), ("b.txt.gz", 70_000), ("empty.txt", 0)):
@@ -115,7 +115,7 @@ def local(path: Path) -> LocalFile:
     return LocalFile(path, path.name, len(content), path.stat().st_mtime, hashlib.sha256(content).hexdigest())
 
 
-def test_a_folder_comes_home_without_an_address_of_the_site_and_is_known_then(consumer, enrol, card, tmp_path):
+def test_a_folder_is_uploaded_without_an_address_of_the_site_and_is_known_afterwards(consumer, enrol, card, tmp_path):
     enrolled, config = enrol(), tmp_path / "agent.toml"
     config_write(config, {"serial": enrolled.station.serial, "amqp": asdict_of(enrolled.encrypted)})
     command = [sys.executable, "-m", "station_agent", "upload", str(card), "--json", "--config", str(config)]
@@ -152,9 +152,9 @@ def asdict_of(amqp: AmqpSettings) -> dict[str, Any]:
     return {name: getattr(amqp, name) for name in amqp.__struct_fields__}
 
 
-def test_it_goes_on_at_the_byte_whoever_sent_what_is_here(consumer, enrol, tmp_path):
+def test_an_upload_goes_on_at_the_byte_however_its_beginning_arrived(consumer, enrol, tmp_path):
     enrolled, path = enrol(), write(tmp_path / "a.bin", os.urandom(5 * WINDOW))
-    # A part came over HTTPS.
+    # The first part arrives over HTTPS.
     file, first = local(path), 300_000
     sender = UploadSender(key=f"station:{enrolled.station.pk}", name="over HTTPS", station=enrolled.station)
     asked = FileAsked("", file.name, file.size, file.sha256, None, resumes=True)
@@ -174,7 +174,7 @@ def test_it_goes_on_at_the_byte_whoever_sent_what_is_here(consumer, enrol, tmp_p
     with pytest.raises(Killed):
         killed.upload(file, kill)
     killed.close()
-    # What was on its way still arrives.
+    # Pieces that were on their way still arrive.
     until(lambda: part_size(begun.pk) == first + killed.sent, "the pieces on their way")
     consumer.stop()
     consumer.join(PATIENCE_S)
@@ -191,7 +191,7 @@ def test_it_goes_on_at_the_byte_whoever_sent_what_is_here(consumer, enrol, tmp_p
 
 
 class Raw:
-    """A station that says whatever the test wants; answers as they come."""
+    """A station that says whatever the test wants, and collects the answers."""
 
     def __init__(self, enrolled: Enrolled) -> None:
         amqp = enrolled.amqp
@@ -216,7 +216,7 @@ class Raw:
     def answer(self) -> dict[str, Any]:
         deadline = time.monotonic() + PATIENCE_S
         while not self.answers:
-            assert time.monotonic() < deadline, "no answer"
+            assert time.monotonic() < deadline, "no answer came"
             self.connection.process_data_events(0.1)
         return self.answers.pop(0)
 
@@ -225,7 +225,7 @@ def test_pieces_that_come_again_too_early_or_from_elsewhere_change_nothing(consu
     enrolled, other = enrol(), enrol(elsewhere)
     raw, stranger, content = Raw(enrolled), Raw(other), os.urandom(1_000)
     upload = raw.ask(content, turn=1)["upload"]
-    # Behind a gap nothing is written, and another organization's station knows nothing of this upload.
+    # A piece after a gap is not written, and another organization's station cannot add to this upload.
     assert raw.piece(upload, 500, content[500:])["state"] == "again"
     assert stranger.piece(upload, 0, content)["state"] == "again"
     assert part_size(upload) == 0
@@ -236,7 +236,7 @@ def test_pieces_that_come_again_too_early_or_from_elsewhere_change_nothing(consu
     }  # fmt: skip
     assert raw.piece(upload, 0, content)["state"] == "stored"
     assert raw.ask(content)["state"] == "known"
-    # An empty piece gives an upload back, and its place in the quota.
+    # An empty piece gives up an upload and frees its place in the quota.
     given_back = raw.ask(content + b"x", turn=1)["upload"]
     assert raw.piece(given_back, 0, b"")["state"] == "again"
     assert not Upload.objects.filter(pk=given_back).exists()
@@ -266,7 +266,7 @@ def test_what_is_refused_has_a_reason_and_a_flood_costs_only_itself(consumer, en
     assert "at most" in raw.piece(open_id, 0, bytes(PIECE_MOST + 1))["reason"]
     changed = raw.piece(open_id, 0, b"abd")
     assert (changed["state"], "SHA-256" in changed["reason"]) == ("changed", True)
-    # A station that never waits for answers is told so; a calm one gets its file through meanwhile.
+    # A station that never waits for answers is told to; meanwhile another one gets its file through.
     for _ in range(WAITING_MOST * 40):
         raw.say(PIECE_KEY, b"x" * 100, upload="0" * 32, offset=0, turn=2)
     path = write(tmp_path / "calm.bin", os.urandom(WINDOW))
@@ -293,7 +293,7 @@ def test_an_agent_whose_site_is_away_sends_over_amqp_and_counts_it(consumer, enr
     worker._orders.add(UploadFiles(files=files, until=time.time() + 3_600))
     worker.work()
     assert worker.note.startswith("Uploads wait")
-    # The broker is not known to work: the site is tried again.
+    # The link to the broker is not up either, so the site is tried again.
     worker.work()
     assert stored(enrolled.station) == {}
     station.vitals.publishing.connected_since = time.time()
@@ -318,7 +318,7 @@ def test_the_site_is_looked_at_again_and_files_wait_for_data(make_station):
     way.site_works()
     assert way.choose() == "site"
     assert ways.UploadWays(make_station(server="")).choose() == "broker"
-    # Data that waits for the link goes first; so does everything while the server asks for another pace.
+    # Files wait while old data waits for the link.
     assert way.may_send()
     station.event("test")
     assert way.may_send()

@@ -1,4 +1,4 @@
-"""`station-agent upload` without a server: what it says of folders before any file is sent."""
+"""`station-agent upload` reports folders that it cannot read, before it sends any file; no server is needed."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An upload beside a disk that does not give a file, and a server that takes none of its bytes."""
+"""Uploads with a disk that cannot be read, or a server that takes no bytes or closes connections; and being stopped."""
 
 import http.server
 import os
@@ -66,7 +66,7 @@ def file_at(path: Path, size: int) -> LocalFile:
 
 
 def test_a_file_that_the_disk_does_not_give_is_refused_and_not_the_server_s_fault(server, tmp_path):
-    # Of a folder the system gives no bytes, as of a bad sector.
+    # The path is a folder: reading it fails as a bad sector does.
     with pytest.raises(FileRefused, match="The station cannot read it"):
         uploader_to(server, give_up=0.1).upload(file_at(tmp_path, 1_000), lambda _there: None)
 
@@ -78,16 +78,16 @@ def test_a_server_that_takes_no_byte_is_given_up_after_pauses(server, tmp_path, 
     began = time.monotonic()
 
     def progress(_there: int) -> None:
-        assert time.monotonic() - began < 60, "it never gives up"
+        assert time.monotonic() - began < 60, "the uploader does not give up"
 
     with pytest.raises(ServerAway, match="413"):
         uploader_to(server, give_up=1.0).upload(file_at(path, 1_000), progress)
-    # Pauses of 0.1, 0.2 and 0.4 seconds fit, and no more.
+    # Only the pauses of 0.1, 0.2 and 0.4 seconds fit into one second.
     assert server.asked.count("PATCH") <= 4
 
 
 class Keeping(http.server.BaseHTTPRequestHandler):
-    """A server that has every file already; it may close each connection behind its answer, without a word."""
+    """A server that has every file already; with `is_closing`, it closes each connection after its answer."""
 
     protocol_version = "HTTP/1.1"
     server: "KeepingServer"
@@ -145,5 +145,5 @@ def test_an_upload_that_is_stopped_ends_at_once_and_says_so(server, tmp_path):
     uploader = uploader_to(server, give_up=600.0)
     threading.Timer(0.2, uploader.stop).start()
     with pytest.raises(UploadStopped):
-        # The server refuses its bytes, so that it waits for another attempt.
+        # The server refuses the bytes, so the uploader waits for its next attempt.
         uploader.upload(LocalFile(path, "a.bin", 100, 0.0, "0" * 64), lambda _: None)

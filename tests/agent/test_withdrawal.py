@@ -40,7 +40,7 @@ def station(institute, place):
 
 @pytest.fixture
 def sleeper(make_agent, place, tmp_path):
-    """An agent whose reboot leaves a mark."""
+    """An agent whose reboot only creates a file, `mark`."""
     agent = make_agent(
         place.amqp,
         commands={"consent_file": str(tmp_path / "consent.json"), "reboot": ["touch", str(tmp_path / "rebooted")]},
@@ -121,7 +121,7 @@ def test_a_reboot_cancelled_while_the_station_sleeps_never_runs(operator, statio
     assert (reboot.state, reboot.withdrawal, reboot.ran_at) == ("cancelled", "taken_back", None)
 
 
-def test_a_command_in_the_hand_of_a_half_open_connection_is_refused_there(operator, station, place, sleeper):
+def test_a_cancelled_command_on_a_half_open_connection_is_refused_by_the_station(operator, station, place, sleeper):
     sleeper.start()
     sleeper.status_until(_takes_commands)
     with held(sleeper):
@@ -135,13 +135,13 @@ def test_a_command_in_the_hand_of_a_half_open_connection_is_refused_there(operat
 
 
 def is_taken_back(command) -> bool:
-    """Seek once more; whether the command has left the queue."""
+    """Look for the command once more; return whether it was taken back from the queue."""
     withdrawals_seek(moment=clock.now())
     command.refresh_from_db()
     return command.withdrawal == "taken_back"
 
 
-def test_what_a_half_open_connection_held_is_taken_back_when_it_ends(operator, station, place, sleeper):
+def test_a_cancelled_command_on_a_half_open_connection_is_taken_back_when_that_ends(operator, station, place, sleeper):
     sleeper.start()
     sleeper.status_until(_takes_commands)
     with held(sleeper):
@@ -243,7 +243,7 @@ def test_cancelled_commands_that_are_being_withdrawn_count_as_waiting(operator, 
 
 
 @pytest.mark.parametrize("kind", ["classic", "quorum"])
-def test_the_others_stay_each_once_and_in_order(place, kind):
+def test_taking_back_some_messages_leaves_the_others_each_once_and_in_order(place, kind):
     queue, names = f"cmd.{place.serial}-{kind}", [str(number) for number in range(60)]
     with place.channel() as channel:
         channel.queue_declare(queue, durable=True, arguments={"x-queue-type": kind})
@@ -278,7 +278,7 @@ def test_a_queue_that_is_not_there_holds_nothing(place):
         assert broker.take(command_queue(place.serial), {"1"}) == {}
 
 
-def test_who_takes_back_reads_no_other_queue():
+def test_the_login_that_takes_commands_back_reads_no_other_queue():
     with pika.BlockingConnection(pika.URLParameters(settings.ROOST_COMMAND_BROKER_URL)) as connection:
         channel = connection.channel()
         with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="403"):

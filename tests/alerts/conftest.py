@@ -23,8 +23,8 @@ _numbers = itertools.count(1)
 
 
 class Mailbox:
-    """Mails that the server accepted and saw. Each of `answers` is for one mail: a reply, seconds to wait first, or a
-    way to disconnect.
+    """Mails that the server accepted (`taken`) and all it saw (`seen`). Each of `answers` is for one mail: a reply,
+    seconds to wait first, or a way to disconnect.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ def smtp(settings):
 
 @pytest.fixture
 def smtp_down(settings, smtp):
-    """The server is down until the returned function is called."""
+    """Take the mail server down; the returned function brings it back."""
     port = settings.EMAIL_PORT
     settings.EMAIL_PORT = 9
     return lambda: setattr(settings, "EMAIL_PORT", port)

@@ -1,4 +1,4 @@
-"""Stations that share a site or a network, and one look at their silence, for tests of grouped incidents."""
+"""Stations that share a site or a network, and one sweep of their silence, for tests of grouped incidents."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,17 +15,17 @@ from fleet.stations.models import StationContact
 #: After this long without contact, a station of `make_station` becomes silent.
 SILENT_AFTER = timedelta(hours=3)
 MINUTE = timedelta(minutes=1)
-#: A sweep judges as of the pulse before it, which is a moment ago.
+#: A sweep judges silence as of the last pulse, which is a moment ago.
 SECOND = timedelta(seconds=1)
 
 
 def now():
-    """The moment, by the server's clock."""
+    """The current time."""
     return datetime.now(tz=UTC)
 
 
 def look():
-    """Sweep and send, as the tasks do; ingest has just reported that it works. Returns what the sweep moved."""
+    """Sweep and send, as the tasks do, right after a pulse of ingest; return the result of the sweep."""
     Pulse.objects.filter(name="ingest").update(beat_at=now())
     moved = silence_sweep()
     while notifications_send(channel="mail"):
@@ -74,7 +74,7 @@ def opened(station):
 
 
 def queries_of(act):
-    """How many queries an act takes."""
+    """Number of queries that a call takes."""
     with CaptureQueriesContext(connection) as found:
         act()
     return len(found)

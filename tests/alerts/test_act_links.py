@@ -97,7 +97,7 @@ def test_it_snoozes_too(client, link, incident, how_long, hours):
 
 
 @pytest.mark.parametrize("body", [{}, {"do": "x"}, {"do": "snooze"}, {"do": "snooze", "how_long": "900d"}])
-def test_a_form_without_a_sense_changes_nothing_and_does_not_use_it_up(client, link, incident, body):
+def test_an_invalid_form_changes_nothing_and_does_not_use_up_the_link(client, link, incident, body):
     assert client.post(link, body).status_code == 200
     assert not IncidentStep.objects.exists()
     client.post(link, {"do": "acknowledge"})
@@ -193,7 +193,7 @@ def test_what_somebody_acknowledged_meanwhile_is_told_and_uses_nothing_up(client
     assert fresh(incident).state == "snoozed"
 
 
-def test_viewers_and_messages_about_ends_have_none(smtp, incident, hear):
+def test_viewers_and_messages_about_ends_get_no_link(smtp, incident, hear):
     (mail,) = smtp.to("ana@example.org")
     assert not _LINK.findall(mail.get_content())
     smtp.taken.clear()

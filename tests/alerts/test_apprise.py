@@ -1,5 +1,5 @@
 """The Apprise channel against real HTTP servers that speak like ntfy, Mattermost and Matrix: what arrives, what each
-failure does, and that no secret of an address is told or stored in plain text.
+failure does, and that no secret in an address is shown or stored in plain text.
 """
 
 import ast
@@ -38,8 +38,8 @@ ROOM = "!roomid:matrix.example.org"
 
 
 class Receiver:
-    """An HTTP server that takes messages the way these services do. `answers` to the next requests that may deliver
-    one: a status, `hang` or `drop`; `body` is what a failure says.
+    """An HTTP server that takes messages the way these services do. `answers` are for the next requests that may
+    deliver one: a status, `hang` or `drop`; `body` is the text of a failure.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -110,7 +110,7 @@ def receiver():
 
 @pytest.fixture(autouse=True)
 def _ready(settings, smtp, listening, monkeypatch):
-    """Private addresses are allowed; a mail server; ingest listens; and a busy machine has time to start processes."""
+    """Allow private addresses, set up mail and a pulse of ingest, and give a busy machine time to start processes."""
     monkeypatch.setattr(calls, "READ_S", 300.0)
     monkeypatch.setattr(calls, "SEND_S", 300.0)
     settings.STORAGES = {
@@ -147,7 +147,7 @@ def silent(make_station):
 
 
 def send():
-    """Send what waits now, as if every wait and pause were over."""
+    """Send the waiting messages, as if every wait and pause were over."""
     Destination.objects.update(last_result_at=None)
     Notification.objects.filter(state__in=["pending", "sending"]).update(due_at=datetime.now(tz=UTC))
     return notifications_send(channel="apprise")
@@ -243,7 +243,7 @@ def test_what_may_have_arrived_is_unknown_and_never_sent_again(receiver, add, si
     assert place.is_on
     assert send() == 0
     assert len(receiver.seen) == 1
-    # Whoever may know that it began learns that it ended.
+    # Somebody may have heard of the beginning, so the end is sent.
     hear(station)
     assert send() == 1
     assert "Back since" in receiver.seen[1][2]
@@ -258,7 +258,7 @@ def test_a_message_whose_sender_died_is_unknown_and_not_sent_again(receiver, add
     assert receiver.seen == []
 
 
-def test_an_unknown_one_is_told_on_the_pages(receiver, add, silent, owner):
+def test_a_message_with_an_unknown_outcome_is_shown_on_the_pages(receiver, add, silent, owner):
     add(receiver.ntfy)
     silent("SG-1")
     receiver.answers = ["drop"]
@@ -372,7 +372,7 @@ def test_an_unusable_address_is_refused_with_a_sentence(add, address, says):
 def test_the_address_is_nowhere_in_plain_text_and_never_shown_again(receiver, add, silent, owner, organization, caplog):
     place = add(receiver.ntfy)
     silent("SG-1")
-    # A receiver that repeats what it was sent.
+    # The receiver's answer repeats the token that it was sent.
     receiver.answers, receiver.body = [401], f'{{"error": "{TOKEN} may not write to ALERTS-OF-OURS"}}'
     send()
     place.refresh_from_db()
@@ -458,7 +458,7 @@ def test_a_place_is_added_on_the_page_and_its_address_not_shown(receiver, owner,
     sent = {"channel": "apprise", "address": receiver.ntfy, "whose": "organization"}
     page = client.post(f"/organizations/{organization.slug}/alerts/", sent).content.decode()
     assert "The destination is added" in page
-    # By the service's name; Apprise is how Roost reaches it.
+    # The page names the service; Apprise is only Roost's way to reach it.
     assert 'ntfy <span class="serial">' in page
     assert TOKEN not in page
     refused = client.post(f"/organizations/{organization.slug}/alerts/", {**sent, "address": "gopher://x"})
@@ -466,7 +466,7 @@ def test_a_place_is_added_on_the_page_and_its_address_not_shown(receiver, owner,
 
 
 def test_a_room_that_does_not_exist_is_not_made(receiver, add, silent):
-    """Apprise would create it."""
+    """By itself, Apprise would create it."""
     add(f"matrix://{TOKEN}@localhost:{receiver.port}/%23nowhere:matrix.example.org")
     silent("SG-1")
     real = receiver.server.RequestHandlerClass.do_POST
@@ -489,7 +489,7 @@ def test_a_room_that_does_not_exist_is_not_made(receiver, add, silent):
     ("printed", "is_permanent", "is_maybe"),
     [(b"", False, False), (b'{"is_handed": true}\n', False, True), (b'{"is_handed": true}\n{"outc', False, True)],
 )
-def test_a_process_that_ends_early_leaves_what_is_known(monkeypatch, printed, is_permanent, is_maybe):
+def test_a_process_that_ends_early_may_have_sent_if_it_said_so(monkeypatch, printed, is_permanent, is_maybe):
     monkeypatch.setattr(calls, "_run", lambda _asked, **_limit: printed)
     with pytest.raises(calls.ChatFailure) as caught:
         calls.message_hand_over(address="ntfy://example.org/one", title="", text="")
@@ -497,7 +497,7 @@ def test_a_process_that_ends_early_leaves_what_is_known(monkeypatch, printed, is
 
 
 def test_a_process_that_hangs_is_ended(receiver):
-    """With a limit that is over before it has begun to send."""
+    """The time limit ends before the process has begun to send."""
     asked = {"do": "read", "address": receiver.ntfy}
     assert calls._run(asked, limit_s=0.001) == b""
 
@@ -512,13 +512,13 @@ def test_a_long_text_is_cut_at_a_line_and_says_where_the_rest_is():
 
 
 def test_messages_to_matrix_upload_no_keys():
-    """Apprise encrypts by itself, and would replace the keys of the token's device each time."""
+    """By default Apprise encrypts, and would replace the keys of the token's device each time."""
     assert service_of("matrixs://token@matrix.example.org/!room:example.org").e2ee is False
 
 
 @pytest.mark.parametrize("schema", sorted(KIND_BY_SCHEMA))
 def test_every_allowed_kind_speaks_http_with_requests_alone(schema):
-    """The guard is in `requests`: a kind that opens connections in another way would pass it by."""
+    """The guard is in `requests`: a kind that opens connections in another way would bypass it."""
     module = importlib.import_module(NotificationManager()[schema].__module__)
     found = set()
     for node in ast.walk(ast.parse(getsource(module))):
@@ -532,7 +532,7 @@ def test_every_allowed_kind_speaks_http_with_requests_alone(schema):
     )
 
 
-# It takes a minute; `tests/core/test_migrations.py` watches the way back in every run.
+# It takes a minute; `tests/core/test_migrations.py` checks in every run that migrations can be undone.
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_an_unknown_result_does_not_stop_the_way_back(organization):

@@ -1,4 +1,4 @@
-"""Which stations need attention: counted as listed, worst first, and never another's."""
+"""Stations that need attention: counted as they are listed, worst first, and never another organization's."""
 
 from datetime import timedelta
 

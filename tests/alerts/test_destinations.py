@@ -1,4 +1,4 @@
-"""Destinations: who may change which, what happens to waiting messages, the page, and the choices from before."""
+"""Destinations: permissions, waiting messages, the page, and the migration of earlier choices."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -110,7 +110,7 @@ class TestRights:
 class TestWaitingMessages:
     @pytest.fixture(autouse=True)
     def _ready(self, smtp, listening):
-        """A mail server, and ingest listens."""
+        """Set up a mail server, and a pulse of ingest."""
 
     def test_what_waits_for_a_destination_that_is_switched_off_is_not_sent(self, smtp, member, make_station, hear):
         station = make_station(heard_ago=LONG)
@@ -123,7 +123,7 @@ class TestWaitingMessages:
         destination_switch(actor=viewer_of_user(member), destination=mail, is_on=True)
         hear(station)
         notifications_send(channel="mail")
-        # Nobody heard of its beginning, so nobody hears of its end.
+        # The beginning was told to nobody, so the end is not told either.
         assert smtp.taken == []
 
     def test_what_waits_for_a_deleted_destination_is_dropped_with_a_reason(self, owner, organization, make_station):
@@ -146,7 +146,7 @@ class TestWaitingMessages:
         mail.refresh_from_db()
         assert (mail.last_error, mail.last_result_at is None) == ("", False)
         destination_test(actor=viewer, destination=mail)
-        # Even a passing refusal ends a test: whoever asked looks at the result now.
+        # Even a passing refusal ends a test: the person who asked for it is looking at the result now.
         smtp.answers = ["451 later"]
         notifications_send(channel="mail")
         mail.refresh_from_db()
@@ -228,7 +228,7 @@ class TestPage:
 OLD = [("alerts", "0004_sentences_in_each_language"), ("organizations", "0004_keys")]
 
 
-# These two take a minute each; `tests/core/test_migrations.py` watches the way back in every run.
+# These two take a minute each; `tests/core/test_migrations.py` checks in every run that migrations can be undone.
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_the_choices_about_mails_survive_the_migration_both_ways(make_member, organization):
@@ -248,7 +248,7 @@ def test_the_choices_about_mails_survive_the_migration_both_ways(make_member, or
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_what_only_the_new_version_can_send_does_not_stop_the_way_back(make_member, organization):
+def test_messages_that_only_the_new_version_can_send_do_not_stop_a_downgrade(make_member, organization):
     owner = make_member("owner@example.org", role="owner")
     made = add(owner, organization, "https://hooks.example.org/" + "x" * 400)
     moment = datetime.now(tz=UTC)

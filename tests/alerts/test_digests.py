@@ -30,7 +30,7 @@ from fleet.telemetry.models import StreamLedger
 
 pytestmark = pytest.mark.django_db
 
-#: A Tuesday; the week before began on 23 November.
+#: A Tuesday; the previous week began on Monday, 23 November.
 TUESDAY = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 MONDAY = datetime(2026, 11, 30, tzinfo=UTC)
 
@@ -46,7 +46,7 @@ def _ready(settings, smtp):
 
 @pytest.fixture
 def at():
-    """Travel to a moment; time goes on from there."""
+    """Travel to a moment; the clock runs on from there."""
     with time_machine.travel(TUESDAY) as travelled:
         yield lambda moment: travelled.shift(moment - datetime.now(tz=UTC))
 
@@ -233,7 +233,7 @@ def test_a_day_on_which_clocks_change_is_told_whole(at, smtp, member, organizati
     assert hours == [24, 23, 24]
 
 
-def test_whoever_moves_to_another_zone_gets_none_about_an_afternoon_and_misses_nothing(at, smtp, member, organization):
+def test_a_reader_who_changes_time_zone_gets_no_extra_digest_and_misses_nothing(at, smtp, member, organization):
     person_timezone_set(user=member, name="Asia/Kathmandu")
     choose(member, organization, "daily")
     at(datetime(2026, 12, 2, 0, 20, tzinfo=UTC))
@@ -385,7 +385,7 @@ def test_it_is_chosen_and_seen_on_the_page_of_destinations(at, member, organizat
     assert AuditEntry.objects.filter(action="digest.choose").count() == 2
 
 
-def test_switching_on_again_begins_anew(at, member, organization):
+def test_switching_on_again_starts_a_new_period(at, member, organization):
     choose(member, organization, "daily")
     choose(member, organization, "")
     at(TUESDAY + timedelta(days=40))

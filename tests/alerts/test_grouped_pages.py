@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _ready(settings, smtp, listening):
-    """Throttles that count from zero, a mail server, a pulse of ingest, and styles without collected files."""
+    """Set throttles to zero, and set up a mail server, a pulse of ingest, and styles without collected files."""
     cache.clear()
     settings.STORAGES = {
         **settings.STORAGES,
@@ -45,7 +45,7 @@ def main_of(answer):
 
 
 def settings_of(station):
-    """What the browser sends from the form of the settings, as far as it is filled in."""
+    """The fields that the browser sends from the settings form, without empty ones."""
     return {"name": station.name}
 
 

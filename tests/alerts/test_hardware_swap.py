@@ -51,7 +51,7 @@ def test_a_swap_is_told_once_and_ends_with_the_answer_same(smtp, member, make_st
     assert "under “Hardware”" in smtp.taken[0].get_content()
     assert incident.opened_at - incident.began_at > timedelta(minutes=59)
     spoke(station, "m3", "c3", ago=timedelta(minutes=1))
-    assert sweep_and_send() == [(0, 0)], "one incident, however many pairs are in question"
+    assert sweep_and_send() == [(0, 0)], "there is one incident, however many pairs are in question"
     swap_same(actor=SERVER, pair=swap_asked(station=station))
     assert Incident.objects.get().closed_at is None, "one of the two is still open"
     assert sweep_and_send() == [(0, 0)]

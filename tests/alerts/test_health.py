@@ -99,7 +99,7 @@ def test_each_mark_is_an_incident_of_its_own(station):
         {"battery_v": None},
         {"radios": [{"port": 1, "state": "running"}, {"port": 2}]},
         {"clock_offset_s": 100.0},
-        # Ten minutes in our queue look like a clock that is ten minutes slow.
+        # A message that waited ten minutes in our queue looks like a clock that is ten minutes slow.
         {"clock_offset_s": -600.0},
         {"battery_v": 9.1, "ago": timedelta(days=2)},
     ],

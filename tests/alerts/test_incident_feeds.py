@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(autouse=True)
 def _ready(settings):
-    """A known address, and styles without collected files."""
+    """Use a known site address, and styles without collected files."""
     settings.SITE_URL = "https://roost.example"
     settings.STORAGES = {
         **settings.STORAGES,
@@ -98,7 +98,7 @@ def test_the_calendar_shows_from_when_to_when(client, feed, make_station):
     assert now - HOUR < end <= now + 2 * HOUR
 
 
-def test_no_name_and_no_sentence_writes_a_line_of_its_own(client, feed, make_station):
+def test_no_name_or_sentence_can_add_a_line_to_the_calendar(client, feed, make_station):
     station = make_station("SG-1", name="x\r\nATTENDEE:mailto:a@example.org")
     make_incident(station, sentence="y\r\nEND:VEVENT\r\nBEGIN:VALARM")
     (event,) = events(client, feed).values()

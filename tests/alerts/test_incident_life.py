@@ -1,4 +1,4 @@
-"""The life of an incident: acknowledged, snoozed, assigned and written about, each step once, and who is told."""
+"""The life of an incident: acknowledged, snoozed, assigned, with notes; each step once, and the right people told."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -271,7 +271,7 @@ class TestSnoozes:
         assert fresh(incident).state == "open"
         assert kinds(incident) == ["snoozed", "woken"]
 
-    def test_one_that_is_over_wakes_nobody(self, smtp, operator, station, incident):
+    def test_the_snooze_of_a_closed_incident_wakes_nobody(self, smtp, operator, station, incident):
         incident_snooze(actor=viewer_of_user(operator), incident=incident, until=now() + HOUR)
         incident_close(station_id=station.pk, rule="silence", moment=now())
         with time_machine.travel(now() + 2 * HOUR):
@@ -396,7 +396,7 @@ class TestFlaps:
             send()
         assert {mail["Subject"] for mail in smtp.taken} == {"Back: SG-2"}
 
-    def test_what_was_told_as_over_with_its_beginning_is_a_new_incident(self, smtp, operator, station):
+    def test_silence_after_an_incident_was_told_only_as_over_is_a_new_incident(self, smtp, operator, station):
         silence_sweep()
         incident = Incident.objects.get()
         incident_acknowledge(actor=viewer_of_user(operator), incident=incident)
@@ -433,7 +433,7 @@ class TestFlaps:
 
 
 class TestTwoWorkers:
-    """With real threads and connections."""
+    """Concurrent workers, with real threads and connections."""
 
     pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,4 +1,4 @@
-"""Acting on an incident by its page and by the API, its timeline, and lists narrowed by state."""
+"""Acting on an incident on its page and over the API, its timeline, and lists filtered by state."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -42,7 +42,7 @@ def test_open_and_over_are_told_in_sentences(browse, member, make_station, hear)
     assert "Old Cut" in text
     assert "Back since" in text
     assert f'href="/stations/{over.serial}/"' in text
-    # What is open leads to its own page, and that to the station.
+    # An open incident links to its own page, and that page to the station.
     address = f"/incidents/{Incident.objects.get(station=open_one).pk}/"
     assert f'href="{address}"' in text
     assert f'href="/stations/{open_one.serial}/"' in client.get(address).content.decode()

@@ -1,4 +1,4 @@
-"""When planned maintenance comes: clocks that change, rules that are refused, and rules that would never end."""
+"""Times of planned maintenance: clock changes, refused rules, and rules that would search for ever."""
 
 # ruff: noqa: DTZ001 - times of clocks on the wall have no offset
 
@@ -28,15 +28,15 @@ def read(rule, *, starts=HALF_PAST_TWO, minutes=90):
 @pytest.mark.parametrize(
     ("zone", "local", "moment"),
     [
-        # In the hour that does not exist: the first moment after it.
+        # In the hour that does not exist, the first moment after it.
         (BERLIN, datetime(2027, 3, 28, 2, 30), datetime(2027, 3, 28, 1, 0, tzinfo=UTC)),
         (TORONTO, datetime(2027, 3, 14, 2, 30), datetime(2027, 3, 14, 7, 0, tzinfo=UTC)),
         (ZoneInfo("Australia/Lord_Howe"), datetime(2026, 10, 4, 2, 15), datetime(2026, 10, 3, 15, 30, tzinfo=UTC)),
         (ZoneInfo("Pacific/Apia"), datetime(2011, 12, 30, 12), datetime(2011, 12, 30, 10, 0, tzinfo=UTC)),
-        # In the hour that comes twice: the first.
+        # In the hour that comes twice, its first time.
         (BERLIN, datetime(2026, 10, 25, 2, 30), datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
         (TORONTO, datetime(2026, 11, 1, 1, 30), datetime(2026, 11, 1, 5, 30, tzinfo=UTC)),
-        # On every other day.
+        # On all other days.
         (BERLIN, datetime(2026, 12, 1, 2, 30), datetime(2026, 12, 1, 1, 30, tzinfo=UTC)),
         (BERLIN, datetime(2027, 3, 28, 3, 0), datetime(2027, 3, 28, 1, 0, tzinfo=UTC)),
         (BERLIN, datetime(2027, 3, 28, 1, 59), datetime(2027, 3, 28, 0, 59, tzinfo=UTC)),
@@ -61,7 +61,7 @@ def test_a_daily_window_goes_through_both_changes_of_the_clocks():
     ]
 
 
-def test_the_occurrence_that_goes_on_is_the_first():
+def test_the_first_occurrence_is_the_one_under_way():
     once = Schedule(HALF_PAST_TWO, HOUR, BERLIN)
     opens_at = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)
     assert [one.opens_at for one in occurrences(once, after=opens_at + HOUR / 2)] == [opens_at]
@@ -176,7 +176,7 @@ def test_rules_mean_what_the_library_says_they_mean():
         try:
             whole = rrulestr(text, dtstart=starts)
         except ValueError:
-            # It says at once that such a rule is empty; ours finds no time.
+            # The library refuses such a rule as empty; ours finds no time for it.
             assert not list(wall_times(rule, starts=starts, after=starts))
             continue
         for after in (starts, starts + timedelta(days=200)):

@@ -1,4 +1,4 @@
-"""Planned maintenance: nothing rings in it, and what is still open at its end is told then, once."""
+"""Planned maintenance: it holds alerts back, and at its end incidents that are still open are told, once."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -65,14 +65,14 @@ def later():
 
 
 def look_and_send():
-    """One round of the tasks; returns what the look did."""
+    """Run the tasks once; return the result of `maintenance_look`."""
     did = maintenance_look()
     silence_sweep()
     notifications_send(channel="mail")
     return did
 
 
-def test_nothing_rings_in_it_and_what_is_still_open_is_told_at_its_end_once(smtp, member, make_station, plan, later):
+def test_a_window_holds_alerts_back_and_what_is_open_at_its_end_is_told_once(smtp, member, make_station, plan, later):
     station = make_station("SG-1", name="Old Cut", heard_ago=LONG)
     plan(station)
     look_and_send()
@@ -136,7 +136,7 @@ def test_an_incident_from_before_stays_open_and_is_not_told_again(smtp, member, 
     assert (incident.closed_at, incident.is_held, len(smtp.taken)) == (None, False, 1)
 
 
-def test_an_end_in_it_is_told_at_its_end_and_a_new_beginning_in_it_withdraws_that(
+def test_a_recovery_in_a_window_is_told_at_its_end_unless_the_silence_returns(
     smtp, member, make_station, plan, hear, later
 ):
     station = make_station("SG-1", heard_ago=LONG)
@@ -165,7 +165,7 @@ def test_the_station_says_until_when_and_why(make_station, plan, later):
     assert shown.lead.startswith("In maintenance until ")
     assert shown.lead.endswith(", because of “new battery”.")
     later(2 * HOUR)
-    assert station_shown(station, station.contact, now()).state == "silent", "also before the next look"
+    assert station_shown(station, station.contact, now()).state == "silent", "even before the next run of the tasks"
     look_and_send()
     station.refresh_from_db()
     assert (station.window_until, station.window_reason) == (None, "")
@@ -192,7 +192,7 @@ def test_it_opens_and_closes_at_its_moments_and_comes_again(organization, make_s
     later(timedelta(days=3) - HOUR)
     windows_move(moment=now())
     window.refresh_from_db()
-    assert (window.is_open, window.opens_at) == (True, first + 3 * day), "what was passed over is left out"
+    assert (window.is_open, window.opens_at) == (True, first + 3 * day), "passed occurrences are left out"
 
 
 def test_a_window_that_is_over_has_nothing_due(make_station, plan, later):
@@ -338,7 +338,7 @@ def test_a_killed_worker_loses_nothing(smtp, member, make_station, plan, later, 
     assert MaintenanceWindow.objects.get().is_open
     assert (Incident.objects.get().is_held, smtp.taken) == (True, [])
     later(2 * HOUR)
-    # Between the closing and the telling.
+    # The window has closed, and nobody has been told yet.
     assert windows_move(moment=now()) == 1
     assert Incident.objects.get().is_held
     look_and_send()

@@ -1,4 +1,4 @@
-"""Names in the folder for Motus that no station has are reported to the administrators, once, until they are gone."""
+"""Folders for Motus named after no station are reported to the administrators once, until they are gone."""
 
 import pytest
 from people import institute, station_of

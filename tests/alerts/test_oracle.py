@@ -1,4 +1,4 @@
-"""The third promise: somebody is told, once, when it matters. A fleet lives for weeks, and a ledger judges every message."""
+"""The third promise: somebody is told, once, when it matters. A fleet lives for weeks; a ledger checks each message."""
 
 import os
 import random
@@ -22,13 +22,13 @@ DAYS = int(os.environ.get("ROOST_ORACLE_DAYS", "20"))
 
 @pytest.fixture(autouse=True)
 def _mails_kept(settings):
-    """Mails go to Django's outbox."""
+    """Send mails to Django's outbox."""
     settings.MAIL_TRANSPORT = "django.core.mail.backends.locmem.EmailBackend"
 
 
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch):
-    """On a busy machine a message takes long to read: that must not split a batch."""
+    """Never split a batch because a busy machine takes long to read a message."""
     monkeypatch.setattr(pipelines, "PORTION", pipelines.PORTION._replace(seconds=3_600.0))
 
 

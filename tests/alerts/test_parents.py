@@ -1,4 +1,4 @@
-"""Silence behind a silent gateway is told with the gateway's, and on its own only when the gateway is back."""
+"""Stations behind a silent gateway are named in its message, and told on their own only if silent when it is back."""
 
 from datetime import UTC, datetime
 
@@ -31,7 +31,7 @@ def gate(member, make_station):
 
 @pytest.fixture
 def behind(gate, make_station):
-    """Two stations behind it, in contact; and so many others that nothing is a failure of the organization."""
+    """Two stations behind the gateway, in contact, and so many others that no silence looks like a shared failure."""
     for _ in range(8):
         make_station()
     return [make_station(f"SG-{name}", name=name, parent=gate) for name in ("Bog", "Fen")]
@@ -89,7 +89,7 @@ class TestSetting:
         parents_part(station=gate)
         assert not Station.objects.exclude(parent=None).filter(parent=gate).exists()
 
-    def test_who_only_looks_is_refused(self, member, gate, make_station):
+    def test_a_viewer_cannot_set_a_gateway(self, member, gate, make_station):
         with pytest.raises(Forbidden):
             station_parent_set(actor=viewer_of_user(member), station=make_station(), parent=gate)
 

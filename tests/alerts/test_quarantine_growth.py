@@ -1,4 +1,4 @@
-"""A growing quarantine opens one incident with one mail, which closes when it stops growing or all is decided."""
+"""A growing quarantine opens one incident with one mail; it closes when growth stops or all messages are decided."""
 
 from datetime import timedelta
 

@@ -38,13 +38,13 @@ def _ready(smtp, listening):
 
 @pytest.fixture
 def site(organization):
-    """Old Cut."""
+    """The site Old Cut."""
     return site_make(organization)
 
 
 @pytest.fixture
 def twenty(site, member, make_member, make_station):
-    """Twenty stations at Old Cut, 25 elsewhere, all in contact; and two people who are told."""
+    """Twenty stations at Old Cut and 25 elsewhere, all in contact; two people get alerts."""
     make_member("bo@example.org")
     stations = [make_station() for _ in range(20)]
     place(site, *stations)
@@ -220,7 +220,7 @@ def test_while_stations_fall_silent_messages_wait_for_more_but_not_longer_than_t
     assert first.due_at - first.created_at == timedelta(seconds=600)
 
 
-def test_who_has_read_of_some_reads_of_the_failure_and_of_its_end_only(smtp, twenty, hear):
+def test_people_told_of_some_stations_are_then_told_of_the_failure_and_its_end_only(smtp, twenty, hear):
     fall_silent(*twenty[:8])
     look()
     assert smtp.subjects == ["Silent: 8 stations of Old Cut Observatory"] * 2
@@ -281,7 +281,7 @@ def test_stations_whose_silence_is_planned_count_neither_way(smtp, twenty, field
     Station.objects.filter(pk__in=[one.pk for one in twenty[:12]]).update(**fields)
     fall_silent(*twenty[:15])
     look()
-    # Three of the eight that count.
+    # Three of the eight stations that count.
     assert not SharedFailure.objects.exists()
     fall_silent(*twenty[15:17])
     look()
@@ -322,7 +322,7 @@ def test_our_own_downtime_opens_and_ends_nothing(twenty, failure, hear):
 
 
 def test_late_data_that_arrives_rings_nothing(smtp, twenty, failure, hear):
-    """A backlog is contact: it counts as back when it arrives, however old its readings are."""
+    """A backlog is contact: its station is back when it arrives, however old the readings are."""
     hear(*twenty[:12])
     look()
     assert set(smtp.subjects) == {"Back: 12 of 17 stations at Old Cut"}
@@ -415,13 +415,13 @@ def test_two_sweeps_at_once_open_one_failure(
 
 
 class TestChoosing:
-    """Which cause explains what: numbers of stations at sites A and B and in a network."""
+    """Choosing the cause of a failure among sites A and B, a network, and the whole organization."""
 
     WHOLE = Shared(1, Cause.ORGANIZATION, "")
     A, B, NET = Shared(1, Cause.SITE, "1"), Shared(1, Cause.SITE, "2"), Shared(1, Cause.NETWORK, "Net")
 
     def chosen(self, totals, *groups):
-        """The failures among groups of stations, each a number and what these share; as (cause, silent, total)."""
+        """Failures as (cause, silent, total); each group is a number of silent stations and the places they share."""
         shared = {}
         for number, what in groups:
             for _ in range(number):
@@ -445,5 +445,5 @@ class TestChoosing:
         found = self.chosen(totals, (18, [self.A]), (9, [self.B]), (2, []))
         assert found == [(self.A, 18, 20), (self.B, 9, 10)]
 
-    def test_none(self):
+    def test_no_cause_explains_the_silence_of_a_few(self):
         assert self.chosen({self.WHOLE: 100, self.A: 20}, (10, [self.A]), (2, [])) == []

@@ -109,7 +109,7 @@ def test_silence_that_outlasts_the_maintenance_is_told(smtp, member, make_statio
     assert len(smtp.taken) == 2
 
 
-def test_a_contact_that_nobody_told_of_closes_the_incident_at_the_next_sweep(smtp, member, make_station):
+def test_a_contact_without_a_notice_to_alerts_closes_the_incident_at_the_next_sweep(smtp, member, make_station):
     station = make_station(heard_ago=LONG)
     sweep_and_send()
     later = datetime.now(tz=UTC) + timedelta(hours=3)

@@ -1,4 +1,4 @@
-"""Beyond a number of messages an hour, one more says that others are held back; none is lost without a word."""
+"""Beyond a number of messages an hour, one more says how many are held back; none disappears silently."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ def _ready(smtp, listening, settings):
 
 @pytest.fixture
 def ring(make_station):
-    """Open incidents of one rule each, so that each is a message of its own, and send."""
+    """Open incidents, each of its own rule and so with its own message, and send."""
     stations = []
 
     def act(number, **fields):
@@ -43,7 +43,7 @@ def send():
 
 
 def storm_due():
-    """Let the message about what is held back be due."""
+    """Make the message about held-back alerts due."""
     Notification.objects.filter(phase="storm", state="pending").update(due_at=now())
     send()
 
@@ -122,7 +122,7 @@ def test_tests_are_sent_and_do_not_count(smtp, member, organization, ring):
 def test_a_sender_that_dies_while_it_holds_one_back_leaves_it_to_the_next(smtp, member, ring, make_station):
     ring(3)
     incident_open(station=make_station(), rule="made.999", sentence="Odd.", moment=now())
-    # Leased, and the sender is gone: nobody knows how far it got, so it is sent.
+    # The message is leased and its sender gone. Nobody knows how far that got, so the message is sent.
     Notification.objects.filter(state="pending").update(state="sending", attempts=1, due_at=now())
     send()
     assert len(smtp.taken) == 4

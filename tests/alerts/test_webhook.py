@@ -36,7 +36,7 @@ LONG = timedelta(hours=4)
 
 
 class Receiver:
-    """An HTTP server that keeps what it is sent. `answers` to the next requests: a status, or seconds of silence."""
+    """An HTTP server that records its requests. `answers` are for the next ones: a status, `hang` or `drop`."""
 
     def __init__(self) -> None:
         self.seen, self.answers = [], []
@@ -60,7 +60,7 @@ class Receiver:
                     self.send_header("Location", f"{receiver.url}elsewhere")
                 self.end_headers()
                 if answer == 200:
-                    # More than anybody wants to read: the sender does not.
+                    # The answer is far too long, and the sender must not read it all.
                     with suppress(OSError):
                         for _ in range(1_000):
                             self.wfile.write(b"x" * 100_000)
@@ -91,7 +91,7 @@ def receiver():
 
 @pytest.fixture(autouse=True)
 def _ready(settings, smtp, listening):
-    """Private addresses are allowed; a mail server; ingest listens."""
+    """Allow private addresses, and set up a mail server and a pulse of ingest."""
     settings.ROOST_WEBHOOK_PRIVATE_ADDRESSES = True
 
 
@@ -233,7 +233,7 @@ def test_it_is_given_up_after_so_many_attempts(receiver, silent):
 
 def test_a_dead_address_costs_one_attempt_and_not_one_for_each_message(receiver, silent, make_station, owner):
     for n in range(2, 5):
-        # Hours apart: together they would be one shared failure, and one message.
+        # They fall silent hours apart: together they would be one shared failure with one message.
         make_station(f"SG-{n}", heard_ago=LONG + timedelta(hours=n))
         silence_sweep()
     first = opened_ids()
@@ -278,7 +278,7 @@ def test_a_dead_endpoint_does_not_delay_mail(transactional_db, receiver, silent,
 
 @pytest.fixture
 def neighbour(make_organization, make_station, make_member, receiver):
-    """Another organization with a webhook and a silent station, whose message came due last."""
+    """Another organization with a webhook and a silent station; its message is due last."""
     other = make_organization("Neighbour")
     hook(make_member("n@example.org", role="owner", of=other), other, f"{receiver.url}neighbour")
     make_station("SG-N", heard_ago=LONG, of=other)
@@ -299,10 +299,10 @@ def test_silent_receivers_of_one_organization_cost_their_neighbours_one_message_
     Notification.objects.filter(organization=neighbour).update(due_at=moment)
     receiver.answer_by_path = lambda path: "hang" if path.startswith("/silent") else 200
     notifications_send(channel="webhook")
-    # A request that timed out on a busy machine may never have been read there.
+    # On a busy machine, a request may time out before its receiver has read it.
     assert [path for path, *_ in receiver.seen].index("/neighbour") <= 1
     assert Notification.objects.filter(state="pending", attempts=1).count() == 5
-    # It is remembered in the next run, where retries wait with those of others.
+    # The next run remembers the time spent, so the neighbour goes first.
     receiver.seen.clear()
     Notification.objects.filter(state="pending").update(due_at=moment - timedelta(minutes=1))
     Notification.objects.filter(organization=neighbour).update(state="pending", due_at=moment)
@@ -432,7 +432,7 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_used(settings, recei
     def resolve(host, port, *args, **options):
         if host == "hooks.example.org":
             asked.append(host)
-            # The second answer is another: whoever asks again is led elsewhere.
+            # The second answer differs: a second lookup would lead to another address.
             host = "127.0.0.1" if len(asked) == 1 else "127.0.0.2"
         return real(host, port, *args, **options)
 

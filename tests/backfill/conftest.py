@@ -44,7 +44,7 @@ def store(station, path, content) -> FileRevision:
 
 
 def content_path(content) -> Path:
-    """Where the bytes of a content are on the disk."""
+    """Path of a content on the disk."""
     return Path(contents_storage(content.place).path(content_name(content.sha256)))
 
 
@@ -57,7 +57,7 @@ def store_card(station, folder, place="") -> int:
 
 
 def worked(backfill):
-    """The back-fill after all turns that it needs."""
+    """Work on the back-fill until no turn is left; return it."""
     while backfills_work():
         pass
     backfill.refresh_from_db()

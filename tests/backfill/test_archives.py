@@ -1,4 +1,4 @@
-"""Stored archives are read as the files in them; nothing in them is believed, and the rest goes on."""
+"""Stored archives are read as the files in them; none of their claims is trusted, and a bad one stops no other."""
 
 import errno
 import gzip
@@ -177,7 +177,7 @@ def test_two_stations_in_one_zip_are_asked_about(card, station, ingest):
 def test_names_that_are_no_text_are_shown_and_their_files_read(station, ingest):
     odd = b"\xff\xfe-" + file_name(hour=7).encode()
     store(station, "odd.tar.gz", tar_of((os.fsdecode(odd), hour_text(7))))
-    # A zip without the mark for UTF-8 has names of some old code page.
+    # In a zip that is not marked as UTF-8, names are in some old code page.
     store(station, "odd.zip", zip_of(("@@-" + file_name(hour=8), hour_text(8))).replace(b"@@", b"\xff\xfe"))
     done = sent(surveyed(station))
     assert rows()["p"] == 12

@@ -36,7 +36,7 @@ State = Backfill.State
 
 
 def kinds(backfill):
-    """Lines by letter: all, here before, and here after."""
+    """Three counts of lines by letter: all, those here before, and those here afterwards."""
     report = backfill_report(backfill).kinds
     return (
         +Counter({one.letter: one.lines for one in report}),
@@ -112,7 +112,7 @@ def test_gaps_of_the_ledger_are_closed_and_said(card, station, ingest):
     for delivery in taken:
         delivery.exchange = f"up.{station.serial}"
         del delivery.properties["user_id"]
-    # The second message of a file of which the first one came.
+    # Lose the second message of a file whose first one arrived.
     streams = [delivery.properties["application_headers"]["stream"] for delivery in taken]
     lost = next(n for n in range(1, len(taken)) if streams[n] == streams[n - 1])
     assert Pipeline().take([*taken[:lost], *taken[lost + 1 :]]).stored == len(messages) - 1
@@ -138,7 +138,7 @@ def test_files_of_another_station_are_asked_about_and_stay_or_become_this_statio
     assert (done.state, rows()) == (State.DONE, LINES)
     assert sums_hold(done)
     assert StationFile.objects.get(station=station, name=file_name(serial=OTHER, hour=3)).state == "foreign"
-    # Named as this station's, they are compared with its rows first.
+    # Declared to be this station's, the files are first compared with its rows.
     again = sent(surveyed(station), also_of=[f"SG-{OTHER}"])
     assert (again.state, kinds(again)[0]["p"]) == (State.SURVEYED, LINES["p"] + 6)
     done = sent(again, also_of=[f"SG-{OTHER}"])
@@ -153,7 +153,7 @@ def test_a_wrong_clock_and_none_at_all_are_asked_about(card, station, ingest):
     survey = surveyed(station)
     (question,) = backfill_questions(survey)
     assert "9 lines were written while the clock was not set, and 1 have a time before 2010" in question.sentence
-    assert "--" not in question.sentence, "the words of the command line are not the page's"
+    assert "--" not in question.sentence, "the page does not use the words of the command line"
     with pytest.raises(Conflict, match="clock"):
         backfill_answer(actor=SERVER, backfill=survey, answers=CardAnswers())
     done = sent(survey, any_clock=True)
@@ -255,13 +255,13 @@ def test_a_file_is_sent_though_one_of_another_station_has_the_same_content(stati
     monkeypatch.setattr(turns, "TURN_S", -1.0)
     store(station, f"a/{file_name(serial=OTHER)}", hour_text())
     store(station, f"b/{file_name()}", hour_text())
-    # In the order of the survey, the station's own is the copy; its lines were counted with the other one.
+    # The survey read the other station's file first and counted the lines there; the station's own file is the copy.
     done = sent(surveyed(station), leaves_others=True)
     assert done.state == State.DONE
     assert rows()["p"] == 6
 
 
-def test_it_goes_on_at_each_piece_and_gives_the_same_however_it_is_cut(station, ingest, monkeypatch):
+def test_a_back_fill_cut_into_pieces_gives_the_same_result(station, ingest, monkeypatch):
     for hour in range(5):
         store(station, file_name(hour=hour), hour_text(hour))
         store(station, file_name(hour=hour, end=".txt.gz"), gzip.compress(hour_text(hour)))
@@ -278,7 +278,7 @@ def test_it_goes_on_at_each_piece_and_gives_the_same_however_it_is_cut(station, 
     assert steps == [2, 4, 6, 8, 10, 11, 11]
     cut = backfill_report(asked)
     assert (cut.kinds, cut.totals) == (expected.kinds, expected.totals)
-    assert cut.totals.tally.lines_known == 45, "the compressed ones are copies"
+    assert cut.totals.tally.lines_known == 45, "the compressed files are copies"
     done = sent(asked)
     assert rows()["p"] == 30
     assert sums_hold(done)

@@ -1,4 +1,4 @@
-"""Back-fills by the API: ask, follow, answer, report, and what became of each file."""
+"""Back-fills over the API: ask, follow, answer, report, and the outcome of each file."""
 
 import pytest
 from backfill.conftest import rows, store, store_card, worked

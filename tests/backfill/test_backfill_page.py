@@ -106,7 +106,7 @@ def test_ticked_files_of_another_page_are_surveyed(operator, place, card, statio
     assert "These are no stored files." in page.text
 
 
-def test_nothing_is_read_if_one_says_so(operator, place, card, station, queues):
+def test_a_back_fill_is_stopped_on_its_page(operator, place, card, station, queues):
     store_card(station, card)
     made = surveyed(station)
     page = operator.post(f"{place}{made.pk}/stop/", follow=True).text

@@ -1,4 +1,4 @@
-"""Between two turns of a back-fill: archives that stay on the disk, what is removed, and what has changed meanwhile."""
+"""Between two turns of a back-fill: archives stay on the disk, leftovers are removed, and times may have changed."""
 
 import os
 from datetime import timedelta
@@ -34,14 +34,14 @@ PACKED = [("many.zip", zip_of), ("many.tar.gz", tar_of)]
 
 @pytest.fixture
 def small(monkeypatch):
-    """Two files in a piece, and a piece in a turn."""
+    """Put two files into a piece, and one piece into a turn."""
     monkeypatch.setattr(pieces, "PIECE_MEMBERS", 2)
     monkeypatch.setattr(turns, "TURN_S", -1.0)
 
 
 @pytest.fixture
 def copied(monkeypatch):
-    """Paths of stored contents that were copied to the disk."""
+    """Paths of the stored files whose contents were copied to the disk."""
     found, real = [], workroom.content_lay
 
     def lay(revision, path):
@@ -119,7 +119,7 @@ def test_a_tar_archive_without_room_beside_it_is_read_in_the_store(station, queu
     assert kinds(done)[0]["p"] == 30
 
 
-def test_a_turn_lasts_as_long_as_the_way_to_its_first_piece(station, queues, small, monkeypatch):
+def test_a_turn_reads_for_as_long_as_it_took_to_reach_its_first_piece(station, queues, small, monkeypatch):
     store(station, "many.zip", zip_of(*HOURS))
     asked = backfill_ask(actor=SERVER, station=station)
     monkeypatch.setattr(turns, "LONG_S", -1.0)
@@ -229,7 +229,7 @@ def test_waiting_for_the_station_s_quota_is_said_and_waited_for_again(station, i
         return "The station's quota is used up: 2 of its messages wait for it" in worked(waiting).reason
 
     until(is_said, "the quota is the reason")
-    # The next try waits for the same ones; it does not take them for stored, and sends no others.
+    # The next try waits for the same messages: it does not take them for stored, and sends no others.
     assert is_said()
     assert (waiting.state, waiting.attempts) == (State.SENDING, 0)
     assert QuarantinedMessage.objects.filter(state="held", reason=OVER_QUOTA).count() == 2

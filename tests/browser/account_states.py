@@ -1,6 +1,4 @@
-"""Accounts in the states in which their rarer pages appear: with every second factor, half logged in, without a
-password.
-"""
+"""Accounts in states that show rarer pages: with every second factor, half logged in, or without a password."""
 
 import os
 from hashlib import sha256

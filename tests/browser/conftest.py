@@ -1,4 +1,4 @@
-"""The site in a real browser: both processes and the browser serve a whole file of tests, static files all of them."""
+"""The site in a real browser: processes and browser start once for a file of tests, static files once for the run."""
 
 import os
 import subprocess
@@ -42,8 +42,8 @@ def collected(npm, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def standing(django_db_setup, collected) -> Iterator[Running]:
-    """Both processes, started once for a file: a start takes as long as many a test."""
-    # Little grace, as in a real site: a browser keeps connections open that nobody uses, and each stop waited for them.
+    """Both processes, started once for a file, because a start takes as long as many of the tests."""
+    # Little grace, as on a real site: a browser keeps unused connections open, and each stop would wait for them.
     with running(collected, "site", "live", grace_s=3) as made:
         yield made
 
@@ -78,7 +78,7 @@ def browser(transactional_db, chromium) -> Iterator[Browser]:
 
 
 def is_idle() -> bool:
-    """Whether no other process asks this test's database, so that it can be emptied."""
+    """Whether no other process is using this test's database, so that it can be emptied."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "

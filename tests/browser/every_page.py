@@ -99,14 +99,14 @@ def walks_of(tenant: Tenant) -> list[Walk]:
 
 
 def forgotten(walks: list[Walk]) -> set[str]:
-    """Addresses of the table that accept GET, but are neither on a walk nor listed as no pages."""
+    """Addresses of the table that accept GET, but are neither on a walk nor in `NO_PAGES`."""
     seen = {name for walk in walks for name in walk.places}
     answering = {each.name for each in listed() if not each.is_api and "GET" in TABLE[each.name].methods}
     return answering - seen - set(NO_PAGES)
 
 
 def _public(tenant: Tenant) -> dict[str, str]:
-    """A place that everybody may see, an invitation that is still open, and the link of an alert."""
+    """Pages that need no login: status page, wiki, deployment, invitation, and the links in an alert."""
     deployment = Deployment.objects.select_related("station__organization", "site").get(
         pk=tenant.values["deployment_id"]
     )
@@ -141,7 +141,7 @@ def _public(tenant: Tenant) -> dict[str, str]:
 
 
 def _link_token(tenant: Tenant) -> str:
-    """The link of an alert that was sent to an operator."""
+    """The token of the link in an alert that was sent to an operator."""
     incident, person = Incident.objects.get(pk=tenant.values["incident_id"]), tenant.people["operator"]
     alert = Notification.objects.create(
         organization=tenant.organization,
@@ -163,7 +163,7 @@ def _link_token(tenant: Tenant) -> str:
 
 
 def _off_token(tenant: Tenant) -> str:
-    """The address in an operator's mails that switches them off."""
+    """The token of the link that switches off an operator's mails."""
     membership = Membership.objects.get(user=tenant.people["operator"], organization=tenant.organization)
     return off_token(membership, MailKind.ALERTS)
 
@@ -174,7 +174,7 @@ def places_of(tenant: Tenant, client: Client) -> list[str]:
 
 
 def pages_of(tenant: Tenant, client: Client, *, only: Rule | None = None) -> dict[str, str]:
-    """The same by name; with `only`, those of one rule."""
+    """The addresses of these pages by name; with `only`, those of one rule."""
     found: dict[str, str] = {}
     for address in listed():
         line = TABLE[address.name]
@@ -187,7 +187,7 @@ def pages_of(tenant: Tenant, client: Client, *, only: Rule | None = None) -> dic
 
 
 def get(client: Client, place: str) -> Any:
-    # The collected files belong to the other process.
+    # Only the other process has the collected static files.
     plain = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
     with override_settings(STORAGES={**settings.STORAGES, **plain}):
         return client.get(place)

@@ -5,7 +5,7 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 
-#: Each string that runs calls `ran()`, which the test's browser counts.
+#: A string that is executed calls `ran()`, and the test counts the calls.
 STRINGS = (
     "<script>ran(1)</script>",
     "<ScRiPt >ran(2)</ScRiPt>",
@@ -69,7 +69,7 @@ STRINGS = (
     "<a href=javascript:ran(60) hx-get=/logout/ hx-trigger=load>x</a>",
 )
 ALL = "\n".join(STRINGS)
-#: Columns that neither people nor stations fill freely: our own names, secrets, addresses, words from a list.
+#: Columns with no free text of people or stations: our own names, secrets, addresses, words from a list.
 OURS = frozenset(
     [
         "serial",

@@ -42,7 +42,7 @@ STEP = timedelta(minutes=20)
 
 @dataclass(frozen=True)
 class Drawn:
-    """One station: where it stands, how often it calls and last did, its battery and its birds."""
+    """One station: its place, how often it reports and when it last did, its battery and its birds."""
 
     name: str
     site: str
@@ -76,13 +76,13 @@ FLEET = (
 
 @dataclass
 class LongPoint:
-    """The organization, somebody who owns it, their session, and what the addresses of its pages name."""
+    """The organization, its owner with a session, and the values for the addresses of its pages."""
 
     organization: Organization
     owner: User
     client: Client
     values: dict[str, str]
-    #: When its stations were last in contact as drawn.
+    #: The moment for which the times of contact are right.
     as_of: datetime
 
 
@@ -185,7 +185,7 @@ def _motus_make(organization: Organization, stations: list[Station]) -> dict[str
 
 
 def long_point_refresh(made: LongPoint) -> None:
-    """Move the contacts on by the time that has passed, so that no station falls late while pictures are taken."""
+    """Move the contacts on by the time that has passed, so that no station becomes late while pictures are made."""
     now = clock.now()
     times = ("last_contact_at", "late_after", "silent_after", "health_occurred_at", "health_received_at")
     StationContact.objects.filter(station__organization=made.organization).update(
@@ -229,7 +229,7 @@ def _station_make(organization: Organization, drawn: Drawn, chance: random.Rando
 
 
 def _deliveries_make(station: Station, drawn: Drawn, last: datetime) -> None:
-    """Every number arrived but those that still wait on the station."""
+    """Every number has arrived except those that still wait on the station."""
     sent = drawn.detections // 4 + 2_000
     StreamLedger.objects.create(
         station=station, stream=f"{station.serial.lower()}-1", received=Int8Multirange([Range(1, sent)]), oldest_seq=sent,
@@ -252,7 +252,7 @@ def _health(drawn: Drawn, last: datetime) -> dict[str, object]:
 
 
 def _hours_make(station: Station, drawn: Drawn, last: datetime, chance: random.Random) -> None:
-    """Which hours arrived: all until the last contact, some later, a short gap at a few stations."""
+    """Hours that arrived: all until the last contact, a few of them late, with a short gap at one station."""
     days: dict[object, list[int]] = {}
     hour = (last - timedelta(days=DAYS + 1)).replace(minute=0, second=0, microsecond=0)
     while hour <= last:
@@ -271,7 +271,7 @@ def _hours_make(station: Station, drawn: Drawn, last: datetime, chance: random.R
 
 
 def _readings_make(station: Station, drawn: Drawn, last: datetime, chance: random.Random) -> None:
-    """Battery, temperature and signal: charged by day, and running empty where no sun came."""
+    """Readings of battery, temperature and signal: charged by day, but the silent station's battery runs down."""
     drain = 0.22 if drawn.state == "silent" else 0.0
     shapes = {
         "health/battery_v": ("V", lambda day, light: drawn.volts + 0.35 * light + drain * (DAYS - day) - 0.15),
@@ -294,7 +294,7 @@ def _readings_make(station: Station, drawn: Drawn, last: datetime, chance: rando
 
 
 def _rollups_make() -> None:
-    """The sums by hour and day, as the job leaves them."""
+    """Build the roll-ups by hour and day, as the job does."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO telemetry_dirtyhour (series_id, hour, noted_at) SELECT DISTINCT series_id, "
@@ -304,7 +304,7 @@ def _rollups_make() -> None:
 
 
 def _light(at: datetime) -> float:
-    """From -1 at night to 1 at local noon."""
+    """Daylight, from -1 at midnight to 1 at local noon."""
     return math.cos((at.hour + at.minute / 60 - 17) / 24 * 2 * math.pi)
 
 
@@ -368,7 +368,7 @@ def _incidents_make(organization: Organization, stations: dict[str, Station]) ->
 
 
 def _work_make(station: Station) -> dict[str, str]:
-    """What people did with a station, and what it reported."""
+    """Acts of people on a station, and its reports."""
     now = clock.now()
     checked = {"disk_percent": 41.0, "memory_percent": 30.0, "clock_is_set": True, "radios": 3, "backlog_messages": 0}
     commands = [

@@ -1,4 +1,4 @@
-"""Signing up and logging in as people do it: without scripts, and with passkeys from Chromium's virtual authenticator."""
+"""Signing up and logging in as people do: without scripts, and with passkeys of Chromium's virtual authenticator."""
 
 import re
 
@@ -107,7 +107,7 @@ def test_a_passkey_is_added_and_opens_alone(watched, site, person):
     assert page.complaints == []
 
 
-def test_a_passkey_that_is_not_there_is_said_in_words(watched, site, person):
+def test_a_missing_passkey_is_reported_in_words(watched, site, person):
     page = watched()
     virtual_authenticator(page)
     page.goto(f"{site}/login/")

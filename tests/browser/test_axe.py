@@ -14,7 +14,7 @@ from fleet.stations.joining.claims import claim_open
 pytestmark = pytest.mark.browser
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-#: Width, height and scheme in which each page is looked at, and those in which one page shows what is on all of them.
+#: Width, height and scheme: for every page, and further ones for one page, which shows the parts that all share.
 VIEWS = ((1280, 900, "light"), (360, 740, "dark"))
 OTHER_VIEWS = ((1280, 900, "dark"), (360, 740, "light"))
 RUN = (
@@ -26,7 +26,7 @@ RUN = (
 @pytest.fixture(scope="module")
 def axe(collected) -> str:
     if not AXE.is_file():
-        # The files for pages may be there from an earlier run, without those for tests.
+        # An earlier run may have installed the packages for pages only, without those for tests.
         subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=ROOT, check=True, timeout=300)
     return AXE.read_text("utf-8")
 
@@ -41,7 +41,7 @@ def complaints_of(visitor, places, axe) -> list[str]:
 
 
 def complaints_here(visitor, place, axe, *, views=VIEWS) -> list[str]:
-    """Complaints of axe about the open page. Colours must not be in transition: the windows here ask for no motion."""
+    """Complaints of axe about the open page. The windows ask for reduced motion, so that no colour is in transition."""
     found = []
     visitor.page.evaluate(axe)
     for width, height, scheme in views:
@@ -68,7 +68,7 @@ def test_every_page(browser, processes, axe):
     assert_none(complaints)
 
 
-def test_what_is_shown_once(browser, processes, axe, tmp_path):
+def test_pages_that_appear_only_after_an_action(browser, processes, axe, tmp_path):
     """Tokens, codes, keys, reports: pages that appear only after an action."""
     tenant = tenant_make("Alabaster")
     code = claim_open(serial="SG-7F5ERPI46977", hardware={"model": "Raspberry Pi 4"})[2]
@@ -96,7 +96,7 @@ def test_what_is_shown_once(browser, processes, axe, tmp_path):
     assert_none(complaints)
 
 
-def test_what_is_refused_keeps_what_was_typed_and_says_why_beside_the_field(browser, processes, axe):
+def test_a_refused_form_keeps_its_input_and_says_why_beside_the_field(browser, processes, axe):
     tenant = tenant_make("Alabaster")
     complaints = []
     with visiting(browser, processes, proved(tenant.people["owner"]), reduced_motion="reduce") as visitor:
@@ -104,10 +104,10 @@ def test_what_is_refused_keeps_what_was_typed_and_says_why_beside_the_field(brow
             visitor.visit(place)
             act(visitor.page, fields, button)
             told = visitor.page.locator("main .f .err[id$=_error]")
-            assert told.count(), f"{place} says nothing beside a field"
+            assert told.count(), f"{place} shows no error beside a field"
             for name, value in fields.items():
                 field = visitor.page.locator(f"main [name={name}]:not([type=hidden])").last
-                assert field.input_value() == value, f"{place} lost {name}"
+                assert field.input_value() == value, f"{place} lost the input of {name}"
             wrong = told.first.get_attribute("id").removesuffix("_error")
             assert visitor.page.locator(f"[id='{wrong}']").get_attribute("aria-invalid") == "true", place
             complaints += complaints_here(visitor, f"{place} after “{button}”", axe)

@@ -1,4 +1,4 @@
-"""A walk in the field with a phone and one thumb, without scripts: claim a station, see it come, read it, find a fault."""
+"""A visit in the field with a phone, without scripts: claim a station, see it connect, read it, find a fault."""
 
 import re
 import signal
@@ -43,7 +43,7 @@ def ingest(stack):
 
 @pytest.fixture
 def agent(processes, tmp_path):
-    """The station's agent, as somebody types its commands there."""
+    """Start commands of the station's agent, as somebody types them there."""
     running = []
     environment = {name: value for name, value in processes.environment.items() if not name.startswith("ROOST_")}
     environment |= {
@@ -69,7 +69,7 @@ def agent(processes, tmp_path):
 
 
 def assert_for_a_thumb(page: Page) -> None:
-    """Every control is high enough for a thumb, and the page no wider than the phone."""
+    """Require controls high enough for a thumb, and a page no wider than the phone."""
     assert page.evaluate(SMALL) == [], page.url
     assert page.evaluate(WIDE) == [], page.url
 
@@ -81,7 +81,7 @@ def tap(page: Page, role: str, name: str | re.Pattern[str]) -> None:
 
 
 def birds_pass(folder) -> None:
-    """Two tags are heard three times each, as a Sensorgnome writes them. What is heard once may be noise."""
+    """Write two tags, three times each, as a Sensorgnome does. A tag heard only once may be noise."""
     name = f"sgv2-7F5ERPI46977-003-{time.strftime('%Y-%m-%dT%H-%M-%S', time.gmtime())}.0000Z-ctt.txt"
     lines = [
         f"T{port},{time.time() - ago:.3f},{tag},-71"
@@ -114,14 +114,14 @@ def test_a_station_is_claimed_read_and_a_silent_one_understood(processes, ingest
     expect(phone.get_by_text("Not heard yet").or_(phone.get_by_text("It has its login"))).to_be_visible()
     assert claim.wait(PATIENCE_S) == 0
 
-    # The agent runs, and the next look is green.
+    # The agent runs, and the next time the page is opened it is green.
     agent("run")
     until(lambda: StationContact.objects.filter(station__serial=SERIAL, last_contact_at__isnull=False).exists())
     tap(phone, "link", "Look again")
     expect(phone.get_by_role("heading", name=f"Rondeau Pier ({SERIAL}) is connected")).to_be_visible()
     expect(phone.locator("#live.done")).to_contain_text("On time")
 
-    # Its tags.
+    # The station's tags.
     birds_pass(agent.data)
     tap(phone, "link", re.compile("^Open Rondeau Pier"))
     tap(phone, "link", "Detections")
@@ -133,7 +133,7 @@ def test_a_station_is_claimed_read_and_a_silent_one_understood(processes, ingest
     until(tags_are_there)
     assert_for_a_thumb(phone)
 
-    # The one that is silent, and why.
+    # The silent station, and the reason.
     with phone.expect_navigation():
         phone.locator(".rail").get_by_role("link", name="Stations").tap()
     assert_for_a_thumb(phone)

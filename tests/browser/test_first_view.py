@@ -11,7 +11,7 @@ BUDGET = 50_000
 
 
 class Parts:
-    """What a window loads for a page, with nothing kept from the page before."""
+    """The parts that a window loads for a page, without anything cached from the page before."""
 
     def __init__(self, visitor) -> None:
         self._visitor, self._asked, self._sizes = visitor, set(), []
@@ -26,12 +26,12 @@ class Parts:
         self._sizes.append(event["encodedDataLength"])
 
     def sizes_of(self, place) -> list[float]:
-        """Open the page; the compressed size of each of its parts, in bytes."""
+        """Open the page; return the compressed size of each of its parts, in bytes."""
         self._asked.clear()
         self._sizes.clear()
         self._session.send("Network.clearBrowserCache")
         self._visitor.visit(place)
-        # The events of the last parts arrive with the answers to the next questions.
+        # Events of the last parts arrive while these answers are awaited.
         until(lambda: self._visitor.page.evaluate("1") and not self._asked, f"all parts of {place}", every=0.01)
         return self._sizes[:]
 

@@ -1,4 +1,4 @@
-"""Maps: from our own files alone, in light and dark, moved by mouse and keyboard, placed on forms, whole without scripts."""
+"""Maps: drawn from our own files, in light and dark, moved by mouse and keyboard, in forms, without scripts."""
 
 import io
 import re
@@ -29,7 +29,7 @@ LAND = (
 )
 #: The colours of the light scheme.
 LAND_COLOUR, WATER_COLOUR = (0xF8, 0xF6, 0xEF), (0xE3, 0xEA, 0xF0)
-#: What the first view of a region may weigh beyond the page: its cells, all together.
+#: Maximum bytes of all cells in the first view of a region, in addition to the page.
 REGION_BUDGET = 150_000
 
 
@@ -97,7 +97,7 @@ def test_land_and_water_have_their_colours_without_scripts(browser, processes, p
 
 
 def shares_with_ground(page: Page) -> dict[tuple[int, int, int], float]:
-    """Each colour's share of the map, once land and water have theirs; until then, none."""
+    """Each colour's share of the map; empty until land and water have been drawn."""
     picture = Image.open(io.BytesIO(page.locator(".map.sheet").screenshot())).convert("RGB")
     points = picture.width * picture.height
     shares = {colour: count / points for count, colour in picture.getcolors(1 << 20)}
@@ -121,7 +121,7 @@ def test_the_first_view_of_a_region_is_light(browser, processes, person, publish
         visitor.page.wait_for_function(LAND)
         visitor.page.wait_for_load_state("networkidle")
         ground = {names[each]: size for each, size in sizes.items() if "/ground/" in names.get(each, "")}
-        assert len(ground) > 1, "the index and a cell"
+        assert len(ground) > 1, "the index and at least one cell"
         assert sum(ground.values()) < REGION_BUDGET, ground
         everything = sum(sizes.values()) - sum(ground.values())
         assert everything < 120_000, everything
@@ -252,7 +252,7 @@ def tiles_make(file: Path) -> None:
         return bytes([*found, value])
 
     tiles = sum(4**zoom for zoom in range(11))
-    # One entry: its number, how many tiles it stands for, its length, and its place from 1 on.
+    # One entry: the number of its first tile, how many tiles it stands for, its length, and its offset plus 1.
     directory = b"".join(map(varint, (1, 0, tiles, len(tile), 1)))
     places = [127, len(directory), 127 + len(directory), len(said), 0, 0]
     places += [127 + len(directory) + len(said), len(tile), tiles, 1, 1]

@@ -1,4 +1,4 @@
-"""Motus walked through in a real browser with every error switched on once: each is a sentence that somebody can act on.
+"""The pages about Motus in a real browser, with each error switched on once: each is a sentence to act on.
 
 With a folder in `ROOST_SCREENSHOTS`, a picture of each page is written there.
 """
@@ -37,7 +37,7 @@ LINE = b"p1,1588309567.1,4.0,-40,-60\n"
 
 @contextmanager
 def simulated(settings, error: MotusError) -> Iterator[MotusSimulator]:
-    """A fresh Motus, and nothing known of the last one."""
+    """Start a fresh Motus, and forget everything about the last one."""
     for model in (MotusUpload, MotusReceiver, MotusTag, MotusDeployment, MotusAccount, SyncRun):
         model.objects.all().delete()
     with MotusSimulator(is_certificate_expired=error.before == "expired certificate") as simulator:
@@ -72,7 +72,7 @@ class Walk:
             self.simulator.motus.faults_set(**self.error.faults)
 
     def known(self) -> MotusAccount:
-        """A login that works, and a deployment since March."""
+        """Save a login that works, and a deployment since March; return the account."""
         self.log_in()
         account = account_of(self.organization)
         MotusDeployment.objects.create(

@@ -1,4 +1,4 @@
-"""The newcomer's walk from the tutorials, in a browser without scripts; every term it names is on a page along the way."""
+"""The steps of a newcomer's tutorial, in a browser without scripts; each term it names is on a page on the way."""
 
 import re
 
@@ -16,7 +16,7 @@ PASSWORD = "a long password"
 
 
 class Walker:
-    """A phone without scripts; it remembers the text of every page it passed."""
+    """A phone without scripts; it remembers the text of every page it showed."""
 
     def __init__(self, page: Page) -> None:
         self.page = page

@@ -38,7 +38,7 @@ class Watched:
         self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         self.page.get_by_role("button", name="Log in", exact=True).click()
         expect(self.page.get_by_role("navigation", name="Main menu")).to_be_visible()
-        # Keys and buttons do their work once the scripts have run, and those run before the load event.
+        # Keys and buttons work once the scripts have run, which is before the load event.
         self.page.wait_for_load_state("load")
         return self.page
 
@@ -103,7 +103,7 @@ def test_the_palette_finds_a_station_by_keyboard_and_the_page_does_without_scrip
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
-    # A key belongs to the palette until that has given the focus back.
+    # Until the palette has given the focus back, keys go to the palette.
     page.wait_for_function("!document.activeElement.closest('dialog')")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()

@@ -2,7 +2,7 @@
 
     ROOST_SCREENSHOTS=/tmp/pictures var/venv/bin/pytest tests/browser/test_pictures.py
 
-The folder `kept` in it has the few that stand in `docs/pictures/`.
+Its subfolder `kept` gets the few pictures that are used in `docs/pictures/`.
 """
 
 import io
@@ -17,7 +17,7 @@ from isolation.matrix import place_of
 from PIL import Image
 
 FOLDER = os.environ.get("ROOST_SCREENSHOTS", "")
-#: Names of the only pages that are wanted, with spaces between them, while somebody works at a few.
+#: Names of the wanted pages, separated by spaces, while somebody works on only a few.
 ONLY = os.environ.get("ROOST_SCREENSHOTS_OF", "").split()
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not FOLDER, reason="ROOST_SCREENSHOTS names no folder")]
 
@@ -28,7 +28,7 @@ VIEWS = {
     "phone-light": (390, 844, "light"),
     "phone-dark": (390, 844, "dark"),
 }
-#: Pages whose pictures stand in the documentation, and in which views.
+#: Pages whose pictures are in the documentation, with their views.
 KEPT = {
     "fleet": ("desktop-light",),
     "station": ("desktop-light", "desktop-dark"),
@@ -82,7 +82,7 @@ def test_pictures_of_every_page(browser, processes):
                     long_point_refresh(made)
                     visitor.page.set_viewport_size({"width": width, "height": height})
                     visitor.visit(place)
-                    # As tall as the page, so that a bar that stays at the window's edge stands where the page ends.
+                    # The window is as tall as the page, so a bar at the window's edge is drawn at the page's end.
                     tall = max(height, visitor.page.evaluate("document.documentElement.scrollHeight"))
                     visitor.page.set_viewport_size({"width": width, "height": tall})
                     visitor.page.evaluate(SETTLED)

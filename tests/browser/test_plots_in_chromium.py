@@ -1,4 +1,4 @@
-"""Plots in headless Chromium: the axis is the chosen period, gaps stay open, and a zoom is kept, however it was made."""
+"""Plots in headless Chromium: the axis is the chosen period, gaps stay open, and every kind of zoom is kept."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -60,7 +60,7 @@ def axis_of(page: Page) -> tuple[float, float]:
 
 
 def until(page: Page, question: str) -> None:
-    """Wait until the question is true; the site's policy forbids Playwright's own way of waiting."""
+    """Wait until the expression is true; the site's policy forbids Playwright's own way of waiting."""
     deadline = time.monotonic() + PATIENCE_S
     while not page.evaluate(question):
         assert time.monotonic() < deadline, question
@@ -73,7 +73,7 @@ def length_until(page: Page, length: float, slack: float = 60.0) -> None:
 
 
 def address_until(page: Page, *, has_period: bool) -> None:
-    """Wait until the address has a period, or none."""
+    """Wait until the address has a period, or has none."""
     until(page, f"new URLSearchParams(location.search).has('start') === {str(has_period).lower()}")
 
 
@@ -108,7 +108,7 @@ def drawn_between(page: Page, begin: float, end: float) -> int:
 
 
 def opened(watched, processes, station, query="span=24h") -> Page:
-    """The page with its plot drawn by the script and its live connection."""
+    """The page once the script has drawn its plot and the live connection is open."""
     page = watched.page
     page.goto(f"{processes.site}/stations/{station.serial}/data/?{query}")
     expect(page.locator(".panes canvas").first).to_be_visible()
@@ -158,7 +158,7 @@ def test_a_live_refresh_keeps_the_zoom_and_a_link_or_a_double_click_ends_it(watc
     address_until(page, has_period=True)
     expect(reset).to_be_visible()
     zoomed = axis_of(page)
-    # A reading arrives within the zoomed part; the zoom stays, also when the window is resized or the page opened again.
+    # A reading arrives within the zoomed part; the zoom stays, even if the window is resized or the page reopened.
     Reading.objects.create(
         series=made, occurred_at=datetime.fromtimestamp(sum(zoomed) / 2, UTC), received_at=clock.now(), value=99.0
     )

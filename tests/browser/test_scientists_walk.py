@@ -39,7 +39,7 @@ def site(transactional_db, collected, settings, tmp_path):
 
 
 def got(page: Page, site: str, viewer, folder):
-    """Walk from the sign-in to the unzipped package; return the two blocks of code that the page shows."""
+    """Go from the sign-in to the unzipped package; return the two blocks of code on the page."""
     viewer.user.set_password(PASSWORD)
     viewer.user.save()
     page.goto(f"{site}/organizations/institute/packages/")
@@ -63,7 +63,7 @@ def got(page: Page, site: str, viewer, folder):
     return [block.inner_text() for block in page.locator("pre code").all()]
 
 
-def test_a_site_and_a_spring_open_in_pandas_and_duckdb(place, site, browser, viewer, tmp_path):
+def test_the_package_of_a_site_and_a_spring_opens_in_pandas_and_duckdb(place, site, browser, viewer, tmp_path):
     folder = tmp_path / "got"
     folder.mkdir()
     page = browser.new_context(accept_downloads=True).new_page()

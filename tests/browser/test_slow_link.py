@@ -9,9 +9,9 @@ from operations.bench.load.pages_fill import Size, fleet_fill
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 LATENCY_MS, BYTES_PER_S, SLOWER = 400, 50_000, 4
-#: What is in the window must have been painted by then, once the style sheet is in the browser's cache; and how much may jump.
+#: By when the window is painted if the browser has cached the style sheet, and how far the layout may shift.
 PAINTED_MS, SHIFT_MOST = 1_000, 0.02
-#: The very first visit also waits for the sheet: one more way to the server and back.
+#: The very first visit also waits for the sheet: one more round trip to the server.
 FIRST_PAINTED_MS = 2_000
 WATCH = """
 window.seen = {painted: 0, shift: 0};
@@ -24,7 +24,7 @@ new PerformanceObserver((list) => { for (const one of list.getEntries()) window.
 
 @pytest.fixture
 def fleet() -> tuple[User, list[str]]:
-    """An administrator, who sees the 5,000 stations of all organizations."""
+    """An administrator, who sees all organizations with their 5,000 stations."""
     serials = fleet_fill(Size(stations=5_000, organizations=20, deployments=10_000, readings=100_000))
     return User.objects.create_superuser("administrator", "", "a long password"), serials
 

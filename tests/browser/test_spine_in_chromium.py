@@ -1,4 +1,4 @@
-"""The spine in a browser: a first tap tells what a mark is, a second opens its page; keys do the same."""
+"""The spine in a browser: a first tap describes a mark, a second opens its page; keys do the same."""
 
 from datetime import timedelta
 
@@ -26,11 +26,11 @@ def station(institute):
     return made
 
 
-def test_a_tap_tells_and_a_second_one_opens(browser, processes, person, station):
+def test_a_tap_describes_a_mark_and_a_second_one_opens_its_page(browser, processes, person, station):
     watched = Watched(browser, viewport={"width": 390, "height": 844}, has_touch=True)
     page = watched.log_in(processes, person)
     page.goto(f"{processes.site}/stations/{station.serial}/")
-    # Until the page listens, it may put new marks in the place of the old ones.
+    # The page replaces its marks when its live connection opens, so wait for that.
     expect(page.locator("#live-line")).to_have_text("Live")
     mark = page.locator('.spine a[href*="/commands/#c-"]')
     box = mark.bounding_box()

@@ -1,4 +1,4 @@
-"""The public status page in a browser: without scripts, for everybody's eyes, and its small page in a frame elsewhere."""
+"""The public status page in a browser: readable for everybody without scripts, and its small page in foreign frames."""
 
 import threading
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def shown(institute) -> str:
-    """A page with something of everything; its address."""
+    """Address of a status page with one of everything."""
     asked = StatusAsked(slug="field", title="Field stations", words="Since 1998.\n\nOn the lake.", is_on=True)
     page = status_page_save(actor=SERVER, organization=institute, asked=asked)
     today = clock.now()
@@ -53,7 +53,7 @@ def shown(institute) -> str:
 
 @contextmanager
 def elsewhere_framing(address: str) -> Iterator[str]:
-    """Somebody else's page with this address in a frame; its own address."""
+    """Serve somebody else's page with this address in a frame; yield its own address."""
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

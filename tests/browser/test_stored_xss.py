@@ -18,7 +18,7 @@ from fleet.telemetry.models import Reading, Series, StationEvent
 
 pytestmark = pytest.mark.browser
 
-#: Elements and attributes that those strings would leave in a page if they became markup.
+#: Elements and attributes that a page would have if the hostile strings became markup.
 INJECTED = (
     "() => [...document.querySelectorAll("
     "'[onerror],[onload],[onfocus],[onmouseover],[ontoggle],[onbegin],[onstart],[style*=red],iframe,object,embed,"
@@ -30,15 +30,15 @@ INJECTED = (
     ".filter(e => [e.src, e.href, e.getAttribute('action')].some(a => /^(https?:)?\\/\\/x\\.example/.test(a)))]"
     ".map(e => e.outerHTML.slice(0, 200))"
 )
-#: The figures of the plots: one data block each, right in its plot, whose text is the whole JSON. A text that closed a
-#: block would leave half of it behind, which no longer parses; a block that somebody wrote is not alone.
+#: The figures of each plot: a single data block in it, with nothing but JSON. A text that closed the block would leave
+#: half of it behind, which does not parse; an injected block would be a second one.
 FIGURES = (
     "() => [...document.querySelectorAll('[data-plot]')].map(plot => {"
     "const blocks = [...plot.querySelectorAll('script')];"
     "if (blocks.length !== 1) return null;"
     "try { return JSON.parse(blocks[0].textContent); } catch { return null; } })"
 )
-#: The words of the upload script are one block, with nothing in it that anybody wrote.
+#: The words of the upload script: a single block, with no text of users in it.
 WORDS = (
     "() => { const blocks = [...document.querySelectorAll('script#upload-words')];"
     "try { return blocks.length < 2 && blocks.every(each => JSON.parse(each.textContent).fates); } catch { return false; } }"
@@ -131,12 +131,12 @@ def test_nothing_that_is_written_becomes_markup_or_script(browser, processes):
             if place.endswith(("/events/", "/commands/")):
                 # These pages must show the text.
                 assert shown > len(STRINGS) // 2, place
-    assert any(text in each for each in written for text in STRINGS), "figures must contain what was written"
+    assert any(text in each for each in written for text in STRINGS), "no plot had a hostile text among its figures"
     if found:
         pytest.fail("\n".join(found), pytrace=False)
 
 
-def test_the_watch_sees_what_it_looks_for(browser, processes):
+def test_a_script_that_does_run_is_noticed(browser, processes):
     with visiting(browser, processes, None) as visitor:
         visitor.page.add_init_script(WATCH)
         visitor.visit("/login/")

@@ -1,4 +1,4 @@
-"""A card dropped into a station's page: over a line that is cut, after a reload, changed meanwhile, and the real one."""
+"""A card is dropped into a station's page: with a line that is cut, a reload, files that change, and the real card."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ LARGE = 20_000_000
 
 @pytest.fixture
 def link(transactional_db, collected, settings, tmp_path) -> Iterator[BadLink]:
-    """The way to a site whose files are in a folder of their own."""
+    """The link to a site that has its own folder for files."""
     settings.MEDIA_ROOT = tmp_path / "files"
     with running(collected, "site", ROOST_FILES_ROOT=str(settings.MEDIA_ROOT)) as made:
         link = BadLink(made.site_port)
@@ -55,7 +55,7 @@ def card(tmp_path) -> Path:
         "2026-05-02/odd\x07name.txt": b"odd",
         ".DS_Store": b"x",
     }
-    # A browser tells of a hundred entries of a folder at a time.
+    # A browser lists a folder a hundred entries at a time.
     files |= {f"many/{n:03}.txt": f"{n}".encode() for n in range(130)}
     for name, content in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def window(browser, link, operator, station) -> Iterator[Dropping]:
 
 
 def stored_of(station) -> dict[str, str]:
-    """Path and SHA-256 of what is stored; what the storage has was hashed again for this."""
+    """SHA-256 of each stored file by path, checked by hashing the bytes in the storage again."""
     found = {}
     for one in FileRevision.objects.filter(file__station=station).select_related("file", "content"):
         with default_storage.open(content_name(one.content.sha256), "rb") as opened:
@@ -115,7 +115,7 @@ def hashes_of(root: Path) -> dict[str, str]:
 
 
 def part_way(least: int) -> Upload:
-    """The large file's upload, once so much of it is here."""
+    """Wait until more than this many bytes of the large file are here; return its upload."""
 
     def here() -> bool:
         return any(part_size(one.id) > least for one in Upload.objects.filter(octets__gte=LARGE, state="open"))
@@ -145,9 +145,9 @@ def test_a_folder_comes_home_although_the_line_is_cut_and_every_file_has_its_fat
         assert fate in window.row(name)
     del wanted[".DS_Store"], wanted["2026-05-02/odd\x07name.txt"]
     assert stored_of(station) == wanted
-    # What came before a cut was not sent again.
+    # Bytes that arrived before a cut were not sent again.
     assert link.sent < 1.3 * LARGE
-    # The browser tells of the requests that were cut, and of nothing else.
+    # The browser reports the requests that were cut, and nothing else.
     assert [one for one in window.said if "ERR_" not in one and "400" not in one] == []
     window.page.get_by_role("link", name="Show what is stored").click()
     expect(window.page.get_by_role("rowheader", name="many/129.txt")).to_be_visible()
@@ -182,7 +182,7 @@ def test_a_file_that_changes_before_it_goes_on_is_refused_and_never_spliced(link
     assert "refused" in window.row("large.bin")
     assert "It changed while it was being sent" in window.row("large.bin")
     assert stored_of(station) == {}
-    # Chosen again, it is another content, from its first byte on.
+    # Chosen again, the file is a new content, sent from its first byte.
     window.page.reload()
     window.page.locator("#choose-files").set_input_files(large)
     window.says("Finished.")
@@ -229,7 +229,7 @@ def test_stopping_keeps_back_what_is_not_there_and_a_refused_login_ends_all(link
     assert "Not tried" in window.row("129.txt")
 
 
-def test_the_hash_of_the_browser_is_that_of_everybody(window):
+def test_the_browser_s_sha_256_is_the_usual_one(window):
     window.page.add_script_tag(url="/static/sha256.js")
     for size in (0, 1, 55, 56, 63, 64, 65, 119, 128, 4_000_001):
         for step in (7, 64, 1_000_000):

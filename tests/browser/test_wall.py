@@ -17,12 +17,12 @@ from sg_status.pages.fleet.wall import TILES_MOST
 __all__ = ["axe"]
 
 pytestmark = pytest.mark.browser
-#: Chromium's own figure of everything in the page's documents.
+#: Chromium's own count of the nodes in the page's documents.
 NODES = "document.getElementsByTagName('*').length"
 
 
 def stations_make(organization, number: int) -> list[Station]:
-    """Stations with names as people give them, on time."""
+    """Create stations that are on time, with names as people give them."""
     moment = clock.now()
     made = Station.objects.bulk_create(
         Station(

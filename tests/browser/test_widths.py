@@ -35,7 +35,7 @@ SMALL = """() => [...document.querySelectorAll(
     .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 43.5 && !one.closest("p, .crumb, td, .map"))
     .map((one) => `${one.localName}.${one.className} ${Math.round(one.getBoundingClientRect().height)}: `
         + one.textContent.trim().slice(0, 30))"""
-#: Times in cells that wrap within a word: they have more lines than words.
+#: Times in cells that are broken within a word: they have more lines than words.
 TORN = """() => [...document.querySelectorAll("td time")]
     .filter((one) => one.getClientRects().length > one.textContent.trim().split(/\\s+/).length).slice(0, 3)
     .map((one) => `${one.textContent} is torn`)"""
@@ -98,7 +98,7 @@ def test_the_pages_of_a_station_with_long_words_are_no_wider_than_the_window(
 
 
 def awkward(tenant) -> None:
-    """Names as long as they may be, without a place to break, and figures that are zero or a thousand million."""
+    """Give rows the longest allowed names, which cannot be broken, and figures that are zero or a thousand million."""
     station = tenant.stations[0]
     Organization.objects.filter(pk=tenant.organization.pk).update(name="O" * 110)
     Station.objects.filter(pk=station.pk).update(name="W" * 120)
@@ -110,7 +110,7 @@ def awkward(tenant) -> None:
     Command.objects.filter(station=station).update(note=LONG, output=LONG)
     StationContact.objects.filter(station=station).update(backlog_messages=10**9, backlog_bytes=10**15)
     hour = clock.now().replace(minute=0, second=0, microsecond=0)
-    # Two lines in a plot, so that the table under it has a column more.
+    # Add a second line to the plot, so that the table below it has one more column.
     first = Series.objects.filter(station=station, last_at__isnull=False).earliest("pk")
     moment = first.last_at
     second = Series.objects.create(

@@ -1,4 +1,4 @@
-"""Small cards made by the tests, and the real one on machines that have it."""
+"""Small cards made for the tests, and the real card on machines that have it."""
 
 import gzip
 from collections import Counter
@@ -22,7 +22,7 @@ def file_name(*, serial=OWN, hour=0, code="Z", source="all", end=".txt"):
 
 
 def hour_text(hour=0, pulses=6):
-    """One of each kind, and some pulses."""
+    """The text of an hour: one line of each kind, and some pulses."""
     at = START + 3_600 * hour
     lines = [f"S,{at + 1}.152,3,frequency,166.376,0,", f"C,{at + 22}.301,2,0", f"G,{at + 23},44.267386,-64.25947,22.4"]
     lines += [f"p3,{at + 24 + n}.5266,2.637,-38.87,-53.61" for n in range(pulses)]

@@ -1,4 +1,4 @@
-"""A card is foreign input: what it is read from is bounded, and everything that is left says why."""
+"""A card is foreign input: reading it is bounded, and everything that is left out has a reason."""
 
 import gzip
 import os
@@ -15,7 +15,7 @@ from formats.sensorgnome import card as cards
 
 
 def read(path):
-    """The reports of all files by their key, and how many lines were told."""
+    """The accounts of all files by name, and the number of lines read."""
     with CardBox(path) as box:
         reader = box.reader()
         lines = sum(len(part.told) for part in reader.parts())
@@ -98,7 +98,7 @@ def test_a_bomb_is_refused_by_its_list_and_by_what_it_unpacks_to(tmp_path, monke
 
 
 def test_files_that_unpack_without_end_are_refused_from_some_point_on(card, monkeypatch):
-    # Each of these is a thousandth of what it unpacks to.
+    # Each of these unpacks to a thousand times its size.
     (card / file_name(hour=8, end=".txt.gz")).write_bytes(gzip.compress(bytes(5_000_000)))
     (card / file_name(hour=9, end=".txt.gz")).write_bytes(gzip.compress(b"\n" * 5_000_000))
     monkeypatch.setattr(cards, "TEXT_MOST", 6_000_000)

@@ -1,4 +1,4 @@
-"""A card that the server reads goes through the broker and ingest like everything else, and doubles nothing."""
+"""A card that the server reads goes through the broker and ingest like other data, and no row is doubled."""
 
 import json
 import shutil
@@ -85,7 +85,7 @@ def test_it_is_sent_once_however_often_and_the_report_is_what_the_database_has(c
     assert on.new == Counter()
     assert on.known == rows() == LINES
     assert StationFile.objects.filter(station=station, state="done", is_by_desk=True).count() == 3
-    assert not StationContact.objects.exclude(last_contact_at=None).exists(), "a card is no sign of life"
+    assert not StationContact.objects.exclude(last_contact_at=None).exists(), "a card does not count as contact"
     assert AuditEntry.objects.get(action="card.send").detail["files"] == 3
     again = send(card, station)
     assert (again.sent, again.known) == (0, sent.sent)
@@ -109,7 +109,7 @@ def test_what_came_live_or_from_a_desk_is_merged_and_only_the_rest_is_new(card, 
     live = deliveries(messages[:2])
     for delivery in live:
         delivery.exchange = f"in.{station.serial}"
-        # Another stream: the station's own numbers.
+        # The station's own outbox is another stream with its own numbers.
         delivery.properties["application_headers"]["stream"] = "outbox"
         del delivery.properties["user_id"], delivery.properties["message_id"]
     assert Pipeline().take(live).stored == 2
@@ -172,7 +172,7 @@ def test_lines_that_are_here_with_a_corrected_time_do_not_come_again_with_the_wr
     assert rows() == LINES + Counter(p=1)
     time_shift(actor=SERVER, station=station, side="behind", offset=timedelta(days=8_000))
     sent = send(card, station, any_clock=True)
-    assert (sent.sent, sent.after.stations[0].new) == (0, Counter()), "what this card brought is known by its numbers"
+    assert (sent.sent, sent.after.stations[0].new) == (0, Counter()), "messages of this card are known by number"
 
 
 def test_nobody_sends_a_card_who_may_not_change_the_station(card, station, queues):
@@ -188,7 +188,7 @@ def test_it_waits_for_the_station_s_quota_and_loses_nothing(card, station, inges
     most, release = [], sending.time.sleep
 
     def sleep_and_release(seconds):
-        # What the clock's job does every few seconds; the quota has grown until then.
+        # Release the messages, as the periodic job does every few seconds, once the quota has grown.
         most.append(QuarantinedMessage.objects.filter(state="held", reason=OVER_QUOTA).count())
         if most[-1] == 2:
             settings.ROOST_QUOTA_BURST += 0.2
@@ -198,7 +198,7 @@ def test_it_waits_for_the_station_s_quota_and_loses_nothing(card, station, inges
 
     monkeypatch.setattr(sending.time, "sleep", sleep_and_release)
     sent = send(card, station)
-    assert max(most) == 2, "it ran into the quota, and never further than its window"
+    assert max(most) == 2, "it ran into the quota, and sent at most one window beyond it"
     assert (sent.after.stations[0].new, sent.held) == (Counter(), Counter())
     assert rows() == LINES
 
@@ -217,7 +217,7 @@ def test_a_connection_that_breaks_in_between_costs_nothing(card, station, ingest
     with CardBox(card) as box:
         sent = card_send(actor=SERVER, station=station, box=box, answers=CardAnswers(), tell=cut)
     assert len(broken) == 3
-    assert len(opened) > 3, "each cut was felt"
+    assert len(opened) > 3, "every cut broke a connection"
     assert (sent.after.stations[0].new, sent.held) == (Counter(), Counter())
     assert rows() == LINES
 

@@ -1,4 +1,4 @@
-"""A survey says what is on a card and what of it is here, and writes nothing."""
+"""A survey reports the lines on a card and how many of them are here, and writes nothing."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ def survey(path, **options):
 
 
 def put(card, serial):
-    """Let the database have the card, as a desk with the agent sends it."""
+    """Store the card in the database, as if a desk with the agent had sent it."""
     _feed, messages = drained(card)
     taken = [delivery_of(each, serial) for each in deliveries(messages)]
     assert Pipeline().take(taken).stored == len(messages)
@@ -66,7 +66,7 @@ def test_it_asks_the_database_for_chunks_and_writes_nothing(card, station):
         (card / file_name(hour=hour)).write_bytes(hour_text(hour, pulses=900))
     with CaptureQueriesContext(connection) as many:
         survey(card)
-    # Django's queries: two for each file's chunk look for cold detections. Three others, about rows, are not Django's.
+    # Only Django's queries are counted: two for the chunk of each file look for cold detections.
     assert len(many) == len(few) + 2 * len(hours)
     assert {query["sql"].split()[0] for query in many.captured_queries} == {"SELECT"}
     assert not Detection.objects.exists()
@@ -98,7 +98,7 @@ def test_two_stations_files_without_a_serial_and_an_unknown_station_are_told_apa
     assert found == {OWN: station, OTHER: other, "1013BB000626": station, "": station}
 
 
-def test_a_serial_by_which_no_file_is_told_apart_is_refused(card, station):
+def test_a_serial_that_no_file_name_can_contain_is_refused(card, station):
     with pytest.raises(InvalidInput, match="R2D2 is not the serial of a Sensorgnome"):
         survey(card, station=station, also_of=["R2D2"])
 

@@ -58,7 +58,7 @@ def test_rows_of_health_that_have_only_a_text_or_nothing_are_here_once_they_were
     text = made.text(made.V2_HEALTH, *rows)
     (ctt_card / made.file_name("node-health", closed="2022-08-15_105039")).write_bytes(text)
     (on,) = survey(ctt_card).stations
-    # The last one has no value, so nothing of it can be missing.
+    # The last row has no value, so nothing of it can be missing here.
     assert on.new == LINES + Counter(H=2)
     put(ctt_card, sensorstation.serial)
     (on,) = survey(ctt_card).stations

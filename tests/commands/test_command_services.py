@@ -53,7 +53,7 @@ def test_issuing_writes_row_step_outbox_and_audit_in_one(operator, station):
     assert AuditEntry.objects.filter(action="command.issue").count() == 1
 
 
-def test_who_may_not_send_leaves_nothing_behind(viewer, stranger, station):
+def test_a_caller_without_permission_leaves_nothing_behind(viewer, stranger, station):
     for person in (viewer, stranger):
         with pytest.raises(Forbidden, match="operator"):
             issue(person, station)
@@ -96,7 +96,7 @@ def test_a_command_goes_through_its_states_and_a_second_end_is_only_a_note(opera
     assert states(command)[-2:] == [("succeeded", True), ("failed", False)]
 
 
-def test_a_word_that_comes_twice_is_one_step(operator, station):
+def test_a_repeated_report_is_one_step(operator, station):
     command = issue(operator, station)
     said = word(command, "succeeded")
     for _ in range(3):
@@ -104,7 +104,7 @@ def test_a_word_that_comes_twice_is_one_step(operator, station):
     assert states(command) == [("queued", True), ("succeeded", True)]
 
 
-def test_words_out_of_order_never_go_backwards(operator, station):
+def test_reports_out_of_order_never_move_a_command_back(operator, station):
     command = issue(operator, station)
     for state in ("running", "received"):
         command_report(station_id=station.id, status=word(command, state), moment=clock.now())
@@ -132,7 +132,7 @@ def test_cancelling_takes_it_from_the_outbox_and_works_once(operator, station):
     assert command.state == "cancelled"
 
 
-def test_what_waits_too_long_expires_and_a_late_result_is_no_resurrection(operator, station):
+def test_a_command_expires_and_a_late_result_does_not_reopen_it(operator, station):
     command = issue(operator, station, expires_in=10)
     assert commands_expire(moment=clock.now()) == 0
     assert commands_expire(moment=clock.now() + timedelta(seconds=11)) == 1

@@ -1,4 +1,4 @@
-"""Pace: sent when Roost cannot keep up, only to connected stations that know it, in turns, and ended automatically."""
+"""Pace: sent when Roost cannot keep up, to connected stations that know the command, in turns; it ends by itself."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -27,7 +27,7 @@ CALM, FULL = BrokerLoad(10, has_alarm=False), BrokerLoad(500_000, has_alarm=Fals
 
 @pytest.fixture
 def connected(institute):
-    """A connected station that knows `pace`, one that does not, and one that is away."""
+    """A connected station that knows `pace`; besides it, one that does not and one that is away exist."""
 
     def make(commands, minutes):
         station = station_of(institute)

@@ -1,4 +1,4 @@
-"""The counters' way to Redis: one client a process, however many cache objects Django makes."""
+"""Each process has one client for the counters in Redis, however many cache objects Django creates."""
 
 from django.conf import settings
 from redis import Redis

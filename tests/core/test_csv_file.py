@@ -33,7 +33,7 @@ def test_whoever_takes_gzip_gets_one_stream_with_every_row(accepted):
 
 
 @pytest.mark.parametrize("accepted", ["", "identity", "br"])
-def test_whoever_does_not_gets_plain_text(accepted):
+def test_a_client_that_does_not_accept_gzip_gets_plain_text(accepted):
     answer = answer_to(accepted)
     rows = rows_in(b"".join(answer.streaming_content))
     assert rows[1] == ["0", "'=1+1", "0.0"]

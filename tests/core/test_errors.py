@@ -1,4 +1,4 @@
-"""Every refusal of the domain belongs to exactly one family, so that every door knows how to answer it."""
+"""Every refusal of the domain belongs to one family, so that pages, API and commands know how to answer it."""
 
 import ast
 import importlib

@@ -102,7 +102,7 @@ def test_a_mail_server_that_is_away_is_waited_for_longer_and_longer(postbox, set
     assert len(postbox.taken) == 1
 
 
-def test_what_is_refused_for_now_stays_and_what_is_refused_for_good_goes(postbox):
+def test_a_mail_refused_for_now_stays_and_one_refused_permanently_is_deleted(postbox):
     write()
     postbox.answer = "451 come back"
     assert mails_sweep() == 0

@@ -31,7 +31,7 @@ def test_two_proxies_of_ours_are_both_believed():
     assert caller("203.0.113.7, 10.0.0.0/8", "203.0.113.7", "6.6.6.6, 198.51.100.1, 10.1.2.3")[0] == "198.51.100.1"
 
 
-def test_a_bare_number_believes_so_many_that_stand_near_and_none_from_the_internet():
+def test_a_number_trusts_that_many_proxies_with_private_addresses_only():
     assert caller("1", "127.0.0.1", "198.51.100.1")[0] == "198.51.100.1"
     assert caller("1", "127.0.0.1", "6.6.6.6, 192.168.1.5")[0] == "192.168.1.5"
     assert caller("2", "127.0.0.1", "6.6.6.6, 198.51.100.1, 192.168.1.5")[0] == "198.51.100.1"
@@ -59,6 +59,6 @@ def test_every_spelling_is_one_address_or_none(said, told):
 
 
 @pytest.mark.parametrize("text", ["caddy", "127.0.0.1/40", "127.0.0.1,,", "10.0.0.1/8", "*"])
-def test_what_names_no_address_is_one_sentence(text):
+def test_a_setting_without_valid_addresses_is_refused_in_one_sentence(text):
     with pytest.raises(ValueError, match="give the addresses of your proxies"):
         proxies_read(text)

@@ -1,4 +1,4 @@
-"""Requests of the site run in threads that stay, each in one to itself, with one connection to the database."""
+"""Each request runs in a thread of its own; free threads are kept, each with its connection to the database."""
 
 import asyncio
 import threading
@@ -11,13 +11,13 @@ from waiting import until
 
 from web.threads import FreeThreads, SiteHandler
 
-#: Requests that are in their views now, and until when they stay there.
+#: Requests that are in their views now, and the signal that lets them end.
 _inside: set[str] = set()
 _may_end = threading.Event()
 
 
 def _where(request):
-    """The thread and the connection that answer."""
+    """Answer with the thread and the database connection that were used."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (process,) = cursor.fetchone()
@@ -25,7 +25,7 @@ def _where(request):
 
 
 def _stay(request, name):
-    """Stay inside until the test lets all go; then close the connection, which would keep the test's database."""
+    """Wait until the test lets all requests end; then close the connection, which would hold the test's database."""
     _inside.add(name)
     _may_end.wait(30)
     _inside.discard(name)
@@ -106,7 +106,7 @@ def test_the_thread_of_a_caller_who_went_away_is_not_given_to_others_while_it_wo
         leaving = asyncio.create_task(_get(handler, "/stay/left", goes_away=gone))
         await asyncio.to_thread(until, lambda: "left" in _inside)
         gone.set()
-        # Answered at once, in another thread: behind the work of the one that left, it would wait for it.
+        # It is answered at once, in another thread; in the thread of the one that left it would have to wait.
         answered = await asyncio.wait_for(_get(handler, "/end"), 20)
         assert "left" in _inside
         _may_end.set()

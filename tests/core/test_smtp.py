@@ -10,7 +10,7 @@ from fleet.core.sending.smtp import MailOutcome, retry_wait, smtp_send
 
 
 class Server:
-    """Answers as it is told, or breaks off."""
+    """Replies with `answer`, or drops the connection."""
 
     answer = "250 OK"
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def world(institute, elsewhere, point, cut):
-    """Two stations, one in each organization, and rows of the first one to be spoilt."""
+    """Ids of two stations, one in each organization, and of the first one's rows, which the tests corrupt."""
     ours, theirs = station_of(institute), station_of(elsewhere)
     foreign = site_create(organization=elsewhere, actor=SERVER, name="Foreign")
     deployment = deployment_begin(station=ours, site=point, actor=SERVER)
@@ -61,7 +61,7 @@ REFUSED = "another organization|deployment_room_at_its_site|photo_deployment_of_
 
 
 def commit(statement: str, values: dict[str, object]) -> None:
-    """Write, and check what a commit would check."""
+    """Execute the statement, and check the constraints that a commit would check."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
         check_constraints()
@@ -108,7 +108,7 @@ def test_what_joins_two_organizations_is_refused(world, statement):
     ],
 )
 def test_a_station_goes_only_when_nothing_of_it_stays_behind(world, left):
-    """Each of them alone blocks the move."""
+    """Each of these rows alone blocks the move."""
     Photo.objects.all().delete()
     Station.objects.update(model=None)
     with connection.cursor() as cursor:
@@ -139,9 +139,7 @@ def test_a_room_that_is_deleted_leaves_its_deployments(world, point, operator):
 
 
 def _meanwhile(first, second):
-    """Do the first; start the second before the first has committed, and check that it waits. Return the second's
-    result.
-    """
+    """Call `first`; call `second` before that has committed, and check that it waits. Return the result of `second`."""
 
     def other():
         try:
@@ -158,7 +156,7 @@ def _meanwhile(first, second):
             for _turn in range(100_000):
                 if told.done() or waiting_for_a_lock():
                     break
-            assert not told.done(), "the second did not wait"
+            assert not told.done(), "the second call did not wait for the first"
         return told.result(timeout=PATIENCE_S)
 
 

@@ -1,4 +1,4 @@
-"""Visibility of a station's place: to whom, and how exactly; rooms, antennas, and corrected times."""
+"""A station's place: who sees it, and how exactly; rooms, antennas, and corrected times."""
 
 import math
 from datetime import timedelta
@@ -56,7 +56,7 @@ def test_a_private_place_is_known_to_members_only(deployed, viewer, stranger):
 
 @pytest.mark.parametrize("radius", [100.0, 1_000.0, 25_000.0, 200_000.0])
 @pytest.mark.parametrize("place", [(42.5812, -80.3934), (-0.001, 179.9999), (78.2, 15.6), (-51.7, -57.9)])
-def test_a_blurred_place_lies_in_its_circle_and_is_always_told_alike(deployed, operator, point, radius, place):
+def test_a_blurred_point_is_within_its_radius_and_hardly_ever_moves(deployed, operator, point, radius, place):
     site_update(site=point, actor=operator, latitude=place[0], longitude=place[1])
     published = deployment_publish(
         deployment=deployed, actor=operator, is_public=True, location="blurred", blur_radius_m=radius

@@ -37,7 +37,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def files_of(page: Path) -> dict[str, str]:
-    """The files that a guide writes: each block of code whose paragraph before names a path, by the last such path."""
+    """Files that a guide writes: each block of code after a paragraph that names paths, by the last of them."""
     found = {}
     text = page.read_text("utf-8")
     for block in _FENCE.finditer(text):

@@ -1,5 +1,5 @@
-"""Everything that the documentation names exists: links, pages, files, commands, settings, kinds, and the code of its
-guides.
+"""Everything that the documentation names exists: links, pages, files, commands and settings; and the reference is
+complete.
 """
 
 import importlib
@@ -163,7 +163,7 @@ def test_every_reason_is_in_the_wires_reference():
     assert [word for word in sorted(reasons) if f"`{word}`" not in WIRE] == []
 
 
-def test_the_front_door_is_short():
+def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 120
 
 

@@ -26,9 +26,9 @@ SLIPS = {
     r"\bin vain\b": "without success",
 }
 SLIP = re.compile("|".join(f"(?:{pattern})" for pattern in SLIPS), re.IGNORECASE)
-#: The address of a link, which may be a file's name.
+#: The address of a link: it may be a file's name, so it is not checked.
 LINK = re.compile(r"\]\([^)]*\)")
-#: A sentence that begins with a clause for a subject; a question may begin so.
+#: A sentence whose subject is a clause; questions may begin with these words.
 HEADLESS = re.compile(r"(Who|What|Whose|Where|Whom|Whoever)\b(?!.*\?)")
 #: Pages that quote the slips.
 QUOTED = {"docs/reference/english.md", "docs/reference/api-changes.md"}

@@ -14,7 +14,7 @@ from operations.paths import Paths
 from operations.settings_env import process_environment
 
 GUIDES = sorted((DOCS / "how-to").glob("add-*.md"))
-#: What shows that Roost found the new part, by guide. The names are those of the examples.
+#: Code that proves that Roost found the new part, by guide, with the names of the examples.
 FOUND = {
     "add-a-command": """
 from message_queue.contracts.commands import command_contracts
@@ -69,7 +69,7 @@ assert ringing.listing({}).serial == ringing.key({}) == ""
 """,
 }
 
-#: What a repository gathers beside its own files; `.gitignore` names the same.
+#: Files and folders that a working copy gathers besides its own; `.gitignore` names the same.
 IGNORED = ("var", ".git", "node_modules", "vendor", "__pycache__", ".*_cache", "*.mo", "*.egg-info", "dist")
 
 
@@ -105,7 +105,7 @@ def copy(tmp_path_factory):
     made = Copy(tmp_path_factory.mktemp("followed"))
     for guide in GUIDES:
         made.follow(guide)
-    # The step that the guides of kinds and commands name.
+    # The guides of kinds and commands name this step.
     made.python("-m", "message_queue.generate")
     return made
 

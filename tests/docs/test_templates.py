@@ -10,7 +10,7 @@ from sg_status.templatetags import components
 LONGEST = 120
 COMPONENTS = REPOSITORY / "sg_status" / "templates" / "sg_status" / "components"
 REFERENCE = (REPOSITORY / "docs" / "reference" / "components.md").read_text()
-#: Markup, and the component that is used instead.
+#: Markup, and the component to use instead.
 REPEATED = {
     r'<th scope="col"(?! class="number" data-sum|><span)': "{% column %}",
     r"\bdata-label=": "{% cell %}",
@@ -27,7 +27,7 @@ REPEATED = {
     r"{% csrf_token %}\s*<button(?: class=\"[^\"]*\")?>[^<]*</button>\s*</form>": "{% post_button %}",
     r"data-passkey-failed": "mfa/passkey_failed.html",
 }
-#: Where the markup of a component is, besides the folder of components.
+#: Other templates that contain the markup of a component.
 OWN = {"passkey_failed.html"}
 BLOCKTRANSLATE = re.compile(r"{% blocktranslate([^%]*)%}(.*?){% endblocktranslate %}", re.DOTALL)
 

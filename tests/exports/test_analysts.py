@@ -1,4 +1,4 @@
-"""Logins of analysts, attacked: they read their organization's rows, and nothing else, write nothing and hold up nobody."""
+"""Attacks with analysts' logins: they read only their organization's rows, write nothing and hold up nobody."""
 
 from contextlib import contextmanager
 from io import StringIO
@@ -137,7 +137,7 @@ def test_an_attack_is_refused(station, institute, theirs, attack):
 
 @pytest.mark.parametrize("barrier", ["on", "off"])
 def test_what_others_have_is_read_neither_by_errors_nor_by_another_role(institute, theirs, barrier):
-    """With nothing of one's own, each of these conditions would be tried on others' rows only."""
+    """The organization has no rows, so each of these conditions could only fail on the rows of others."""
     with session(*added(institute)) as made:
         made.execute("SET default_transaction_read_only = off")
         for setting in ("row_security", "enable_nestloop", "enable_indexscan"):
@@ -217,8 +217,8 @@ def test_a_role_without_a_row_and_one_of_a_deleted_organization_see_nothing(stat
         role_drop(admin, login.role)
 
 
-def test_roost_itself_goes_on(station, institute):
-    """Roost keeps what is taken from everybody else: locks of jobs, temporary tables, procedures of its tables."""
+def test_roost_s_own_login_keeps_its_rights(station, institute):
+    """Roost keeps the rights that everybody else loses: advisory locks, temporary tables, procedures."""
     added(institute)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(1), pg_advisory_unlock(1), txid_current()")

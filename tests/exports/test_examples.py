@@ -43,7 +43,7 @@ def test_the_example_in_python_refuses_a_damaged_file(station, tmp_path, python)
 
 def test_the_example_in_r_plots_a_package(station, tmp_path):
     if shutil.which("Rscript") is None:
-        pytest.skip("the example is written in R, and there is none here")
+        pytest.skip("The example is written in R, and this machine has no R.")
     folder, picture = package(tmp_path / "out"), tmp_path / "picture.pdf"
     words = said(["Rscript", str(EXAMPLES / "plot_readings.R"), str(folder), str(picture)])
     assert f"{Reading.objects.count()} readings, 2 of them doubtful and not drawn" in words

@@ -143,7 +143,7 @@ def test_a_worker_that_is_killed_leaves_no_half_package(station, institute, view
     }
     code = "import django; django.setup(); from fleet.exports.making import packages_make; packages_make()"
     with reading_connection() as lock, lock.transaction():
-        # The worker stands still before the second kind of rows, after the first is written.
+        # The worker waits for this lock when it reaches the second kind of rows.
         lock.execute("SET TRANSACTION READ WRITE")
         lock.execute("LOCK TABLE telemetry_detection IN ACCESS EXCLUSIVE MODE")
         worker = subprocess.Popen([sys.executable, "-c", code], env=environment)

@@ -1,4 +1,4 @@
-"""Rows of a station as a download: the same as in packages, bounded, counted per key, and broken off when it is not whole."""
+"""Rows of a station as a download: the same as in packages, bounded, counted per key, and broken off on failure."""
 
 import json
 from datetime import timedelta
@@ -23,7 +23,7 @@ from fleet.telemetry.models import Reading, Series
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_counters")]
 SPAN = {"from": MAY.isoformat(), "to": JULY.isoformat()}
 KINDS = ("readings", "detections", "positions", "events")
-#: Larger than what the system holds between two processes.
+#: More rows than fit into the buffers between two processes.
 MANY = 300_000
 
 

@@ -1,4 +1,4 @@
-"""Packages that repeat: each period once it is over, in its place, once more for late rows, and failures told once."""
+"""Packages that repeat: each period when it is over, in its place; again for late rows; each failure reported once."""
 
 import zipfile
 from datetime import timedelta
@@ -42,7 +42,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def rolled(station):
-    """The station's rows, as the roll-ups know them."""
+    """The station, with its rows in the roll-ups."""
     for series, at in Reading.objects.values_list("series", "occurred_at"):
         noted(series, at)
     settle()
@@ -64,7 +64,7 @@ def add(institute, actor, **more) -> PackageSchedule:
 
 
 def worked(moment):
-    """Ask, make, put in place."""
+    """Ask for due packages, make them, and put them in place; return the moment after that."""
     schedules_work(moment=moment)
     packages_make()
     schedules_work(moment=moment + timedelta(minutes=2))
@@ -108,7 +108,7 @@ def test_finished_months_are_put_in_the_folder_whole(rolled, institute, operator
         assert (part.sha256, part.bytes, part.rows) == (sha256(data).hexdigest(), len(data), rows_in(data))
     assert sum(rows_in(data) for data in found.values()) == Reading.objects.count()
     assert mail.outbox == []
-    # The same period is not made twice, and one that is not over not at all.
+    # No period is made twice, and an unfinished one not at all.
     worked(LATER + HOUR)
     assert (ScheduledPart.objects.count(), files(folder)) == (2, found)
     schedule.refresh_from_db()
@@ -123,7 +123,7 @@ def test_late_rows_make_their_period_once_more_beside_the_first(rolled, institut
     Reading.objects.create(series=series, occurred_at=MAY + 7 * HOUR, received_at=LATER, value=1)
     noted(series.pk, MAY + 7 * HOUR)
     moment = worked(moment + HOUR)
-    assert files(folder) == first, "while its hour has a note, nobody knows yet"
+    assert files(folder) == first, "the hour still has a note, so its rows are not settled"
     settle()
     moment = worked(worked(moment + HOUR))
     both = files(folder)
@@ -149,7 +149,7 @@ def test_corrected_rows_count_as_late_ones(rolled, institute, operator):
 def test_a_period_whose_hours_are_not_settled_waits_six_hours_at_most(rolled, institute, operator):
     add(institute, operator, since=JUNE)
     noted(Reading.objects.first().series_id, JUNE)
-    assert schedules_work(moment=JULY) == 0, "not an hour over yet"
+    assert schedules_work(moment=JULY) == 0, "the period has only just ended"
     schedules_work(moment=JULY + 2 * HOUR)
     assert not DataPackage.objects.exists()
     schedules_work(moment=JULY + 7 * HOUR)

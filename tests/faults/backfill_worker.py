@@ -26,7 +26,7 @@ from fleet.organizations.access import viewer_of_server  # noqa: E402
 from fleet.stations.selectors import station_get  # noqa: E402
 
 SERVER = viewer_of_server("fault rig")
-#: Small pieces, so that a kill meets one in its middle.
+#: Small pieces, so that a kill hits one in its middle.
 pieces.PIECE_FILES = 2
 
 
@@ -55,7 +55,7 @@ def ask(serial: str, card: Path) -> None:
 def work() -> None:
     """Take turns as the job does; answer what is surveyed, as a person would."""
     while Backfill.objects.filter(state__in=["surveying", "surveyed", "sending"]).exists():
-        # What waits for a broker tries again at once: the test has no minutes.
+        # Retry at once while the broker is away: the test cannot wait for minutes.
         Backfill.objects.update(due_at=django.utils.timezone.now())
         if not backfills_work():
             time.sleep(0.1)

@@ -16,9 +16,9 @@ from waiting import until
 #: Messages of a case in the normal run, and in `./roost test --long`.
 FEW, MANY = int(os.environ.get("ROOST_FAULT_MESSAGES", "12000")), 100_000
 
-#: Seconds within which messages arrive again after a fault, unless none are left to arrive.
+#: Seconds to wait until messages arrive again after a fault.
 COMES_HOME_S = 60.0
-#: No two cases of a run share a stream: in the second one, every message would be a repeat.
+#: No two cases of a run share a stream: in the second case, every message would be a repeat.
 _numbers = itertools.count(1)
 
 

@@ -1,4 +1,4 @@
-"""Cases of the fault catalogue that other tests show, and cases that none shows; the report reads both lists."""
+"""Cases of the fault catalogue that other tests show, and cases that no test shows; the report uses both lists."""
 
 #: Number -> what is shown, and the tests that show it.
 SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -46,7 +46,7 @@ SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
         "A repeated command is not run again; an interrupted one is reported as unknown.",
         (
             "tests/agent/test_commands.py::test_a_command_that_comes_again_is_not_run_again",
-            "tests/agent/test_commands.py::test_nor_by_the_next_run_of_the_agent",
+            "tests/agent/test_commands.py::test_a_command_that_comes_again_is_not_run_by_the_next_run_of_the_agent",
             "tests/agent/test_commands.py::test_what_was_running_and_not_harmless_is_reported_as_unknown",
         ),
     ),
@@ -61,7 +61,7 @@ SHOWN_BY: dict[str, tuple[str, tuple[str, ...]]] = {
         "A command that expired while the station was away is never run, and its state says so.",
         (
             "tests/agent/test_agent_run.py::test_a_stopped_agent_runs_a_waiting_command_once_and_an_expired_one_never",
-            "tests/commands/test_command_services.py::test_what_waits_too_long_expires_and_a_late_result_is_no_resurrection",
+            "tests/commands/test_command_services.py::test_a_command_expires_and_a_late_result_does_not_reopen_it",
         ),
     ),
     "54": (

@@ -118,14 +118,14 @@ class Cluster:
         while missing:
             assert time.monotonic() < deadline, f"nodes {missing} do not start"
             for number in sorted(missing):
-                # Of three nodes that start at once, 3.10 sometimes ends; start it again, as a supervisor does.
+                # Of three nodes that start at once, one with 3.10 sometimes ends; start it again, as a supervisor does.
                 if self.running[number].has_ended:
                     self.running[number].launch()
                 elif self._answers(number):
                     missing.discard(number)
             time.sleep(0.2)
         running = json.loads(self.control(1, "cluster_status", "--formatter", "json"))["running_nodes"]
-        assert len(running) == len(NUMBERS), f"they did not become one cluster: {running}"
+        assert len(running) == len(NUMBERS), f"the nodes did not become one cluster: {running}"
         self.control(1, "import_definitions", str(definitions))
         # RabbitMQ 3.10.8 saves the name of a new quorum queue half a second late: if killed before, it has no leader.
         self.wait()

@@ -11,7 +11,7 @@ BEGIN = 1_639_612_800
 LINES_OF_FILE = 2_500
 PULSE, TAG = 1, 2
 
-#: A line of the folder as the database must have it: kind, port, line number, ten-thousandths of a second.
+#: A line of the folder as it must be in the database: kind, port, line number, ten-thousandths of a second.
 Heard = tuple[int, int, int, int]
 
 

@@ -13,7 +13,7 @@ from fleet.ingest.pipeline import Pipeline
 __all__ = ["app"]
 
 POINT, LEFT = os.environ["ROOST_FAILPOINT"], Path(os.environ["ROOST_FAILPOINT_LEFT"])
-#: Batches before each death: one is not enough, because the first may hold only a few messages.
+#: Batches before each death: more than one, because the first may hold only a few messages.
 LIFE = 5
 
 _batches = [0]

@@ -18,7 +18,7 @@ from station_agent.station import LinkState
 
 #: 2023-11-14 22:13:20 UTC.
 BEGIN = 1_700_000_000.0
-#: Rows per message; their values do not compress, so that bytes put in are bytes on the link.
+#: Rows per message; their values do not compress, so that the bytes queued are the bytes on the link.
 ROWS = 20
 
 

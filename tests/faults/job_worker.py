@@ -1,6 +1,6 @@
-"""The task worker with jobs that leave a trace of every run, and one that kills its process.
+"""The task worker with a job that records each of its runs, and one that kills its process.
 
-`fault_effect` holds the effect of a job, once, as with all our jobs; `fault_run` has a row for every run that began.
+`fault_effect` has the effect of each job, once, as with all our jobs; `fault_run` has a row for every run that began.
 """
 
 import os
@@ -20,7 +20,7 @@ TABLES = (
 
 @app.task(name="faults.work")
 def work(*, episode: str, number: int, seconds: float = 0.02) -> None:
-    """Do something that takes a moment, and leave its effect."""
+    """Work for a moment, and record the run and the effect."""
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO fault_run VALUES (%s, %s, %s)", [episode, number, os.getpid()])
         time.sleep(seconds)

@@ -32,7 +32,7 @@ def message_of(stream: str, seq: int) -> tuple[str, bytes]:
     return "readings", json.dumps(
         [
             {"bn": f"{stream}:", "n": "abs", "t": BEGIN + seq, "v": seq},
-            # Ten seconds apart, so that no two numbers can meet at one moment.
+            # Ten seconds apart, so that no two numbers share a moment.
             {"n": "rel", "t": -10 * seq, "v": seq},
         ]
     ).encode()

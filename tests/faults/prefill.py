@@ -1,4 +1,4 @@
-"""Fills an agent's outbox with a station's messages from many hours without a link; prints what is in it."""
+"""Fills an agent's outbox with a station's messages from many hours without a link, and prints its contents."""
 
 import json
 import sys

@@ -36,7 +36,7 @@ class Supervised:
         return process.pid
 
     def start(self) -> "Supervised":
-        """Start it, and restart it from now on; when this returns, the start has been counted."""
+        """Start the process, and restart it from now on; the first start is counted before this returns."""
         self._thread.start()
         self._begun.wait()
         return self

@@ -1,4 +1,4 @@
-"""An independent publisher: it sends in windows, repeats what was not confirmed, and keeps its own book.
+"""An independent publisher: it sends in windows, repeats unconfirmed messages, and keeps its own book.
 
 The book is a SQLite file outside the system under test. A number is `confirmed` only after the broker's ack.
 """

@@ -1,4 +1,4 @@
-"""The clock of Roost, much faster and without the slow jobs, so that cases need not wait for it."""
+"""Roost's clock, much faster and without the slow jobs, so that cases need not wait for it."""
 
 from workers.celery_app import app
 

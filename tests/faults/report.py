@@ -56,7 +56,7 @@ def page(verdicts: list[Verdict], versions: dict[str, str]) -> str:
 
 
 def elsewhere() -> str:
-    """Cases that other tests show, and cases that none shows, as two lists."""
+    """Cases that other tests demonstrate, and cases that no test does, as two lists."""
     shown = [f"- **{number}** {what} {_files(tests)}" for number, (what, tests) in SHOWN_BY.items()]
     missing = [f"- **{number}** {why}" for number, why in NOT_SHOWN.items()]
     return "\n".join([*shown, *(["", "Not shown:", "", *missing] if missing else [])])

@@ -55,9 +55,9 @@ class Rig:
             self.instance,
             extra={
                 INSTANCE_VARIABLE: str(stack.paths.var),
-                # In a test process these name the services that the whole run shares.
+                # In a test process, these variables name the services that the whole run shares.
                 "ROOST_STATION_AMQP_HOST": "127.0.0.1",
-                # A case sends as much in a minute as a station in a year.
+                # No quotas: a case sends as much in a minute as a station does in a year.
                 "ROOST_QUOTA_MESSAGES_PER_S": "0",
                 "ROOST_QUOTA_BYTES_PER_HOUR": "0",
                 "ROOST_STATION_AMQP_PORT": str(self.instance.ports["amqps"]),
@@ -71,7 +71,7 @@ class Rig:
     @contextmanager
     def open(cls, stack: Stack) -> Iterator["Rig"]:
         """A rig on these services; everything in it is stopped at the end."""
-        # As root, PostgreSQL's data is outside the folder, and a run that was killed leaves its data behind.
+        # For root, PostgreSQL's data is outside the folder, so a killed run leaves it behind.
         shutil.rmtree(stack.database.home, ignore_errors=True)
         home = stack.broker.home
         (home / "conf.d").mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ class Rig:
         django_run(self.instance, "station", "revoke", serial)
 
     def worker_ensure(self, application: str = "workers.celery_app", **environment: str) -> Supervised:
-        """Make sure that this ingest worker runs and reads; replace one with another application."""
+        """Make sure that this ingest worker runs and reads; replace one that has other settings."""
         wanted = (application, environment)
         if self.worker is None or self._worker_is != wanted:
             self.worker_stop()
@@ -137,7 +137,7 @@ class Rig:
             return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
 
     def execute(self, statement: str) -> None:
-        """Change the database server's settings."""
+        """Execute a statement as the database's superuser."""
         with self.instance.postgres.connect(DATABASE) as connection:
             connection.execute(statement)  # type: ignore[arg-type]
 
@@ -165,7 +165,7 @@ class Rig:
                 state = self._movement(channel)
                 if state != before or not state.startswith("empty"):
                     quiet_since, before = time.monotonic(), state
-                assert time.monotonic() < deadline, f"The inbound queues do not come to rest: {state}"
+                assert time.monotonic() < deadline, f"The inbound queues are still busy: {state}"
 
     def _movement(self, channel: Any) -> str:
         names = (*INBOUND_QUEUES, DEAD_QUEUE)

@@ -34,7 +34,7 @@ def probe(rig, station):
 
 
 def probes(rig, station, number):
-    """Times of so many messages of a calm neighbour; the first few, for which the worker still starts, do not count."""
+    """Times of this many messages of a calm neighbour, after five that do not count while the worker starts."""
     return [probe(rig, station) for _ in range(number + 5)][5:]
 
 

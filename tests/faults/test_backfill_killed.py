@@ -1,4 +1,4 @@
-"""Stored files are read while the worker that reads them, the ingest worker and the broker are killed: each line is one row."""
+"""Stored files are read while their worker, the ingest worker and the broker are killed: each line becomes one row."""
 
 import subprocess
 import sys

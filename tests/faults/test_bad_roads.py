@@ -95,7 +95,7 @@ def test_an_agent_on_a_link_that_does_everything_wrong_neither_loses_nor_spins(r
     )
     verdicts.append(verdict)
     assert verdict.is_clean, verdict.row()
-    # Each of the two links waits at least half of the first pause, and soon much longer.
+    # Each of the two links waits at least half of the first pause before a new attempt, and soon much longer.
     assert refused <= 2 * (seconds / 0.25 if seconds < 10 else seconds / 1.0)
     assert share < 0.25, "the agent uses too much processor time"
     assert running.starts == 1
@@ -127,7 +127,7 @@ def test_a_backlog_drains_over_a_slow_mobile_link(rig, road, station, verdicts, 
     )
     verdicts.append(verdict)
     assert verdict.is_clean, verdict.row()
-    # A reset repeats a window of messages, so a short run with as many resets gets the wider bound.
+    # A reset repeats a window of messages. A short run has as many resets, so its bound is wider.
     assert carried / left <= 2.5
 
 

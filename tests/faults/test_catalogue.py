@@ -1,4 +1,4 @@
-"""Every case of the catalogue is in the report: run here, shown by a test elsewhere, or named as not shown."""
+"""Every case of the catalogue is in the report: run here, shown by a test elsewhere, or listed as not shown."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ def test_no_number_is_forgotten():
     assert not NUMBERS - played() - SHOWN_BY.keys() - NOT_SHOWN.keys()
 
 
-def test_what_is_said_to_show_a_case_is_there():
+def test_every_test_that_the_catalogue_names_exists():
     for _, tests in SHOWN_BY.values():
         for name in tests:
             path, _, function = name.partition("::")

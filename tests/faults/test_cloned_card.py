@@ -92,7 +92,7 @@ def test_a_copied_card_is_found_out_and_nothing_is_merged(rig, tmp_path, verdict
             clock(rig, "judge")
             if branches(rig, grant) == [("cloned",)]:
                 found_after = time.monotonic() - copied
-            assert hour < 24, f"not found out: {branches(rig, grant)}"
+            assert hour < 24, f"the copied card was not detected: {branches(rig, grant)}"
         assert found_after < 300
         assert incidents(rig, grant) == [(True,)]
         until(lambda: all(machine.starts == 1 for machine in machines), "agents that stayed")

@@ -25,9 +25,9 @@ pytestmark = pytest.mark.faults
 #: As in the settings.
 QUOTA = {"ROOST_QUOTA_MESSAGES_PER_S": "20", "ROOST_QUOTA_BYTES_PER_HOUR": "50000000"}
 RECORD = b'{"n":"a","v":1},'
-#: Seconds that a neighbour may wait at most in an ordinary run, on a machine that does other work. It was 47 and more.
+#: Maximum seconds that a neighbour waits in an ordinary run on a busy machine. It used to be 47 and more.
 WAIT_MOST_S = 10.0
-#: In a long run: the largest ratio to the p99 without the messages, and the seconds by which two idle runs may differ.
+#: In a long run: the largest ratio to the p99 without these messages, and the seconds by which idle runs may differ.
 P99_MOST, P99_SLACK_S = 2.0, 0.05
 PROBES = 100
 
@@ -144,7 +144,7 @@ def repeated(unit, size):
 
 
 def bombs(times):
-    """Messages that a real instance received, and those that a sender would try next."""
+    """Messages that a real instance once received, and others that a sender could try next."""
     full = repeated(RECORD, 8_300_000)
     small = zstandard.ZstdCompressor(level=19).compress(full)
     packed = gzip.compress(full, 9)
@@ -201,7 +201,7 @@ def refuse(messages):
 def test_what_is_refused_costs_a_neighbour_no_time_and_the_server_no_disk(costly, messages):
     number = messages // 1_000
     with costly("refused messages", "87", (f"SG-72AARPI4{number:04d}", f"SG-72BBRPI4{number:04d}")) as case:
-        # All at once they would simply be a backlog, which delays everybody.
+        # Sent all at once, they would simply be a backlog, which delays everybody.
         case.measure(refuse(messages), probes=PROBES, a_second=1_000)
         held = case.held()
         cut = case.count("SELECT coalesce(sum(cut), 0)::bigint FROM ingest_quarantinetally WHERE station_id = %s")

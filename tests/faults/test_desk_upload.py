@@ -60,7 +60,7 @@ def test_a_card_is_replayed_at_a_desk_while_its_station_sends(rig, case, grants,
         config = config_write(folder, desk)
         replay(rig, config)
         replay(rig, config)
-    # A desk with another program and its own numbers is no contact either.
+    # A desk that sends with another program and its own numbers is no contact either.
     other = Publishing([desks[1]], f"desk-{rig.seed}", 300, tmp_path)
     other.start()
     other.join(PATIENCE_S)

@@ -1,4 +1,4 @@
-"""Files go home beside live data while the broker, or the ingest worker and the site, are killed: neither loses a byte."""
+"""Files are uploaded beside live data while the broker, or ingest and the site, are killed: nothing loses a byte."""
 
 import hashlib
 import sys

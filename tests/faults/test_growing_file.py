@@ -1,4 +1,4 @@
-"""A file rests, grows again and is gzipped, beside one from hours ahead, one from 2043 and a copy: each line is stored
+"""A file rests, grows again and is gzipped, beside a file hours ahead, one from 2043 and a copy: each line is stored
 once.
 """
 
@@ -18,7 +18,7 @@ HOUR = 3_600
 
 
 class Card:
-    """The data folder of a receiver, and what each line must become."""
+    """The data folder of a receiver, and the row that each line must become."""
 
     def __init__(self, root, serial) -> None:
         self.day, self.serial, self.heard = root / "2021-12-16", serial, set()

@@ -67,7 +67,7 @@ class Jobs:
         return {pid for (pid,) in found}
 
     def kill_at(self, share, how):
-        """When this share is done, break something; record how long no job was done."""
+        """When this share is done, break something; record the time until the next job is done."""
         until(lambda: self.done() >= share * self.verdict.sent, f"{share:.0%} of the jobs", every=0.02)
         begun = time.monotonic()
         how()
@@ -165,7 +165,7 @@ def test_a_job_that_kills_its_process_is_set_aside_and_holds_up_nobody(rig, jobs
         broken.verdict.recovered_s = time.monotonic() - broken.begun
         broken.finish()
     killed = rig.query("SELECT count(*) FROM fault_run WHERE episode = %s AND number = -1", broken.episode)[0][0]
-    # The broker counts the deliveries; runs that began and did not finish make a small difference.
+    # The broker counts deliveries, which may differ a little from the runs that began.
     assert limit <= killed <= limit + 2
 
 
@@ -183,7 +183,7 @@ def test_connections_are_closed_under_busy_workers(rig, jobs):
 
 
 def test_two_clocks_at_once_have_each_job_done_once(rig, jobs, tmp_path):
-    """Two beats send every periodic job twice; the database decides each time whose turn it is."""
+    """Two beats send every periodic job twice; the database lets only one of them do it."""
     broken = jobs(
         "39",
         "two clocks",
@@ -213,7 +213,7 @@ def test_two_clocks_at_once_have_each_job_done_once(rig, jobs, tmp_path):
         (grant,) = rig.stations("SG-BEATRPI40001")
         issue = [sys.executable, str(HERE / "issue_commands.py"), grant["serial"], *["ping"] * 20]
         subprocess.run(issue, env=rig.environment, cwd=REPOSITORY, check=True)
-        # Locked in the order of everybody who locks several commands: the relay is marking them meanwhile.
+        # Lock the commands in the order that all code uses, because the relay is marking them meanwhile.
         rig.execute(
             "UPDATE commands_command SET expires_at = now() + interval '2 seconds' WHERE id IN "
             "(SELECT id FROM commands_command WHERE state IN ('queued', 'sent') ORDER BY id FOR UPDATE)"

@@ -25,7 +25,7 @@ def opened(path):
 
 @pytest.fixture(scope="module")
 def cut_off(tmp_path_factory):
-    """Files of an outbox as they are on the card while it is open: most of it is in the log."""
+    """The files of an outbox as they are on the card while it is open; most messages are in the log."""
     folder = tmp_path_factory.mktemp("card")
     outbox = opened(folder / "open.db")
     for number in range(MESSAGES):
@@ -52,7 +52,7 @@ def wounds(log, chance):
         yield "one bit", log[:at] + bytes([log[at] ^ 1 << chance.randrange(8)]) + log[at + 1 :]
 
 
-def test_what_is_left_is_a_clean_beginning(cut_off, tmp_path, verdicts):
+def test_after_a_power_cut_a_clean_beginning_of_the_outbox_remains(cut_off, tmp_path, verdicts):
     seed, begun = seed_of_run(), time.monotonic()
     chance, log = random.Random(f"{seed}/power"), cut_off.with_name("cut.db-wal").read_bytes()
     verdict = Verdict(case="power cuts of the outbox", number="42", seed=seed)

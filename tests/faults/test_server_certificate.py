@@ -72,7 +72,7 @@ def test_a_station_refuses_a_server_it_cannot_trust_and_a_second_authority_lets_
         verdict.recovered_s = time.monotonic() - changed
         until(lambda: "expired" not in knows_one.view.reason, "the other agent's word on the authority")
         assert NOT_TRUSTED in knows_one.view.reason
-        # Nothing was sent another way: no connection without TLS, and none without a check.
+        # Nothing was sent over another connection, without TLS or without a check of the certificate.
         assert (knows_one.feed.confirmed_count, knows_one.feed.waiting) == (0, 10)
         judge_links(rig, stations, verdict)
     verdict.seconds = time.monotonic() - begun

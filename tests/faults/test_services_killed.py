@@ -72,7 +72,7 @@ def test_the_database_crashes_in_the_middle_of_batches(rig, case, messages):
     )
 
 
-def test_the_database_only_reads_for_a_while(rig, case, messages):
+def test_the_database_is_read_only_for_a_while(rig, case, messages):
     broken = case("PostgreSQL read-only", number="31", messages=messages)
     for _ in broken.moments_of_ingest(1):
         rig.execute("ALTER SYSTEM SET default_transaction_read_only = on")
@@ -99,7 +99,7 @@ def test_the_broker_is_short_of_something_for_a_while(rig, case, what):
     broken = case(f"broker without {what}", number=NUMBERS[what], hold_at=0.5)
     for _ in broken.moments_of_publishing(1, last=0.4):
         rig.control(*raised)
-        # Messages sent from here on meet a broker that reads nothing.
+        # From here on, the broker reads none of the messages that are sent.
         broken.publishing.release()
         stood = settled(lambda: broken.publishing.confirmed, "the number of confirms under an alarm")
         begun = time.monotonic()
@@ -126,7 +126,7 @@ def test_a_queue_is_full_for_a_while(rig, case):
     broken.finish("`inbound.telemetry` holds 1,000 messages while nobody reads it, and refuses the rest.")
 
 
-def test_the_way_into_the_queues_is_missing_for_a_while(rig, case):
+def test_the_bindings_to_the_queues_are_missing_for_a_while(rig, case):
     broken = case("binding deleted", number="13", hold_at=0.3)
     for _ in broken.moments_of_publishing(1, last=0.25):
         with rig.without_bindings(grant["exchange"] for grant in broken.grants):

@@ -20,7 +20,7 @@ from waiting import PATIENCE_S
 
 from sg_status.live.door import PERSONS_MOST
 
-#: Long, because waits are measured here; tests/abuse, tests/files and tests/pages test the limits.
+#: Run only with --long, because waits are measured; tests/abuse, tests/files and tests/pages test the limits.
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.faults,
@@ -29,7 +29,7 @@ pytestmark = [
 ]
 
 ASKED = 150
-#: Seconds that other work on the machine may add by chance.
+#: Seconds that other work on the machine may add.
 CHANCE_S = 0.3
 
 
@@ -51,7 +51,7 @@ def p99(ask: Callable[[], int]) -> float:
 
 @contextmanager
 def repeated(act: Callable[[], object], threads: int) -> Iterator[list[int]]:
-    """Repeat an act in several threads while the context lasts; yield the count."""
+    """Repeat a call in several threads while the context lasts; yield a list with the count."""
     over, done = threading.Event(), [0]
 
     def go() -> None:

@@ -34,7 +34,7 @@ class Card:
         self.state.mkdir(parents=True)
         self._log = (folder / "card.log").open("ab")
         mount = f'mount -t tmpfs -o size={size} tmpfs "$0" && exec "$@"'
-        # Root needs no user namespace for this, and in a chroot cannot create one.
+        # Root needs no user namespace for this, and cannot create one in a chroot.
         apart = "-m" if os.geteuid() == 0 else "-Urm"
         self.process = subprocess.Popen(
             ["unshare", apart, "sh", "-c", mount, str(self.state), *command],
@@ -42,7 +42,7 @@ class Card:
             cwd=REPOSITORY,
             stderr=subprocess.PIPE,
         )
-        # Written by another process, because the agent's output must get through when nothing can be written.
+        # Another process writes the log, because the agent itself cannot write while writes are refused.
         self._listener = subprocess.Popen(["cat"], stdin=self.process.stderr, stdout=self._log)
 
     def refuse(self):

@@ -79,7 +79,7 @@ def test_every_message_comes_ten_times_in_another_order_and_some_never(rig, gran
 
 
 def moments():
-    """Times that stations' clocks have given: name, seconds since 1970, whether it must be marked."""
+    """Times as stations' clocks have shown: name, seconds since 1970, and whether the row must be marked."""
     now = time.time()
     return {
         "clock-not-set": (datetime(2000, 1, 1, 0, 3, tzinfo=UTC).timestamp(), True),
@@ -106,7 +106,7 @@ def test_no_clock_loses_a_row_or_hides_a_station(rig, grants, verdicts):
         for seq, (name, (moment, _)) in enumerate(said.items(), start=1):
             body = json.dumps([{"t": moment, "n": f"{stream}:{name}", "v": seq}]).encode()
             publish(channel, grant, stream, seq, "readings", body, len(said) + 2)
-        # A reading with such a small time would count from its receipt, by SenML's own rule; a detection would be in
+        # By SenML's own rule, a reading with such a small time would count from its receipt; a detection would be in
         # 1970.
         pulse = json.dumps({"what": "pulse", "port": 70, "bt": 5.0, "t": [0.0], "line": [1], "file": stream}).encode()
         publish(channel, grant, stream, len(said) + 1, "detections", pulse, len(said) + 2)
@@ -147,7 +147,7 @@ def test_no_clock_loses_a_row_or_hides_a_station(rig, grants, verdicts):
 
 
 def said_of_itself(rig, serial):
-    """The interval, profile and disk that are in force, and the seconds from the last contact until it counts as
+    """The station's interval, profile, address and disk in force, and the seconds from its last contact until it is
     silent.
     """
     return rig.query(
@@ -159,7 +159,7 @@ def said_of_itself(rig, serial):
 
 
 def test_a_day_offline_comes_newest_first_and_nobody_is_said_to_be_silent(rig, grants, verdicts, tmp_path):
-    """During the day without a link, the station changed from a report every few seconds to one an hour."""
+    """During its day without a link, the station changed from a report every five seconds to one an hour."""
     rig.worker_ensure()
     begun, grant, now, hours = time.monotonic(), grants[2], time.time(), 24
     stream, words, book = f"offline-{rig.seed}", f"offline-words-{rig.seed}", Book(tmp_path / "book.db")

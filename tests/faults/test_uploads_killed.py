@@ -42,7 +42,7 @@ FINISH = "import django; django.setup(); from workers.tasks.files import finish_
 
 
 class Front:
-    """What stands before the object store: killed, it takes its connections along; the store keeps what it has."""
+    """A relay in front of the object store: killing it breaks all connections, while the store keeps its data."""
 
     def __init__(self, store_port: int) -> None:
         self._store, (self.port,) = store_port, _free_ports(1)
@@ -69,7 +69,7 @@ class Front:
 
 
 class Uploads:
-    """An agent that uploads a card, and the account of it."""
+    """An agent that uploads a card, and a record of its files and results."""
 
     def __init__(self, tmp_path: Path, settings, institute, viewer, files: int = FILES) -> None:
         self.random, self.begun, self.viewer = Random(seed_of_run()), time.monotonic(), viewer
@@ -131,7 +131,7 @@ def uploads(tmp_path, settings, institute, viewer) -> Uploads:
 
 @pytest.fixture
 def front(tmp_path, settings):
-    """An object store as the place of new files, for this process too."""
+    """An object store behind a relay, as the place of new files, also for this process."""
     with object_store(tmp_path) as store:
         made = Front(store.port)
         settings.ROOST_S3_BUCKET = "roost-files"
@@ -192,7 +192,7 @@ def test_the_worker_is_killed_while_it_stores_what_waited(uploads, front, verdic
         waiting, killed = Upload.objects.filter(waiting_since__isnull=False), []
 
         def run_and_kill() -> None:
-            """The job is killed once it has begun with an upload, which moves the time of its last try."""
+            """Kill the job once it has begun with an upload, which changes when that upload expires."""
             tried = list(waiting.values_list("expires_at", flat=True))
             worker = subprocess.Popen([sys.executable, "-c", FINISH], cwd=ROOT, env=environment)
             begun = waiting.filter(expires_at__in=tried)

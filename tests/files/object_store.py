@@ -23,7 +23,7 @@ _HOPS = frozenset({"connection", "transfer-encoding", "content-length", "date", 
 
 
 class ObjectStore:
-    """moto's server as a process that can be killed. What it holds is gone then, as it keeps all in memory."""
+    """moto's server as a process that can be killed. It keeps everything in memory, so a kill loses its objects."""
 
     def __init__(self, logs: Path) -> None:
         with socket.socket() as free:
@@ -69,7 +69,7 @@ class ObjectStore:
 
 
 class Trouble:
-    """What the relay does with a request; the test sets it. `only`: the methods that it concerns."""
+    """The fault that the relay shows, set by the test; `only` has the methods that are affected."""
 
     def __init__(self) -> None:
         self.end()
@@ -82,7 +82,7 @@ class Trouble:
 
 
 class Relay(ThreadingHTTPServer):
-    """Passes requests on to the store, or does not; counts them by method."""
+    """Passes requests on to the store, or shows a fault; lists their methods in `asked`."""
 
     daemon_threads = True
 
@@ -98,7 +98,7 @@ class Relay(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, *_: object) -> None:
-        """A caller that went away is no news."""
+        """Ignore callers that went away."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         line = HTTPConnection("127.0.0.1", self.server.store_port, timeout=30)
         headers = dict(self.headers.items())
         if kind == "swallowed" and body:
-            # It says that it has the bytes, and keeps others.
+            # It confirms the bytes, and stores different ones.
             body = body[:-1] + bytes([body[-1] ^ 1])
             headers = {name: value for name, value in headers.items() if "checksum" not in name.lower()}
         line.request(self.command, self.path, body=body, headers=headers)
@@ -165,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _answer  # noqa: N815 - names of the library
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def storage_options(url: str, *, timeout_s: float = 2.0) -> dict[str, Any]:
 
 
 def store_environment(url: str) -> dict[str, str]:
-    """The same as settings of a process."""
+    """The same options as environment variables of a process."""
     return {
         "ROOST_S3_BUCKET": BUCKET, "ROOST_S3_ENDPOINT": url, "ROOST_S3_KEY_ID": "roost",
         "ROOST_S3_SECRET": "of the store", "ROOST_S3_TIMEOUT_S": "3",

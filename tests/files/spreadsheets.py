@@ -1,4 +1,4 @@
-"""Spreadsheets as small as they can be."""
+"""Minimal spreadsheets."""
 
 import io
 import zipfile
@@ -7,7 +7,7 @@ _KINDS = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
-#: Styles of cells by their place: a number, a date, a date with time, a time of day, and a duration.
+#: Cell styles by index: a number, a date, a date with time, a time of day, and a duration.
 _FORMATS = (0, 14, 22, 21, 46)
 
 
@@ -47,7 +47,7 @@ def cells(number: int, *values: str) -> str:
 
 
 def figures(number: int, *values: tuple[float, int]) -> str:
-    """A row of numbers, each with the place of its style."""
+    """A row of numbers, each with the index of its style."""
     return f'<row r="{number}">{"".join(f"""<c s="{style}"><v>{value!r}</v></c>""" for value, style in values)}</row>'
 
 
@@ -70,6 +70,6 @@ def _zipped(parts: dict[str, str]) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
         for name, text in parts.items():
-            # Readers find out by a plain `mimetype` what the file is.
+            # Readers recognize the file by its uncompressed `mimetype`.
             file.writestr(name, text, zipfile.ZIP_STORED if name == "mimetype" else None)
     return made.getvalue()

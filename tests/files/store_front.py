@@ -1,6 +1,6 @@
-"""The relay before an object store as a process that can be killed while the store keeps what it has.
+"""The relay in front of an object store, as a process that can be killed while the store keeps its data.
 
-`python tests/files/store_front.py STORE_PORT OWN_PORT [SECONDS]`: each request takes so many seconds longer.
+`python tests/files/store_front.py STORE_PORT OWN_PORT [SECONDS]`: each request takes SECONDS longer.
 """
 
 import sys

@@ -52,7 +52,7 @@ def cut_again_and_again(port: int) -> Iterator[BadLink]:
 @pytest.fixture
 def node_modules(npm):
     if shutil.which("node") is None:
-        pytest.skip("tus-js-client runs in node, and there is none here")
+        pytest.skip("tus-js-client runs in node, which this machine does not have.")
     if not (ROOT / "node_modules" / "tus-js-client").is_dir():
         subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=ROOT, check=True, timeout=300)
 
@@ -90,7 +90,7 @@ def test_tus_js_client_comes_home_over_a_line_that_is_cut(site, headers, file, t
     assert stored_is(file, tmp_path)
     before = site.received()
     js_upload(node_modules, site.port, file, headers)
-    # It overlooks the offset in the answer to POST, sends one piece, and asks for the offset after the 409.
+    # The client ignores the offset in the answer to POST, sends a piece, and asks for the offset after the 409.
     assert site.received() - before < PIECE + 30_000
     assert Upload.objects.order_by("-created_at")[0].state == "known"
 

@@ -41,7 +41,7 @@ def table(text: str, name: str = "a.csv") -> tables.LookTable | None:
     [("a/b.CSV.gz", FileKind.TABLE), ("a.JPG", FileKind.PICTURE), ("x.ods", FileKind.SHEET), ("x.md", FileKind.MARKDOWN), ("csv", FileKind.NONE),
      ("a.txt.gz", FileKind.TEXT), ("a.bin", FileKind.NONE)],
 )  # fmt: skip
-def test_a_kind_is_that_of_the_name(path, kind):
+def test_the_kind_of_a_file_goes_by_its_name(path, kind):
     assert kind_of(path) is kind
 
 
@@ -51,10 +51,10 @@ def test_only_the_beginning_is_read_and_unpacked(content_of, monkeypatch):
     whole = b"0123456789" * 200
     assert beginning_read(content_of(whole[:1_000], "a.txt"), "a.txt") == (whole[:1_000], True, False)
     assert beginning_read(content_of(whole, "b.txt"), "b.txt") == (whole[:1_000], False, False)
-    # A bomb gives as much as any other file.
+    # A bomb yields no more than any other file.
     bomb = gzip.compress(b"0" * 50_000_000)
     assert beginning_read(content_of(bomb, "c.txt.gz"), "c.txt.gz") == (b"0" * 1_000, False, False)
-    # Two gzips, one behind the other, and one that is cut.
+    # Two concatenated gzips, and one that is cut off.
     two = gzip.compress(b"one,") + gzip.compress(b"two")
     assert beginning_read(content_of(two, "d.txt.gz"), "d.txt.gz") == (b"one,two", True, False)
     damaged = gzip.compress(b"good" * 100)[:20] + b"\xff" * 50
@@ -110,7 +110,7 @@ def test_figures_are_those_of_the_rows_and_sorting_is_by_value():
     ordered = tables.rows_sorted(found, 1, is_descending=True)
     assert [row[1] for row in ordered] == ["10", "9", "-1", ""]
     assert [row[0] for row in tables.rows_sorted(found, 0, is_descending=False)] == ["a", "b", "c", "d"]
-    # What is no figure is never one.
+    # A text that is no figure never counts as one.
     assert tables.statistics_of(table("a,b\nnan,x\ninf,1\n")) == []
 
 

@@ -175,7 +175,7 @@ def test_what_no_file_has_is_removed_from_the_store(store, tus, monkeypatch):
     )
     for turn in range(4, 24):
         scrub.store_sweep(moment=clock.now() + timedelta(hours=6 * turn))
-    # Of the bytes without a row, nobody knows whose they are: they are kept as a stray.
+    # Nobody knows whose the bytes without a row are, so they are kept as a stray.
     assert store.objects() == {key_in_store(CONTENT): CONTENT, content_name("0" * 64): b"nobody's"}
     assert StoredContent.objects.get(state="stray").place == "objects"
     assert not store.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads")

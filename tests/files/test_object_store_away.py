@@ -30,7 +30,7 @@ __all__ = ["moto", "store"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("services")]
 
-#: What the store does, and a word of the sentence about it.
+#: Faults of the store, and a part of the sentence that names each.
 TROUBLES = {
     "away": "does not answer",
     "silent": "does not answer",
@@ -53,7 +53,7 @@ def no_counts():
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
-    """Senders may have the store tried again at once."""
+    """Let senders try the store again without a pause."""
     monkeypatch.setattr(settling, "_TRIED_PAUSE", timedelta(0))
 
 
@@ -82,7 +82,7 @@ def test_the_sender_is_told_the_upload_is_kept_and_a_job_finishes_it(store, tus,
     assert answer.status_code == 503, answer.content
     assert int(answer["Retry-After"]) > 0
     assert TROUBLES[kind] in answer.json()["detail"]
-    # The same to a sender who asks, and on the page.
+    # The sender gets the same reason when it asks, and so does the page.
     assert tus.client.head(url).status_code == 503
     upload = Upload.objects.get()
     assert (upload.state, TROUBLES[kind] in upload.reason) == ("open", True)
@@ -131,7 +131,7 @@ def test_a_silent_store_costs_no_longer_than_its_timeouts(store, tus):
     store.relay.trouble.begin("silent")
     began = time.monotonic()
     assert tus.send(url, 0, CONTENT).status_code == 503
-    # Two attempts of two seconds, and what a busy machine adds.
+    # Two attempts of two seconds each, and whatever a busy machine adds.
     assert 2 < time.monotonic() - began < 20
 
 
@@ -216,7 +216,7 @@ def test_a_download_from_a_store_that_is_away_is_a_sentence(store, tus, watching
     store.relay.trouble.begin(kind)
     answer = download(watching, station)
     if kind == "page":
-        # It answered to HEAD; the length of the page is not that of the file.
+        # It also answered HEAD, with the length of the page instead of the file's.
         assert answer.status_code in (200, 503)
         if answer.status_code == 200:
             with pytest.raises(StoreAway):
@@ -252,5 +252,5 @@ def test_a_full_disk_while_the_store_is_away_takes_nothing_more_and_says_so(stor
     assert "nearly full" in tus.send(url, 0, b"x").json()["detail"]
     assert "no room for this file" in tus.begin(b"third", "c.txt").json()["detail"]
     store.relay.trouble.end()
-    # What waits takes no room on the disk: it goes on.
+    # Finishing the waiting upload takes no more room on the disk, so it goes on.
     assert settling.uploads_finish() == 1

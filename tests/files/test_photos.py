@@ -44,7 +44,7 @@ def station(institute):
 def test_a_photo_loses_what_the_camera_wrote_beside_it(station, operator, files):
     exif = Image.Exif()
     exif[0x010F] = "Camera of Jane Doe"
-    exif[0x0112] = 6  # rotated by 90 degrees
+    exif[0x0112] = 6  # The camera was turned by 90 degrees.
     exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.34)
     upload = picture(exif=exif)
     assert b"Jane Doe" in upload.getvalue()

@@ -52,7 +52,7 @@ def test_the_largest_that_are_taken_fit_into_the_memory_there_is(tmp_path, mode,
     assert max(made(encoded(mode, size, kind, **more), tmp_path)) == pictures.WHOLE_SIDE
 
 
-def test_a_progressive_one_of_which_all_is_kept_in_memory_has_a_bound_of_its_own(tmp_path):
+def test_a_progressive_picture_has_a_smaller_bound_because_it_is_read_into_memory_whole(tmp_path):
     octets = encoded("CMYK", (8_000, 6_200), "JPEG", progressive=True, subsampling=0)
     with pytest.raises(InvalidInput, match="25 megapixels"):
         made(octets, tmp_path)

@@ -57,7 +57,7 @@ def publish(deployment, operator, **how):
 
 
 def shown(deployment) -> list[Photo]:
-    """Photos that everybody sees, after checking that list, picture and pages agree."""
+    """Photos that everybody sees; list, pictures and pages must agree."""
     moment = clock.now()
     listed = photos_public(deployments=list(deployments_public()), moment=moment)[deployment.pk]
     client, base = Client(), f"public/deployments/{deployment.public_id}"

@@ -1,4 +1,4 @@
-"""Uploads that were refused: kept for a month with who and why, once for each file, and bounded."""
+"""Refused uploads: kept for a month with sender and reason, once for each file, and bounded."""
 
 from datetime import timedelta
 

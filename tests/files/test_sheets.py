@@ -1,4 +1,4 @@
-"""Sheets as CSV: figures and times as what they are, no formulas, whole or refused, for those who may see the file."""
+"""Sheets as CSV: figures and times keep their values, no formulas, whole or refused, for those who may see the file."""
 
 import csv
 import io
@@ -67,7 +67,7 @@ def test_a_sheet_is_downloaded_with_figures_times_and_no_formulas(stored, watchi
     assert (listed["id"], listed["path"], listed["revision"]) == (number, "2026/birds of May.xlsx", 1)
     assert rows(key.get(f"{api}/{number}/sheet.csv", {"sheet": 2})) == found
     assert key.get(f"{api}/{number}/sheet.csv", {"sheet": 3}).status_code == 404
-    # Without a number it is the first one, which the page says.
+    # Without a number, the first sheet is meant; the page says so.
     assert rows(watching.get(f"{page}sheet.csv")) == [["x"]]
     look = watching.get(f"{page}look/", {"sheet": "2"}).content.decode()
     assert f'href="{page}sheet.csv?sheet=2"' in look

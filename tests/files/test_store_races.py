@@ -1,4 +1,4 @@
-"""Scrub and upload of one content at the same moment, and uploads whose bytes are gone: none is told what is not so."""
+"""Scrub and upload of one content at the same moment, and uploads whose bytes are gone: every answer is true."""
 
 from datetime import timedelta
 
@@ -39,7 +39,7 @@ def tus(institute) -> Tus:
 
 @pytest.fixture
 def other(elsewhere) -> Tus:
-    """A station of another organization: it has to send what is known here."""
+    """A station of another organization, which must send even known contents."""
     return Tus(login_of(station_of(elsewhere)))
 
 
@@ -75,7 +75,7 @@ def test_what_the_scrub_finds_rotten_while_it_is_uploaded_is_sent_again_and_not_
     def send(**asked):
         is_sent = real(**asked)
         if content().state == "kept":
-            # Only its length was looked at, as for every content that is there.
+            # As for every content that is there, only its length was checked.
             assert not is_sent
             store.client.put_object(Bucket=BUCKET, Key=key, Body=b"x" * len(CONTENT))
             StoredContent.objects.update(state="rotten")

@@ -38,7 +38,7 @@ def tus(institute, station) -> Tus:
 
 @pytest.fixture
 def restored(tus, station, files):
-    """Twenty files were uploaded after the backup that was restored: their bytes are here, and no row knows them."""
+    """Restore a backup from before twenty files were uploaded: their bytes are here, and no row names them."""
     for number, content in enumerate(CONTENTS):
         assert tus.upload(content, f"{number}.txt", station=station.serial) == "stored"
     StoredFile.objects.all().delete()

@@ -1,4 +1,4 @@
-"""Uploads over lines that break: what the server received counts, by its own count, and foreign clients come home."""
+"""Uploads over lines that break: the server counts the bytes it received, and foreign clients complete theirs."""
 
 import hashlib
 import os
@@ -76,7 +76,7 @@ def headers(institute) -> dict[str, str]:
 
 
 def sent_until_cut(port: int, place: str, headers: dict[str, str], offset: int, octets: int, rest: bytes) -> None:
-    """Send a part of all the rest in one request, and break off without waiting for anything."""
+    """Announce all the rest in one request, send a part of it, and break off without waiting for an answer."""
     lines = {
         **headers, "Host": "localhost", "Upload-Offset": str(offset), "Content-Length": str(octets - offset),
         "Content-Type": "application/offset+octet-stream",
@@ -136,7 +136,7 @@ def test_a_foreign_client_comes_home_over_a_line_that_is_cut(site, headers, tmp_
             until(lambda: offset_found(uploader), "an answer about the offset")
     link.stop()
     assert FileRevision.objects.get().content.sha256 == told["sha256"]
-    # Once more: it is answered that all is here, and nothing is sent.
+    # Once more: the answer is that all of it is here, and nothing is sent.
     before = site.received()
     again = TusClient(site.url, headers={"Authorization": headers["Authorization"]}).uploader(
         str(tmp_path / "b.bin"), metadata=told, retries=1, retry_delay=0
@@ -150,7 +150,7 @@ def test_a_foreign_client_comes_home_over_a_line_that_is_cut(site, headers, tmp_
 
 
 def test_a_piece_counts_as_one_request(site, headers):
-    """Django is asked about it before it is written and after."""
+    """Django is asked twice about each piece: before it is written, and afterwards."""
 
     def left(answer: httpx.Response) -> tuple[int, int]:
         found = re.search(r"r=(\d+);t=(\d+)", answer.headers["RateLimit"])
@@ -167,7 +167,7 @@ def test_a_piece_counts_as_one_request(site, headers):
             sent = client.patch(place, content=content, headers=piece)
             assert (sent.status_code, sent.headers["Upload-State"]) == (204, "stored")
             (before, seconds_then), (after, seconds_now) = left(begun), left(sent)
-            # Not over the end of a minute, when counting begins again.
+            # Do not cross a full minute, when the counting starts again.
             return before - after if seconds_now <= seconds_then else 0
 
         assert until(counted, "two requests in one minute") == 1

@@ -1,4 +1,4 @@
-"""Two processes of the site share their disk: an upload goes on at either of them, whichever the line before was at."""
+"""Two site processes share a disk: an upload goes on at either of them, whichever had the connection before."""
 
 import hashlib
 import os
@@ -41,7 +41,7 @@ def headers(institute) -> dict[str, str]:
 
 
 def line_open(port: int, place: str, headers: dict[str, str], offset: int, piece: bytes) -> socket.socket:
-    """A line that has announced all the rest, sent a piece of it, and stays open."""
+    """A connection that announced all the rest, sent a piece of it, and stays open."""
     lines = {
         **headers, "Host": "localhost", "Upload-Offset": str(offset), "Content-Length": str(OCTETS - offset),
         "Content-Type": "application/offset+octet-stream",
@@ -56,7 +56,7 @@ def length(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
-def test_lines_left_behind_at_one_are_taken_over_at_the_other(ports, headers, tmp_path):
+def test_an_upload_left_behind_at_one_process_goes_on_at_the_other(ports, headers, tmp_path):
     content, random = os.urandom(OCTETS), Random(7)
     told = metadata(path="a.bin", sha256=hashlib.sha256(content).hexdigest())
     open_lines, takeovers = [], 0
@@ -76,7 +76,7 @@ def test_lines_left_behind_at_one_are_taken_over_at_the_other(ports, headers, tm
             if end <= offset:
                 continue
             here, there = ports[turn % 2], ports[1 - turn % 2]
-            # The line stays open and says nothing more, as one behind a dead link does.
+            # The connection stays open and silent, as one over a dead link does.
             open_lines.append(line_open(here, place, headers, offset, content[offset:end]))
             until(lambda offset=offset: length(part) > offset, "the first bytes of the line", every=0.01)
             reached = offset_at(there)
@@ -96,7 +96,7 @@ def test_lines_left_behind_at_one_are_taken_over_at_the_other(ports, headers, tm
 
 
 def test_two_that_write_at_once_at_both_leave_one_whole_file(ports, headers):
-    """Both send everything from the same offset, again and again; what is stored is the file."""
+    """Both send everything from the same offset, again and again; the stored file is whole."""
     content = os.urandom(OCTETS)
     told = metadata(path="b.bin", sha256=hashlib.sha256(content).hexdigest())
     with httpx.Client(headers=headers, trust_env=False, timeout=120) as client:

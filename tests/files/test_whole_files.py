@@ -1,4 +1,4 @@
-"""Files of a form, without scripts: the same store, the same rules, and a fate for each file."""
+"""Files sent with a form, without scripts: the same store, the same rules, and an outcome for each file."""
 
 import hashlib
 import os
@@ -37,7 +37,7 @@ def page_of(station) -> str:
 
 
 def sent(client: Client, station, files: dict[str, bytes], folder: str = "") -> list[tuple[str, str, str]]:
-    """Send the form; path, fate and reason of each file."""
+    """Send the form; return path, fate and reason of each file."""
     body = {"folder": folder, "files": [SimpleUploadedFile(name, content) for name, content in files.items()]}
     answer = client.post(page_of(station), body)
     assert answer.status_code == 200
@@ -114,7 +114,7 @@ def test_only_operators_may_send_files_and_others_see_no_form(station, desk, vie
 
 
 def test_a_session_may_upload_only_with_its_token(station, operator):
-    """What the script sends: the login of the page, and the token of its form."""
+    """The script sends the page's session, and the token of its form."""
     client = Client(enforce_csrf_checks=True)
     client.force_login(operator.user)
     told = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def no_zips_before(no_counters):
-    """Nobody has asked for one in this hour."""
+    """Forget the zips that were asked for in this hour."""
 
 
 @pytest.fixture
@@ -71,10 +71,10 @@ def test_the_selected_files_and_no_others_are_in_it(station, tus, watching):
     assert found == {path: content[path] for path in ("2026-05-01/0.txt", "2026-05-01/2.txt")}
     entry = AuditEntry.objects.get(action="station.zip_files")
     assert (entry.detail["files"], entry.detail["octets"], entry.detail["left"]) == (2, 100_000, 0)
-    # All that a search finds.
+    # All files that a search finds.
     everything = watching.post(f"{address}?q=2026-05-01/1", {"all": "yes"})
     assert unpacked(b"".join(everything)) == {"2026-05-01/1.txt": content["2026-05-01/1.txt"]}
-    # Nothing selected is said on the page.
+    # If nothing is selected, the page says so.
     assert "No file selected" in watching.post(address, follow=True).content.decode()
 
 
@@ -88,7 +88,7 @@ def test_an_organizations_files_are_in_folders_of_their_stations(institute, stat
     assert found == {f"{station.serial}/a.txt": b"0", f"{other.serial}/a.txt": b"1"}
     found = unpacked(b"".join(watching.post(f"{address}?station={other.serial}", {"all": "yes"})))
     assert found == {f"{other.serial}/a.txt": b"1"}
-    # Files of others are none, by whichever page they are asked for.
+    # Files of other organizations are never included, whichever page asks for them.
     elsewhere = Client()
     elsewhere.force_login(stranger.user)
     assert elsewhere.post(address, {"file": ids}).status_code == 404
@@ -204,7 +204,7 @@ def test_a_person_has_two_at_once_and_so_many_bytes_an_hour(station, tus, viewer
     with pytest.raises(TooMany, match="2 zips already"):
         begun()
     assert unpacked(b"".join(begun(operator)))
-    # One that was read to its end makes room, and so does one that was broken off.
+    # A download that was read to its end makes room, and so does one that broke off.
     assert unpacked(b"".join(first))
     third = begun()
     next(third)
@@ -212,6 +212,6 @@ def test_a_person_has_two_at_once_and_so_many_bytes_an_hour(station, tus, viewer
     monkeypatch.setattr(zipping, "HOUR_MB_MOST", 15)
     with pytest.raises(TooMany, match="within an hour"):
         begun()
-    # What was refused holds no place.
+    # A refused request holds no place.
     monkeypatch.setattr(zipping, "HOUR_MB_MOST", 1_000)
     assert unpacked(b"".join(begun()))

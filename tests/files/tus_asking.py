@@ -1,4 +1,4 @@
-"""Asking for uploads as clients do: headers of tus, and files with their hashes."""
+"""Uploads as clients request them: headers of tus, and files with their hashes."""
 
 import base64
 import hashlib
@@ -38,7 +38,7 @@ class Tus:
         )  # fmt: skip
 
     def upload(self, content: bytes, path: str = "2026-05-01/a.txt", **more: str) -> str:
-        """Upload a file, and return what became of it."""
+        """Upload a file; return its outcome."""
         begun = self.begin(content, path, **more)
         assert begun.status_code == 201, begun.content
         url, offset = begun["Location"], int(begun["Upload-Offset"])

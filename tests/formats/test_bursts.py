@@ -18,12 +18,12 @@ def test_a_tag_among_noise():
     assert bursts_find(heard(*tag, *noise), RULE) == [True] * 4 + [False] * 4
 
 
-def test_two_are_none_and_no_frequency_is_none():
+def test_two_pulses_are_no_burst_and_neither_are_pulses_without_a_frequency():
     assert bursts_find(heard((1, 1.0, 2.0), (1, 1.1, 2.0)), RULE) == [False, False]
     assert bursts_find(heard((1, 1.0, None), (1, 1.1, None), (1, 1.2, None)), RULE) == [False] * 3
 
 
-def test_the_span_is_one_for_all():
+def test_all_pulses_of_a_burst_are_within_one_span():
     # Each has two neighbours within half a second, but no half second contains all three.
     assert bursts_find(heard((1, 0.0, 1.0), (1, 0.4, 1.0), (1, 0.8, 1.0)), RULE) == [False] * 3
     assert bursts_find(heard((1, 0.0, 1.0), (1, 0.25, 1.0), (1, 0.5, 1.0)), RULE) == [True] * 3

@@ -1,4 +1,4 @@
-"""Whole CTT SensorStation files: their names, their messages, and accounts that sum up whatever is in them."""
+"""Whole CTT SensorStation files: their names, their messages, and accounts that add up whatever the content."""
 
 import gzip
 import random
@@ -27,7 +27,7 @@ def length_of(found):
 
 
 def sums_check(found):
-    """Bytes and lines taken, known, kept back and refused are those of the file, unless it is broken gzip."""
+    """Check that bytes and lines taken, known, kept back and refused add up to the file, unless its gzip is broken."""
     length, lines = length_of(found)
     assert found.account.tally.bytes_read - (found.checked.lost if found.checked else 0) == length
     assert found.account.tally.lines_read == lines

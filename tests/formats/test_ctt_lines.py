@@ -1,4 +1,4 @@
-"""Rows of CTT SensorStation files are read by their heading, whatever the firmware, or refused with the reason."""
+"""Rows of CTT SensorStation files are read by their heading, for any firmware, or refused with the reason."""
 
 import ctt_files as made
 import pytest

@@ -1,4 +1,4 @@
-"""Pulses read by columns: whatever stands among them, the result is that of reading line by line."""
+"""Pulses read by columns give the same result as reading line by line, whatever other lines are among them."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -31,13 +31,13 @@ _OTHER = st.sampled_from(["", "G,1777593600,45.1,-64.3,12", "C,1777593600.1,6,0.
 
 def _as_one_by_one(texts: list[str]) -> None:
     raws = [text.encode() for text in texts]
-    # By their text: -0.0 equals 0.0, and True equals 1.
+    # Compare their text, because -0.0 equals 0.0, and True equals 1.
     assert repr(lines_read(raws)) == repr(list(map(line_read, raws)))
 
 
 @given(st.lists(_SIMPLE, max_size=20))
 def test_lines_of_one_form_are_read_as_one_by_one(texts: list[str]) -> None:
-    """Whole chunks of the forms that writers use."""
+    """Try whole chunks in the forms that writers use."""
     _as_one_by_one(texts)
 
 
@@ -47,12 +47,12 @@ def test_lines_of_one_form_are_read_as_one_by_one(texts: list[str]) -> None:
 @example(["p1,1777593600.1234,1,2,3", "p1,17775936001.234,1,2,3"])
 @example(["p1,1777593600.1234,1,2,3", "p1,1777593600-1234,1,2,3"])
 def test_whatever_stands_among_them(texts: list[str]) -> None:
-    """Odd pulses, other lines, line ends of other systems, and zeros."""
+    """Mix in odd pulses, other lines, line ends of other systems, and zeros."""
     _as_one_by_one(texts)
 
 
 def test_pulses_of_one_form_are_not_read_one_by_one(monkeypatch):
-    """Else nothing would be faster."""
+    """Otherwise reading by columns would save nothing."""
     slowly = []
     monkeypatch.setattr(pulses, "line_read", lambda raw: slowly.append(raw) or line_read(raw))
     raws = [f"p{1 + n % 4},{1_777_593_600 + n}.1234,2.6,-38.87,-53.61".encode() for n in range(50)]

@@ -78,7 +78,7 @@ def test_zero_bytes_hide_no_line_behind_them(make_file):
     assert last.offset == 6 + len(zeros) + 5
 
 
-def test_a_monster_at_the_end_waits_for_its_end(make_file):
+def test_a_huge_line_at_the_end_of_the_file_waits_for_its_own_end(make_file):
     _, last = read_all(make_file(b"first\n" + b"y" * (2 * CHUNK_BYTES)))
     assert (last.offset, last.rest_bytes, last.rest[:1]) == (6, 2 * CHUNK_BYTES, b"y")
 

@@ -1,4 +1,4 @@
-"""The people in these tests, rows that arrive through the pipeline, and receivers that answer as they are told."""
+"""The people in these tests, rows that arrive through the pipeline, and receivers whose answers a test sets."""
 
 import json
 import threading
@@ -23,9 +23,9 @@ __all__ = ["elsewhere", "english", "institute", "no_counters", "operator", "owne
 
 
 class Receiver:
-    """An HTTP server that keeps what it is asked. `answer` gets method, path, query, headers and body.
+    """An HTTP server that records its requests. `answer` gets method, path, query, headers and body.
 
-    It returns a status, or a status with a body or headers; `hang` and `drop` instead of a status do just that.
+    It returns a status, or a status with a body or headers; `hang` lets the request hang, `drop` breaks the connection.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -95,7 +95,7 @@ def receiver(settings) -> Iterator[Receiver]:
 
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch):
-    """On a busy machine a message takes long to read or send: that must split no batch, and end no turn."""
+    """Split no batch and end no turn because a busy machine takes long to read or send a message."""
     monkeypatch.setattr(lanes, "TURN_S", 3_600.0)
     monkeypatch.setattr(pipelines, "PORTION", pipelines.PORTION._replace(seconds=3_600.0))
 
@@ -133,7 +133,7 @@ def heard(station, tags=(), pulses=(), *, since=None, line=7) -> list[Delivery]:
 
 @pytest.fixture
 def hear(pipeline, station):
-    """Let detections of the station arrive, as ingest takes them."""
+    """Let detections of the station arrive through the pipeline."""
 
     def take(*tags, pulses=(), of=station, **more) -> None:
         outcome = pipeline.take(heard(of, tags, pulses, **more))
@@ -144,7 +144,7 @@ def hear(pipeline, station):
 
 @pytest.fixture
 def arrive(pipeline, station):
-    """Let values of the station arrive, as ingest takes them."""
+    """Let values of the station arrive through the pipeline."""
 
     def take(*values, of=station, **more) -> None:
         outcome = pipeline.take([pack(of, *values, **more)])
@@ -176,7 +176,7 @@ def hook(add, receiver) -> Forwarder:
 
 
 def run(forwarder: Forwarder) -> Forwarder:
-    """Let its lane run as if every wait were over; return how it is then."""
+    """Run the forwarder's lane as if every wait were over; return the refreshed forwarder."""
     Forwarder.objects.filter(pk=forwarder.pk).update(next_try_at=None)
     lane_run(forwarder_id=forwarder.pk)
     forwarder.refresh_from_db()
@@ -184,7 +184,7 @@ def run(forwarder: Forwarder) -> Forwarder:
 
 
 def counts(forwarder: Forwarder) -> tuple[int, int, int, int]:
-    """Rows sent, known there, kept back, refused."""
+    """Rows sent, known at the receiver, kept back, and refused."""
     return forwarder.rows_sent, forwarder.rows_known, forwarder.rows_kept_back, forwarder.rows_refused
 
 

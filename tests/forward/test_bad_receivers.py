@@ -39,7 +39,7 @@ class RawReceiver:
         self._serving.start()
 
     def stop(self) -> None:
-        """Wake the thread and wait for it: else it may go on accepting at the number of a socket opened later."""
+        """Wake the accepting thread and wait for it; otherwise it may go on with a later socket of the same number."""
         self._server.shutdown(socket.SHUT_RDWR)
         self._serving.join()
         self._server.close()
@@ -197,11 +197,11 @@ def test_too_many_at_once_are_sent_in_parts_and_the_size_is_kept(hook, receiver,
     sizes.clear()
     arrive(*(float(n) for n in range(40)), name="hum")
     run(hook)
-    # It tries one more each time, and at most one refusal comes of it.
+    # It tries one row more each time, which causes at most one refusal.
     assert counts(hook) == (80, 0, 0, 0)
     assert sizes[0] == 10
     assert sum(size > 10 for size in sizes) <= 1
-    # Where even one row is too much, the limit is the fault, and no row is set aside.
+    # If even one row is too much, the limit is at fault, and no row is set aside.
     receiver.answer = lambda *_: 413
     arrive(1.0, 2.0)
     run(hook)
@@ -222,7 +222,7 @@ def test_a_slow_search_for_bad_rows_goes_on_with_the_part_that_it_reached(hook, 
 
 
 def test_a_broker_is_reached_at_the_checked_address_and_nowhere_else(raw):
-    """Nothing resolves the name a second time: it could lead into the server's own network by then."""
+    """The name is resolved only once: by the second time it could lead into the server's own network."""
     client = _CheckedClient(CallbackAPIVersion.VERSION2)
     client.addresses = ["127.0.0.1"]
     client.connect("no-such-name.invalid", raw.port)

@@ -1,4 +1,4 @@
-"""Cold storage and forwarders: rows that went there before their turn, back-fills over cold months, unreadable files."""
+"""Cold storage and forwarders: rows that became cold before they were sent, back-fills of cold months, bad files."""
 
 from datetime import timedelta
 
@@ -95,7 +95,7 @@ def test_cold_detections_are_sent_in_back_fills_and_late_ones_though_they_were_m
     hear("61", since=old)
     merged()
     assert not Detection.objects.exists()
-    # The repeat is none of the rows that arrived: its row is there since before.
+    # The repeat does not count as a row that arrived: its row was there already.
     assert counts(run(hook)) == (2, 0, 0, 0)
     receiver.seen.clear()
     receiver.answer = lambda _m, _p, _q, _h, body: (422, {"error": "no"}) if b'"tag": "62"' in body else 204

@@ -77,7 +77,7 @@ def test_pages_go_on_where_they_were_also_over_stations_and_hours(add, receiver,
     for one in stations:
         batch += heard(one, ["a", "b", "c", "d", "e"], [1.0], since=since)
     assert pipeline.take(batch).quarantined == 0
-    # One page, and then the receiver is away for the next: nothing is sent twice or passed over.
+    # One page is sent, then the receiver is away for the next: no row is sent twice or passed over.
     answers = iter([204, 503])
     receiver.answer = lambda *_: next(answers, 204)
     run(hook)
@@ -171,7 +171,7 @@ def test_ingest_asks_one_query_more_at_most(add, receiver, station):
             lambda at: heard(station, ["61"], [4.0], since=at),
         ):
             pipeline = Pipeline()
-            # The first batch also reads what the pipeline remembers.
+            # For its first batch, the pipeline also reads the rows that it then remembers.
             assert pipeline.take(make(since)).quarantined == 0
             with CaptureQueriesContext(connection) as asked:
                 assert pipeline.take(make(since + 2.0)).quarantined == 0

@@ -24,7 +24,7 @@ def rows_of(forwarder):
 
 
 def test_rows_that_commit_later_under_a_smaller_number_are_sent(hook, receiver, station, institute, arrive):
-    """A batch is written, a later one overtakes it and is sent, then the first commits: its rows are sent, too."""
+    """A batch is written, and a later one commits first: it waits until the first has committed, and both are sent."""
     slow = station_of(institute)
     written, may_commit = threading.Event(), threading.Event()
 

@@ -29,7 +29,7 @@ for _ in range(1_200):
 
 @pytest.fixture
 def start():
-    """Start a worker as a process of its own, on this test's database; those that still run are killed at the end."""
+    """Start workers as separate processes on this test's database; any that still run are killed at the end."""
     environment = {
         **os.environ,
         "ROOST_DATABASE_URL": database_url(),
@@ -49,7 +49,7 @@ def start():
 
 
 def kill_in_the_middle(start, receiver: Receiver, when) -> None:
-    """Start a worker, and kill it while the receiver holds a request that `when` chose; its work is done all the same."""
+    """Start a worker, and kill it while the receiver holds a request that `when` chose, after handling it."""
     reached, answer = threading.Event(), receiver.answer
 
     def hold(*request):
@@ -66,7 +66,7 @@ def kill_in_the_middle(start, receiver: Receiver, when) -> None:
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     receiver.answer = answer
-    # As after two minutes.
+    # Let the dead worker's claim end, as it would after two minutes.
     Forwarder.objects.update(claimed_until=None)
 
 
@@ -88,7 +88,7 @@ def test_a_webhook_gets_everything_and_repeats_are_the_same_messages(hook, recei
     finally:
         back.stop()
     once = dict(messages)
-    # A receiver that drops repeated ids has each row once.
+    # A receiver that drops repeated ids gets each row once.
     assert sorted(row["value"] for body in once.values() for row in json.loads(body)["data"]) == [*values, 350.0]
     assert len(once) < len(messages) <= len(once) + 2
     assert all(json.loads(once[number])["data"] == json.loads(body)["data"] for number, body in messages)

@@ -1,4 +1,4 @@
-"""The pages of forwarders: adding one, its secret shown once, how it stands, and what each role may do."""
+"""The pages of forwarders: adding one, its secret shown once, its state, and what each role may do."""
 
 from datetime import timedelta
 

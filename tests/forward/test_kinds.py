@@ -1,4 +1,4 @@
-"""Each kind against a real receiver: what arrives there, and what another try does to it."""
+"""Each kind against a real receiver: what arrives there, and the effect of another try."""
 
 import contextlib
 import json
@@ -91,7 +91,7 @@ class MqttBroker:
     def __init__(self, port: int = 0) -> None:
         self.port = port or self._free()
         self.messages: list[tuple[str, dict]] = []
-        # Without a configuration it listens on the loopback alone, and everybody may publish.
+        # Without a configuration, Mosquitto listens on the loopback only, and everybody may publish.
         self._broker = subprocess.Popen([str(mosquitto_find()), "-p", str(self.port)], stderr=subprocess.DEVNULL)
         subscribed = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2)
@@ -212,7 +212,7 @@ def test_a_lost_answer_doubles_nothing_in_sensorthings(things, service, arrive, 
 
 
 class Stadtpuls:
-    """The interface in memory: sign-in, sensors, records."""
+    """The interface of Stadtpuls in memory: sign-in, sensors, records."""
 
     def __init__(self, receiver: Receiver) -> None:
         self.sensors: list[dict] = []

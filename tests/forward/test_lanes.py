@@ -169,7 +169,7 @@ def test_a_slow_receiver_delays_no_other(add, receiver, arrive):
         while not (receiver.seen and slow.seen):
             assert time.monotonic() - began < 60
             time.sleep(0.02)
-        # The slow one still has its request: nobody waited for it.
+        # The slow receiver still holds its request, so nobody waited for it.
         assert not slow.released.is_set()
         assert Forwarder.objects.get(name="Slow").answered_at is None
         slow.released.set()
@@ -212,7 +212,7 @@ def test_a_backfill_sends_what_was_here_before_and_new_rows_beside_it(add, recei
     arrive(4.0)
     forwarder_backfill(actor=operator, forwarder=hook, start=clock.from_seconds(day - 1))
     run(hook)
-    # The new row first; the back-fill, which ends when it was asked for, has it as well.
+    # The new row comes first; the back-fill covers all until it was asked for, so it sends this row again.
     assert receiver.values() == [4.0, 1.0, 2.0, 4.0, 3.0]
     assert (hook.backfill_from, hook.backfill_series) == (None, None)
     assert hook.rows_sent == 5

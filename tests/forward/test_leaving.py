@@ -1,4 +1,4 @@
-"""Which rows leave: chosen stations and series, public places with blur and embargo, doubtful rows, names and units."""
+"""Rows that leave: chosen stations and series, public places with blur and embargo, doubtful rows, names and units."""
 
 import json
 from datetime import timedelta

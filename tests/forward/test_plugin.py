@@ -1,4 +1,4 @@
-"""A forwarder from another package: it is found by its entry point, and sends as those of the folder do."""
+"""A kind of forwarder from another package: it is found by its entry point, and works like the built-in ones."""
 
 import sys
 

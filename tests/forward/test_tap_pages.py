@@ -1,4 +1,4 @@
-"""The pages and the API of taps: adding one, its secret shown once, how it stands, and what each role may do."""
+"""The pages and the API of taps: adding one, its secret shown once, its state, and what each role may do."""
 
 import pytest
 from django.test import Client

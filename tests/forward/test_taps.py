@@ -1,4 +1,4 @@
-"""Taps on a real broker: own events and nobody else's, a login that only reads, what is dropped, and what is lost."""
+"""Taps on a real broker: only one's own events, a login that only reads, dropped events, and a broker that forgot."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ def _agreed(db) -> None:
 
 
 def tell(organization, *serials, name="station_moved_here") -> None:
-    """Let something happen at these stations, and publish it."""
+    """Announce an event of each of these stations, and publish it."""
     for serial in serials:
         event = MoveEvent(event=name, station=serial, at=clock.now(), history="goes")
         event_announce(organization=organization.slug, event=event)
@@ -56,9 +56,9 @@ def is_closed(connection) -> bool:
 
 
 def read(stack, tap, secret, *, meanwhile=lambda: None) -> list[str]:
-    """The stations of all events that wait in a tap, read and confirmed; `meanwhile`: before the reader leaves.
+    """Read and confirm all events that wait in a tap; return their stations. `meanwhile` is called before leaving.
 
-    RabbitMQ may forget what a reader confirmed that leaves at once.
+    RabbitMQ may forget the confirms of a reader that leaves at once.
     """
     connection = connection_open(stack, tap.queue, secret)
     channel, found = connection.channel(), []
@@ -139,7 +139,7 @@ def test_the_login_reads_its_queue_and_can_do_nothing_else(stack, owner, institu
 
 def test_a_full_tap_drops_the_oldest_and_says_how_many(stack, owner, institute):
     tap, grant = tap_add(actor=owner, organization=institute, name="Small", choice=TapChoice(messages=3))
-    # Shorter than a person may choose: made from its row, as after the broker lost it.
+    # It keeps events for less time than a person may choose, so it is made from a row, as after a loss on the broker.
     brief = Tap.objects.create(
         organization=institute, name="Brief", queue="tap.0123456789abcdef", secret_hash=secret_hash_of("secret"),
         messages_most=10, bytes_most=10_000, seconds_most=1, added_at=clock.now(),
@@ -196,13 +196,13 @@ def test_a_login_ends_with_its_secret_its_tap_and_its_organization(
     assert not works(tap.queue, grant.secret)
     assert is_closed(connection)
     assert read(stack, tap, renewed.secret) == ["SG-1"]
-    # The broker lost everything: the next look makes it again, and the secret still works.
+    # The broker loses everything: the next run makes it again, and the secret still works.
     management.delete(f"/api/users/{tap.queue}").raise_for_status()
     management.delete(f"/api/queues/{vhost}/{tap.queue}").raise_for_status()
     taps_watch()
     tell(institute, "SG-2")
     assert read(stack, tap, renewed.secret) == ["SG-2"]
-    # A binding by somebody else's hand goes, with what came through it.
+    # A binding that somebody else made is removed, along with the events that came through it.
     path = f"/api/bindings/{vhost}/e/{topology.FLEET_EVENTS}/q/{tap.queue}"
     management.post(path, json={"routing_key": "#"}).raise_for_status()
     assert taps_reconcile().made == [tap.queue]
@@ -232,7 +232,7 @@ def test_a_purge_removes_taps_first_and_waits_for_the_broker(owner, institute, w
     assert not works(tap.queue, grant.secret)
 
 
-def test_what_cannot_be_is_refused_and_a_broker_that_is_away_leaves_nothing(
+def test_an_invalid_tap_is_refused_and_a_broker_that_is_away_leaves_none_behind(
     owner, institute, elsewhere, settings, management
 ):
     def refused(error, **choice):
@@ -248,7 +248,7 @@ def test_what_cannot_be_is_refused_and_a_broker_that_is_away_leaves_nothing(
     assert refused(InvalidInput, octets=1_000_001) == "bytes"
     assert refused(InvalidInput, hours=721) == "hours"
     there, settings.ROOST_MANAGEMENT_URL = settings.ROOST_MANAGEMENT_URL, "http://127.0.0.1:1"
-    # While nobody has a tap, nothing is asked of the broker.
+    # While nobody has a tap, the broker is not asked at all.
     assert taps_watch() == 0
     refused(Unavailable)
     assert not Tap.objects.exists()

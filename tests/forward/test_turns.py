@@ -32,7 +32,7 @@ def lanes(organization: int, count: int, *, slow: bool = False) -> list[Due]:
 def test_a_quick_slot_is_free_again_whatever_its_receiver_does():
     now = [0.0]
     turns = Turns(clock=lambda: now[0])
-    # One organization gets a part of the slots, and waits for itself.
+    # One organization gets only a part of the slots; its other lanes wait.
     assert len(turns.start(lanes(1, 20))) == QUICK_OF_ONE
     assert turns.start(lanes(1, 20)) == []
     assert len(turns.start(lanes(2, 20))) == QUICK_MOST - QUICK_OF_ONE
@@ -44,7 +44,7 @@ def test_a_quick_slot_is_free_again_whatever_its_receiver_does():
     now[0] = SLOW_S
     assert turns.start(neighbour) == [300]
     assert turns.has_slow
-    # The others still run, and the first organization gets no more than its share.
+    # The slow lanes still run, and count towards the first organization's share.
     assert len(turns.start(lanes(1, 20))) == LANES_OF_ONE - QUICK_OF_ONE
     for number in turns.running:
         turns.end(number)
@@ -88,7 +88,7 @@ def test_eight_receivers_that_hang_do_not_hold_up_a_neighbour(receiver, institut
         thread = threading.Thread(target=lambda: (lanes_run(seconds=30.0), connections.close_all()))
         thread.start()
         until(lambda: receiver.seen, "the neighbour's row", every=0.02)
-        # All eight quick slots were taken before, nobody was let go, and nobody gave up.
+        # All eight quick slots were taken before; no receiver has answered, and no lane has given up.
         assert len(hanging.seen) >= QUICK_MOST
         assert not hanging.released.is_set()
         assert not Forwarder.objects.exclude(organization=third).filter(failures__gt=0).exists()
@@ -97,7 +97,7 @@ def test_eight_receivers_that_hang_do_not_hold_up_a_neighbour(receiver, institut
         until(lambda: len(receiver.values()) == 2, "the neighbour's next row", every=0.02)
         assert not hanging.released.is_set()
         hanging.released.set()
-        # Those that hung are known as slow only if they took long, and fail.
+        # All ten lanes that hung fail in the end.
         until(lambda: Forwarder.objects.filter(failures__gt=0).count() == 10, "the failures")
         thread.join(60)
         assert not thread.is_alive()

@@ -8,7 +8,7 @@ from forward.conftest import Receiver
 
 
 class Service:
-    """The part of SensorThings 1.1 that creating needs, in memory, with the checks that a service makes."""
+    """The part of SensorThings 1.1 that is needed to create things, in memory, with the checks that a service makes."""
 
     def __init__(self, receiver: Receiver) -> None:
         self.things: dict[str, list[dict]] = {

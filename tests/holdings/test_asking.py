@@ -1,4 +1,4 @@
-"""Files are not asked for again when their end would only repeat, and empty looks are not repeated each minute."""
+"""Files whose upload would only fail again are not asked for, and a station without wanted files is not read again."""
 
 import hashlib
 from datetime import timedelta
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def station(institute):
-    """A station that told of its files, all of which are fetched."""
+    """A station that has reported its files; the policy is to fetch all of them."""
     station, now = station_of(institute), clock.now()
     StationHolding.objects.create(
         station=station, said_at=now, said_stream="s", said_seq=1, received_at=now, held=1, held_octets=1, waiting=0,
@@ -44,7 +44,7 @@ def state_of(station) -> str:
 
 
 @pytest.mark.parametrize("end", ["refused", "changed", "gone"])
-def test_an_end_that_would_only_repeat_itself_waits_a_day(station, end):
+def test_a_file_whose_upload_failed_for_a_lasting_reason_is_asked_for_again_after_a_day(station, end):
     now = clock.now()
     held_make(station, "a.bin", end=end, ended_at=now - timedelta(minutes=1))
     assert state_of(station) == "refused"

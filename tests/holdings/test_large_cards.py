@@ -1,4 +1,4 @@
-"""Large cards: their sums are counted by a job and said with their time, and each state's list has what its sum says."""
+"""Large cards: a job counts their sums, shown with the time; the list of each state has the files of its sum."""
 
 from datetime import timedelta
 
@@ -37,7 +37,7 @@ def test_each_states_list_has_the_files_of_its_sum(station, institute):
     policy_set(actor=SERVER, owner=station, rule=FetchRule(mode="heard", days_most=30))
     now, soon = clock.now(), clock.now() + timedelta(hours=1)
     tus = Tus(f"Bearer {key_of(institute, write=True)}")
-    # Stored under its own path, under another, rotten, and an earlier state of a file that is here.
+    # Files stored under their own path, under another one, rotten, and an earlier state of a stored file.
     for path, content in (("a", "a"), ("elsewhere", "b"), ("c", "c"), ("d", "more than d")):
         tus.upload(content.encode(), path, station=station.serial)
     StoredContent.objects.filter(octets=1, revisions__file__path="c").update(state="rotten")
@@ -63,7 +63,7 @@ def test_each_states_list_has_the_files_of_its_sum(station, institute):
         "gone": ["e"],
     }
     assert {state: len(paths) for state, paths in found.items()} == {state: each.files for state, each in sums.items()}
-    # The list of all says of each the same.
+    # The list of all files has the same states.
     everything = held_list(station=station, rule=rule)
     assert {each.path: each.state for each in everything} == {
         path: state for state, paths in found.items() for path in paths
@@ -88,11 +88,11 @@ def test_a_large_cards_sums_are_those_of_the_job(station, monkeypatch):
     assert summing.sums_count(moment=now) == 1
     held_make(station, "b")
     assert shown() == 1
-    # Not again within five minutes, then again.
+    # It is counted again only after five minutes.
     assert summing.sums_count(moment=now) == 0
     assert summing.sums_count(moment=now + timedelta(minutes=6)) == 1
     assert shown() == 2
-    # Under another policy they would be wrong, so they are counted at once.
+    # Under another policy the sums would be wrong, so they are counted at once.
     HeldFile.objects.all().delete()
     policy_set(actor=SERVER, owner=station, rule=FetchRule(mode="all"))
     assert shown() == 0

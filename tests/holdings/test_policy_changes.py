@@ -1,4 +1,4 @@
-"""Files that a station was asked for are withdrawn when the policy has changed, also while one is on its way."""
+"""Orders for files are withdrawn when the policy changes, even while a file is being uploaded."""
 
 import os
 from datetime import timedelta
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def asked(station, rule, *, moment=None):
-    """What the last command asks for, after a policy was set and a run followed."""
+    """Set a policy and run once; return the parameters of the last command."""
     policy_set(actor=SERVER, owner=station, rule=rule)
     station_fetch(station=station, moment=moment or clock.now())
     return Command.objects.latest("issued_at").parameters
@@ -120,7 +120,7 @@ def test_a_file_on_its_way_stops_when_it_is_withdrawn(make_fleet, root, monkeypa
     fleet.upload()
     fleet.say()
     assert (HeldFile.objects.get().end, fleet.states()) == ("expired", {"kept": 1})
-    # Wanted again, it goes on with what has arrived.
+    # Wanted again, the upload goes on after the bytes that have arrived.
     policy_set(actor=SERVER, owner=fleet.station, rule=FetchRule(mode="all"))
     assert fleet.ask() == 1
     fleet.upload()

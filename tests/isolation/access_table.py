@@ -43,7 +43,7 @@ class Row:
     params: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     queries: tuple[Mapping[str, Any], ...] = ()
-    #: Allowed, but the answer is that the thing is absent or the act impossible; the reason is beside the line.
+    #: Allowed, but the thing is absent or the act impossible; a comment at the line has the reason.
     may_be_absent: bool = False
     #: Only people may change this: a key gets 403.
     people_only: bool = False
@@ -213,13 +213,13 @@ TABLE: dict[str, Row] = {
     "station-kept": row(GET=VIEWER, POST=OPERATOR, body={"pattern": "none", "interval_s": "60"}),
     "station-kept-remove": row(POST=OWNER, params={"rule_id": "station_rule_id"}),
     "station-stored": row(GET=VIEWER, POST=OPERATOR, body={"folder": "2026-05-01"}),
-    # How a person sees lists of files.
+    # The choice between tiles and rows is the person's own.
     "station-stored-view": row(POST=VIEWER, body={"view": "tiles"}),
     "station-stored-look": row(GET=VIEWER, queries=({"sort": "0"}, {"plot": "0"})),
-    # The tenant's file is no picture: the page says so.
-    # Its bytes are not there: the form cannot show them, and nothing is saved.
+    # The file's bytes are not there: the form cannot show them, and nothing is saved.
     "station-stored-edit": row(GET=OPERATOR, POST=OPERATOR, body={"text": "New"}, may_be_absent=True),
     "station-stored-sheet": row(GET=VIEWER),
+    # The tenant's file is no picture.
     "station-stored-picture": row(GET=VIEWER, may_be_absent=True),
     "station-stored-small": row(GET=VIEWER, may_be_absent=True),
     # Nothing is selected: the page says so.
@@ -227,7 +227,7 @@ TABLE: dict[str, Row] = {
     "organization-files-zip": row(POST=VIEWER, body={}),
     "station-stored-file": row(GET=VIEWER, may_be_absent=True),
     "station-backfills": row(GET=VIEWER, POST=OPERATOR, body={"search": ""}),
-    # Nothing is asked about it now: asked to read it, the page says so.
+    # This back-fill has no open question, so answering it gets a sentence.
     "station-backfill": row(GET=VIEWER, POST=OPERATOR, body={}),
     "station-backfill-stop": row(POST=OPERATOR),
     "station-files-undo": row(POST=OPERATOR, may_be_absent=True),
@@ -494,7 +494,7 @@ TABLE: dict[str, Row] = {
     "api:incidents": row(GET=PERSON, queries=({"station": "$serial"},)),
     "api:incident": SEEN,
     "api:incident-steps": SEEN,
-    # What is not acknowledged cannot be taken back.
+    # Only an acknowledgement can be taken back, and there may be none.
     "api:incident-acknowledgement": row(POST=OPERATOR, DELETE=OPERATOR, may_be_absent=True),
     "api:incident-snooze": row(PUT=OPERATOR, body={"until": None}),
     "api:incident-assignment": row(PUT=OPERATOR, body={"assignee": ""}),
@@ -617,7 +617,7 @@ TABLE: dict[str, Row] = {
     "organization-digest": row(POST=VIEWER, body={"rhythm": "weekly"}),
     "destination-change": row(POST=OWNER, body={"do": "off"}),
     "destination-delete": row(GET=OWNER, POST=OWNER),
-    # The password is asked for again with another login, and tries have a pause between them.
+    # Another login needs its password, and there is a pause between tries.
     "organization-motus": row(GET=VIEWER, POST=OWNER, body={"login": "new", "password": "guess", "projects": "1"}),
     "organization-motus-deployments": row(GET=VIEWER),
     "organization-motus-station": row(GET=VIEWER),
@@ -668,7 +668,7 @@ TABLE: dict[str, Row] = {
         queries=({"organization": "$slug"},),
     ),
     "api:maintenance": row(GET=VIEWER, DELETE=OPERATOR),
-    # It does not go on now.
+    # This maintenance is not under way.
     "api:maintenance-end": row(POST=OPERATOR, may_be_absent=True),
     "api:forwarders": row(
         GET=VIEWER,
@@ -681,7 +681,7 @@ TABLE: dict[str, Row] = {
             "stations": ["$serial"],
         },
     ),
-    # Its kind's secret is not stored, so a change needs it.
+    # The tenant's forwarder has no stored secret, so a change must include one.
     "api:forwarder": row(
         GET=VIEWER, PATCH=OWNER, DELETE=OWNER, body={"settings": {"secret": "whsec_" + "QUJD" * 8}, "name": "new"}
     ),

@@ -1,4 +1,4 @@
-"""Requests to an address as every actor, with every method, and the comparison of each answer with the access table."""
+"""Requests to an address as every actor, with every method; each answer is compared with the access table."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,15 +20,15 @@ from isolation.tenants import Tenant, World, filled
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD", "OPTIONS")
-#: Tables that even a refused request may change: when a key was last used, and sessions.
+#: Tables that even a refused request may change: sessions, and when a key was last used.
 UNTOUCHED_MEANS_NOTHING = ("django_session", "organizations_apikey", "usersessions_usersession")
 ACTORS = (
     "anonymous", "stranger", "viewer", "operator", "owner", "administrator", "read-only key", "read-write key",
     "revoked key",
 )  # fmt: skip
-#: Actors who may nothing, nothing here, and most, as a person and as a key.
+#: The actors with no rights, with none here, and with most, the last as a person and as a key.
 UTMOST = ("anonymous", "stranger", "administrator", "read-write key")
-#: Rows written by this transaction, by table, when the last request ended: counting them takes as long as a request.
+#: Rows written by this transaction, by table, when the last request ended. It is kept because counting takes long.
 _WRITTEN: dict[str, int] = {}
 _LOGIN = re.compile(r"^/(?:accounts/)?login/|^/admin/login/")
 _FRESH = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|csrf-token" content="[^"]*"')
@@ -36,7 +36,7 @@ _FRESH = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|csrf-token" conte
 
 @dataclass
 class Actor:
-    """Somebody who makes requests. `rank` is this one's rule in the tenant that is asked about (see
+    """A person, key or anonymous client that makes requests. `rank` is its highest rule in the tenant `own` (see
     `access_table.Rule`).
     """
 
@@ -67,7 +67,7 @@ class Answer:
 
 
 def actors_of(world: World) -> list[Actor]:
-    """All actors, with their ranks in the tenant `own`; what was written so far, no request has written."""
+    """All actors, with their ranks in the tenant `own`. Starts the count of writes, so call it before any request."""
     own, foreign = world.own, world.foreign
     both = (own.word, foreign.word)
     made = [
@@ -120,7 +120,7 @@ def named_values(address: Address, line: Row) -> list[str]:
 
 
 def writes_count_from_now() -> None:
-    """Call this before the first request of a transaction: whatever is written afterwards, a request has written."""
+    """Start the count of writes. Call this before the first request: later writes are attributed to requests."""
     _WRITTEN.clear()
     _WRITTEN.update(_writes())
 
@@ -155,7 +155,7 @@ def ask(actor: Actor, address: Address, method: str, place: str, *, body: Any = 
 def _writes() -> dict[str, int]:
     """Rows written by this transaction, by table; the database counts them, even those rolled back.
 
-    Asked of the catalogue itself: the view `pg_stat_xact_user_tables` also adds up every index of every partition.
+    This queries the catalogue: the view `pg_stat_xact_user_tables` would also add up every index of every partition.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -189,8 +189,8 @@ def faults_of(world: World, actors: list[Actor], address: Address, line: Row) ->
 def methods_of(name: str, address: Address, line: Row) -> list[str]:
     """The methods to try as the actor of this name.
 
-    Methods that the table does not list, HEAD and OPTIONS are for nobody alone: they are tried as who may nothing, as who
-    may nothing here, and as who may most. Keys open no page: there, each is an anonymous client with one header more.
+    HEAD, OPTIONS and methods that the table does not list depend on no role: only the actors with no rights, with none
+    here, and with most try them. Keys open no page: there, each is an anonymous client with one more header.
     """
     tried = METHODS if address.is_api or not name.endswith("key") else ("GET", "POST")
     return [method for method in tried if method in line.methods or name in UTMOST]
@@ -215,7 +215,7 @@ def judged(actor: Actor, address: Address, line: Row, method: str, answer: Answe
         if method != "OPTIONS" and not _is_refused(answer):
             yield "the table does not list this method"
     elif may:
-        # A thing named in a stranger's form does not exist for the stranger, though the form does.
+        # The form exists for a stranger, but things of the tenant that its fields name do not.
         is_absent = answer.status == 404 and (line.may_be_absent or (not names and actor.name == "stranger"))
         if rule > ANYONE and not is_absent and (answer.status in (401, 403, 404, 405) or answer.is_login):
             yield "the table allows it"
@@ -235,8 +235,8 @@ def _wrongly_refused(address: Address, answer: Answer, rank: int, *, is_stranger
 
 
 def _rank(actor: Actor, address: Address, *, names: bool) -> int:
-    """This actor's rank here. A key opens no page; a stranger is an owner at home, which counts if the address names
-    nothing.
+    """This actor's rank here. A key opens no page; a stranger owns another organization, which counts if the address
+    names nothing.
     """
     if actor.is_key and not address.is_api:
         return ANYONE
@@ -250,7 +250,7 @@ def _is_refused(answer: Answer) -> bool:
 
 
 def unlike_nothing(world: World, actor: Actor, address: Address, line: Row, method: str) -> tuple[Answer, list[str]]:
-    """The answer for another's thing, and its differences from that for one that does not exist."""
+    """The answer about a thing of another tenant, and its differences from the answer about one that does not exist."""
     sides = (world.own.values, world.nothing)
     places = [place_of(address, line, each) for each in sides]
     bodies = [filled(line.body, each) for each in sides]
@@ -264,7 +264,7 @@ def unlike_nothing(world: World, actor: Actor, address: Address, line: Row, meth
 
 
 def mixed_up(world: World, owner: Actor, address: Address, line: Row) -> Iterator[str]:
-    """Take each parameter in turn from the other tenant, and the rest from one's own."""
+    """Yield faults when one parameter at a time is the other tenant's, and the rest are one's own."""
     names = named_values(address, line)
     for name in names:
         for method in line.methods:
@@ -283,7 +283,7 @@ def mixed_up(world: World, owner: Actor, address: Address, line: Row) -> Iterato
 
 
 def asked_for_foreign(world: World, owner: Actor, address: Address, line: Row) -> Iterator[str]:
-    """Ask an address of one's own, with filters and bodies that name another tenant's things."""
+    """Yield faults of one's own address with filters and bodies that name another tenant's things."""
     place = place_of(address, line, world.own.values)
     for query in line.queries:
         sides = (world.foreign.values, world.nothing)
@@ -303,7 +303,7 @@ def asked_for_foreign(world: World, owner: Actor, address: Address, line: Row) -
 
 
 def one_moment() -> time_machine.travel:
-    """Stop the clock: two answers are compared word by word, and "12 s ago" is a word."""
+    """Stop the clock: two answers are compared word by word, and "12 s ago" would differ."""
     return time_machine.travel(datetime.now(UTC), tick=False)
 
 

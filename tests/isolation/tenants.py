@@ -53,7 +53,7 @@ from fleet.telemetry.keeping.models import RetentionRule, SeriesTally
 from fleet.telemetry.models import DetectionCount, Reading, Series, StationEvent, StreamLedger, TagHour, TimeShift
 from fleet.wiki.services import PageAsked, page_create, page_write
 
-#: A word for each tenant. It is in every text that people or stations wrote, and in no address and no id.
+#: A word for each tenant. It is in every text that people or stations wrote, but in no address and no id.
 WORDS = {"own": "Alabaster", "foreign": "Zinnober"}
 
 
@@ -70,7 +70,7 @@ class Tenant:
 
 
 def nothing() -> dict[str, str]:
-    """Values of the same kinds as a tenant's, which name nothing."""
+    """Values like a tenant's that name nothing."""
     known = {
         "photo_name": uuid.uuid4().hex,
         "upload_id": uuid.uuid4().hex,
@@ -462,7 +462,7 @@ class World:
 
 
 def ids_large() -> None:
-    """Make all later ids large numbers, so that a page contains them only as ids."""
+    """Make all later ids large, so that such a number on a page can only be an id."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT format('%I.%I', schemaname, sequencename) FROM pg_sequences WHERE schemaname = 'public'")
         for number, (sequence,) in enumerate(cursor.fetchall()):
@@ -473,7 +473,7 @@ def ids_large() -> None:
 
 @contextmanager
 def world_made() -> Iterator[World]:
-    """The world, in the caller's transaction."""
+    """Create the world in the caller's transaction."""
     ids_large()
     administrator = User.objects.create_superuser("administrator", "admin@example.org", "a long password")
     EmailAddress.objects.create(user=administrator, email=administrator.email, verified=True, primary=True)

@@ -1,4 +1,4 @@
-"""Two things that one station can do to the whole broker: a body without end, and a flood."""
+"""Two attacks of one station on the whole broker: a body without end, and a flood."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from operations.stack import Stack
 pytestmark = [pytest.mark.faults, pytest.mark.long]
 
 MEGABYTE = 1_000_000
-#: How far the broker's memory may grow before its alarm, and how much is sent at most.
+#: How far the broker's memory may grow before its alarm, and the maximum to send.
 ROOM, SENT_MOST = 150 * MEGABYTE, 1_000 * MEGABYTE
 FRAME_BODY = 131_072 - 8
 
@@ -117,7 +117,7 @@ def test_a_flood_of_one_station_fails_no_message_of_another(rig):
     def flood():
         with pika.BlockingConnection(connection_parameters(flooder)) as connection:
             channel = connection.channel()
-            # One number of one run for all: after the first the ledger drops them, so that the disk does not fill up.
+            # All messages have the same number: the ledger drops all but the first, so the disk does not fill up.
             fields = {"v": 1, "stream": "flood", "seq": 1, "run": "a1", "since": 1}
             how = pika.BasicProperties(type="readings", delivery_mode=2, headers=fields)
             while not stopping.is_set():

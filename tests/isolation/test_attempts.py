@@ -39,14 +39,14 @@ def waiting_command(rig, attacker):
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: f"{attempt.number}")
-def test_an_attempt_comes_to_what_the_page_says(rig, attacker, attempt):
+def test_an_attempt_has_the_outcome_that_the_page_says(rig, attacker, attempt):
     if attempt.unread:
         rig.worker_stop()
     assert attempt.run(attacker) == attempt.outcome, attempt.what
     rig.worker_ensure()
 
 
-def test_nothing_of_all_this_is_taken_for_station_b(rig, attacker):
+def test_none_of_the_attempts_counts_as_station_b(rig, attacker):
     rig.quiesce()
     victim = attacker.victim["serial"]
     assert counts(rig, victim) == {"streams": 0, "series": 0, "quarantined": 0, "unsequenced": 0, "contacts": 0}

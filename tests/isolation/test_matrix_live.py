@@ -37,7 +37,7 @@ BEATS_MOST = 8
 
 @dataclass
 class Asker:
-    """Somebody who makes requests, and this one's rank in the organization that is asked about."""
+    """Somebody who makes requests, with a rank in the organization concerned."""
 
     name: str
     rank: int
@@ -137,7 +137,7 @@ def until_end(lines: Iterator[str]) -> Iterator[str]:
     beats = 0
     for line in lines:
         beats += line.startswith(": beat")
-        assert beats < BEATS_MOST, "it goes on"
+        assert beats < BEATS_MOST, "the stream goes on"
         yield line
 
 
@@ -181,10 +181,10 @@ def test_an_open_stream_ends_with_the_right_to_it(live, institute, end: Any):
             assert any(station.serial in line for line in others)
 
 
-def test_a_stream_to_which_the_right_stays_goes_on(live, institute):
+def test_a_stream_goes_on_while_the_right_to_it_lasts(live, institute):
     station, user = station_of(institute), person("viewer", (institute, Role.VIEWER))
     with open_stream(live, user, "live/fleet") as lines:
-        # Longer than two checks of its permissions.
+        # Longer than it takes to check its permissions twice.
         time.sleep(11)
         live_announce(changed={institute.id: [station.serial]})
         assert any(station.serial in line for line in lines)

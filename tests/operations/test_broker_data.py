@@ -34,7 +34,7 @@ def test_debian_13_s_broker_is_not_started_on_the_data_of_debian_12(data):
     assert (REPOSITORY / HOW_TO).exists()
 
 
-def test_nor_the_other_way_round(data):
+def test_debian_12_s_broker_is_not_started_on_the_data_of_debian_13(data):
     trouble = broker_data_trouble(data=data(OF_4_0), server=server("3.10.8"))
     assert trouble is not None
     assert "newer RabbitMQ than the 3.10" in trouble

@@ -20,7 +20,7 @@ def folder(tmp_path):
 
 
 def handshake(folder, name):
-    """Do what a station does: connect, trust only the authority, check the name."""
+    """Connect as a station does: trust only the authority, and check the name."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(folder / "server.pem", folder / "server.key")
     client = ssl.create_default_context(cafile=str(folder / "ca.pem"))

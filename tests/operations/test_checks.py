@@ -13,7 +13,7 @@ from operations.testing.trial import QUICK_VARIABLE
 PARTS = {"good": "true", "broken": "echo why; false", "fine": "true"}
 
 
-def test_who_breaks_off_during_the_first_checks_leaves_no_service_behind(services, tmp_path, monkeypatch):
+def test_interrupting_the_first_checks_leaves_no_service_behind(services, tmp_path, monkeypatch):
     stack, started = Stack(tmp_path / "stack"), []
 
     def broken_off():

@@ -1,4 +1,4 @@
-"""`./roost` says in one sentence what was wrong, with the right exit code."""
+"""`./roost` reports misuse and errors in one sentence, with the right exit code."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(roost, words):
     ],
     ids=" ".join,
 )
-def test_a_slip_of_the_finger_is_told_what_was_meant(roost, words, meant):
+def test_a_mistyped_command_gets_the_one_that_was_probably_meant(roost, words, meant):
     done = roost(*words)
     assert done.returncode == 2
     assert re.search(rf"Did you mean .*(?<!\w){re.escape(meant)}\b", done.stderr), done.stderr
@@ -87,7 +87,7 @@ def test_every_word_has_help(roost, word):
     assert done.stdout.strip()
 
 
-def test_status_of_what_is_not_up_says_so_invents_nothing_and_makes_nothing(roost, tmp_path):
+def test_status_of_a_stopped_instance_says_so_and_creates_nothing(roost, tmp_path):
     done = roost("status")
     assert done.returncode == 1
     assert done.stdout == "Roost is not started; run `./roost up`.\n"
@@ -121,7 +121,7 @@ def test_the_demo_joins_and_leaves_only_what_runs(roost, tmp_path, word):
 
 
 def completed(script, typed):
-    """What bash offers after these words."""
+    """The completions that bash offers after these words."""
     words = [*typed.split(" ")]
     program = f"""{script}
 COMP_WORDS=({" ".join(f"'{word}'" for word in words)}); COMP_CWORD={len(words) - 1}; _roost; echo "${{COMPREPLY[@]}}" """
@@ -247,7 +247,7 @@ def test_a_machine_without_python_gets_one_sentence_with_all_that_is_missing(bar
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert re.match(r"Roost needs packages that this machine does not have: install python3 python3-venv ", done.stderr)
-    # RabbitMQ, PostgreSQL and Mosquitto of this machine are found where Debian puts them, whatever PATH says.
+    # This machine's RabbitMQ, PostgreSQL and Mosquitto are found where Debian puts them, whatever PATH says.
     wanted = (
         r"redis-server chromium-headless-shell (mosquitto )?amqp-tools wget \(Python must be 3.11 or newer\) and start"
     )

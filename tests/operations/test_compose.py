@@ -42,7 +42,7 @@ def test_only_the_one_that_hands_out_files_is_root():
     assert [name for name, service in SERVICES.items() if service.get("user") == "root"] == ["files"]
 
 
-def test_the_images_are_those_that_are_safe_to_show():
+def test_the_images_have_the_intended_versions():
     assert SERVICES["rabbitmq"]["image"] == "rabbitmq:4.3.5-management"
     assert SERVICES["postgres"]["image"] == "postgres:17"
     assert SERVICES["redis"]["image"] == "redis:7"
@@ -67,7 +67,7 @@ def test_nothing_is_open_to_the_network_unless_asked():
         assert door.startswith(("127.0.0.1:", "${ROOST_BIND:-127.0.0.1}:", "${ROOST_BIND_SITE:-127.0.0.1}:"))
 
 
-def test_to_open_the_stations_door_opens_no_door_that_passwords_go_through_in_plain():
+def test_opening_the_stations_port_opens_no_port_that_takes_passwords_in_plain_text():
     assert published("rabbitmq")["5671"].startswith("${ROOST_BIND:-127.0.0.1}:")
     assert published("site")["8000"].startswith("${ROOST_BIND_SITE:-127.0.0.1}:")
     assert published("live")["8001"].startswith("${ROOST_BIND_SITE:-127.0.0.1}:${ROOST_PORT_LIVE:-8001}:")

@@ -36,7 +36,7 @@ def engine(network, *command: str):
 
 @pytest.fixture(scope="module")
 def seen():
-    """Results of the trial, by name."""
+    """Run the trial; return its results by name."""
     assert os.geteuid() == 0, "Only root can start an engine in its own namespaces."
     subprocess.run(
         [ENGINE / "roots.sh", FOLDER],
@@ -62,12 +62,12 @@ def test_a_station_enrols_from_outside_and_is_on_time(seen):
 
 
 def test_after_down_and_up_all_of_it_is_there(seen):
-    assert seen["left_running"] == "1"  # the station itself
+    assert seen["left_running"] == "1"  # It is the station itself.
     assert seen["station_again"] == "on_time"
     assert seen["certificate_before"] == seen["certificate_after"]
 
 
-def test_what_is_started_in_the_wrong_order_heals(seen):
+def test_containers_started_in_the_wrong_order_become_healthy(seen):
     assert seen["healthy_after_wrong_order"] == "yes"
 
 

@@ -27,7 +27,7 @@ def signs(tmp_path, monkeypatch, settings):
 
 @pytest.fixture
 def page(monkeypatch):
-    """A page that answers with a chosen status, and remembers its requests."""
+    """Serve a page that answers with a chosen status and records its requests."""
 
     class Page(http.server.BaseHTTPRequestHandler):
         status, asked = 200, []

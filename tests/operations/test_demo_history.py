@@ -1,4 +1,4 @@
-"""The past of the demo's stations goes through the real pipeline, each hour in its time, and their troubles show."""
+"""The past of the demo's stations goes through the real pipeline, hour by hour, and their troubles are visible."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ TOLD = ("normal", "wrong_clock", "noisy", "behind", "silent")
 
 @pytest.fixture
 def played(institute, monkeypatch):
-    """Two days of one station of each kind; the time at which they end."""
+    """Two days of one station of each kind: the moment at which they end, and the stations by kind."""
     monkeypatch.setattr(demo_history, "HISTORY_DAYS", 2)
     fleet = [PastStation(station_of(institute, name=behaviour), behaviour) for behaviour in TOLD]
     places = [Place(one.station.serial, *PLACES[n][1:]) for n, one in enumerate(fleet)]
@@ -38,7 +38,7 @@ def played(institute, monkeypatch):
 
 def test_a_past_is_played_and_every_story_shows(played):
     until, stations = played
-    assert clock.now() >= until, "the clock is the real one again"
+    assert clock.now() >= until, "the real clock is back"
     assert not QuarantinedMessage.objects.exists()
     assert not Station.objects.filter(is_in_maintenance=True).exists()
     hours = {name: hours_of(stations=[one], moment=until, hours=47)[one.pk] for name, one in stations.items()}
@@ -53,17 +53,17 @@ def test_a_past_is_played_and_every_story_shows(played):
     silent = stations["silent"].contact
     assert until - silent.last_contact_at > timedelta(hours=9)
     assert silent.health["battery_v"] < 11.6
-    assert stations["normal"].contact.health["battery_v"] > 12.2, "in spring the sun charges the others, on any date"
+    assert stations["normal"].contact.health["battery_v"] > 12.2, "on any date, spring sun charges the others"
     assert hours["silent"].kinds[-2] == MISSING
 
-    # A day's backlog came late, and somebody had been told meanwhile.
+    # A day's backlog came late, and the silence before it was an incident.
     assert hours["behind"].count(LATER) > 15
     assert stations["behind"].contact.last_contact_at == until
     (incident,) = Incident.objects.filter(station=stations["behind"])
     assert incident.opened_at < incident.closed_at < until
     assert "Silent since" in incident.sentence
     assert "Back since" in incident.closing_sentence
-    assert not Notification.objects.exists(), "nobody gets mails about what is over"
+    assert not Notification.objects.exists(), "nobody gets mails about past incidents"
 
     pulses = {
         name: Detection.objects.filter(station=stations[name], kind=Detection.Kind.PULSE, is_used=False).count()

@@ -16,7 +16,7 @@ from operations.running.supervisor_daemon import Supervisor, configuration_write
 from operations.stack import wait_until
 
 TRACEBACK = "raise SystemExit('the port is taken')"
-#: Longer than a brief failure; the sleep stands for work at a start, the test does not wait for it.
+#: It ends later than a brief failure would; the sleep stands for the work of a start.
 SLOW_END = "import time; time.sleep(6); print('FATAL:  the data are of another version')"
 ENDS_ONCE = (
     "import pathlib, time; mark = pathlib.Path('was-here')\n"
@@ -56,12 +56,12 @@ def wait(paths, look):
 @pytest.mark.parametrize(
     ("code", "words"), [(TRACEBACK, "the port is taken"), (SLOW_END, "the data are of another version")]
 )
-def test_what_ends_at_its_start_is_told_in_its_own_words(paths, code, words):
+def test_a_program_that_ends_at_its_start_is_reported_in_its_own_words(paths, code, words):
     _, endings = begin(paths, code)
     begun = time.monotonic()
     with pytest.raises(OperationsError, match=f"starter exited during startup: “.*{words}”. Its log is "):
         wait(paths, lambda: endings.look() or "does not answer")
-    # Not only when the wait for it is over.
+    # The error comes before the wait for the program is over.
     assert time.monotonic() - begun < PATIENCE_S
 
 
@@ -106,7 +106,7 @@ def test_logs_are_readable_by_their_owner_only_also_those_of_before(paths):
         ("\n\n", "it logged nothing"),
     ],
 )
-def test_the_words_are_the_reason_and_not_the_goodbye(tmp_path, said, words):
+def test_the_reason_is_quoted_and_not_the_last_words_of_the_log(tmp_path, said, words):
     log = tmp_path / "some.log"
     log.write_text("ERROR: of an earlier start\n")
     before = log.stat().st_size

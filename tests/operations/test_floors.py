@@ -9,7 +9,7 @@ import pytest
 
 from operations.paths import REPOSITORY
 
-#: From the top down; packages in one group may not reach each other.
+#: Packages from the top down; those in one group may not reach each other.
 FLOORS = (("operations",), ("web",), ("rest_api", "sg_status", "workers"), ("fleet",), ("formats",), ("message_queue",))
 ROOMS = (
     ("lifecycle",),
@@ -27,13 +27,13 @@ LOADERS = ("import_module", "__import__", "get_model", "import_string")
 
 
 def is_above_or_beside(levels, mine, theirs):
-    """Whether one floor may not reach another; floors outside the list may be reached."""
+    """Whether a floor may not reach another; names outside the list may always be reached."""
     depths = {name: depth for depth, level in enumerate(levels) for name in level}
     return mine != theirs and mine in depths and theirs in depths and depths[theirs] <= depths[mine]
 
 
 def reached(tree):
-    """Called function, and the words of every string that a loader gets."""
+    """Yield the name of each loader that is called, and its string split at the dots."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -42,7 +42,7 @@ def reached(tree):
 
 
 def climbs(path, text):
-    """Names that a file reaches above or beside its own floor or room."""
+    """Yield names that a file reaches above or beside its own floor or room."""
     floor, room, *_ = path.split("/")
     for called, words in reached(ast.parse(text)):
         names = ["fleet", *words] if called == "get_model" else words
@@ -87,5 +87,5 @@ def test_nothing_below_asks_which_models_hang_on_its_rows():
         ("fleet/core/clock.py", "import_module('zoneinfo')", None),
     ],
 )
-def test_the_look_itself_sees_what_it_should(path, text, finds):
+def test_the_search_finds_every_way_of_reaching_up(path, text, finds):
     assert [target for _, target in climbs(path, text)] == ([finds] if finds else [])

@@ -29,7 +29,7 @@ def instance(services, tmp_path, monkeypatch):
     leftovers_end(paths=instance.paths)
 
 
-def test_what_goes_on_after_its_supervisor_was_killed_is_told(instance):
+def test_a_service_that_outlives_its_killed_supervisor_is_reported(instance):
     running, process = instance
     assert health.report_of(running.paths).services["redis"].healthy is True
     process.kill()

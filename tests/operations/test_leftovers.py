@@ -1,5 +1,5 @@
-"""Only processes of this instance are stopped: no test run below its folder, and no process that means another folder
-by the name.
+"""Only processes of this instance are stopped: no test run below its folder, and no process for which the folder's name
+means another folder.
 """
 
 import os
@@ -92,7 +92,7 @@ def test_what_a_killed_start_left_is_found_after_its_folder_was_made_new(paths):
 
 def test_a_run_is_cleared_when_its_process_is_gone_and_not_by_its_number(tmp_path):
     folder = tmp_path / "test"
-    # No process has this number; under another root or in a container it may be that of a living one.
+    # No process here has this number, like that of a run under another root or in a container.
     run = folder / "4194305"
     run.mkdir(parents=True)
     code = f"from pathlib import Path; from operations.testing.trial import trial_lock; trial_lock(Path({str(run)!r})); {SLEEP}"
@@ -112,7 +112,7 @@ def test_a_run_is_cleared_when_its_process_is_gone_and_not_by_its_number(tmp_pat
 
 
 def test_a_process_that_ends_between_the_look_and_the_signal_is_no_trouble(paths, monkeypatch):
-    """PostgreSQL's children end with it, on a busy machine just at that moment."""
+    """PostgreSQL's children end with it, and on a busy machine just at that moment."""
     with subprocess.Popen(
         [sys.executable, "-c", SLEEP], env={INSTANCE_VARIABLE: str(paths.var)}, stdout=subprocess.PIPE
     ) as left:

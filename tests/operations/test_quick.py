@@ -1,4 +1,4 @@
-"""A quick run is every test that needs no services: those that ask for them are left out, those that only use them too."""
+"""A quick run has every test that needs no services: a test that requests or uses one is left out."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ CONFTEST = """
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs the tests of a file quickly."""
+    """Run the tests of a file in a quick run; return the exit code and the output."""
     (tmp_path / "pytest.ini").write_text(CONFIGURATION)
     (tmp_path / "conftest.py").write_text(textwrap.dedent(CONFTEST))
 

@@ -77,7 +77,7 @@ def test_in_a_container_others_are_told_the_ports_at_which_it_is_shown(tmp_path,
     assert settings_environment(inside, operator={"ROOST_PORT_LIVE": ""})["ROOST_LIVE_PORT"] == "8001"
 
 
-def test_an_empty_word_is_no_word_everywhere(tmp_path):
+def test_an_empty_setting_counts_as_unset_everywhere(tmp_path):
     """Compose passes `NAME=` for unset names, and a process or health check in a container gets it."""
     code = (
         "import django; django.setup(); import operations.running.process_table, operations.running.watchdog, workers.consumers.inbound\n"
@@ -100,7 +100,7 @@ def test_an_empty_word_is_no_word_everywhere(tmp_path):
         ({"ROOST_BIND": "", "ROOST_BIND_SITE": ""}, "127.0.0.1", "127.0.0.1"),
     ],
 )
-def test_the_stations_door_and_the_doors_of_plain_http_are_opened_apart(tmp_path, monkeypatch, said, broker, site):
+def test_the_stations_port_and_the_ports_of_plain_http_are_opened_separately(tmp_path, monkeypatch, said, broker, site):
     for name in ("ROOST_BIND", "ROOST_BIND_SITE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in said.items():

@@ -43,7 +43,7 @@ def test_only_settings_are_read_from_the_environment():
     assert len(SOURCES) > 400
     found = {str(path.relative_to(REPOSITORY)): reads_of(path.read_text()) for path in SOURCES}
     assert {path: lines for path, lines in found.items() if lines and path not in REASONS} == {}
-    assert [path for path in REASONS if not found[path]] == [], "these no longer need a reason"
+    assert [path for path in REASONS if not found[path]] == [], "these files need no reason any more"
 
 
 @pytest.mark.parametrize(

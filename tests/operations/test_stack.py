@@ -1,4 +1,4 @@
-"""The services that tests break: they come back with what they had confirmed, and leave nothing behind."""
+"""The services that tests break: they come back with everything they had confirmed, and leave nothing behind."""
 
 import pika
 import psutil

@@ -1,4 +1,4 @@
-"""A run of the tests never loses one silently, and tells an unsteady test from a broken one."""
+"""A run never loses a test silently, and distinguishes an unsteady test from a broken one."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from operations.paths import REPOSITORY
 from operations.testing import suite
 from operations.testing.pytest_account import complaint_make
 
-#: With several processes, as in the whole run, and in one.
+#: In several processes, as in the whole run, and in one.
 WAYS = pytest.mark.parametrize("way", [["-n", "2", "--dist=loadfile"], []], ids=["by file", "alone"])
 CONFIGURATION = """
 [pytest]

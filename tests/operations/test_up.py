@@ -50,7 +50,7 @@ def roost(var, *words: str, seconds=240, **more: str):
 
 
 def throw_away(var):
-    """Stop an instance and remove what it put outside its folder."""
+    """Stop an instance, and remove its data outside its folder."""
     roost(var, "down")
     shutil.rmtree(Instance.load(Paths(var)).postgres.home, ignore_errors=True)
 

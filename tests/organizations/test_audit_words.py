@@ -11,7 +11,7 @@ _ACTION = re.compile(r"[a-z]+\.[a-z_]*\Z")
 
 
 def actions_of(tree: ast.AST) -> set[str]:
-    """Texts like `noun.verb` in calls that write or pass on an entry; `noun.` if the verb is added later."""
+    """Actions like `noun.verb` in calls that write an entry or pass one on; `noun.` if the verb is added later."""
     found = set()
     for node in ast.walk(tree):
         name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""

@@ -33,7 +33,7 @@ def make_key(institute, actor, **how):
     return api_key_create(organization=institute, name="test", actor=actor, **{"is_read_only": False, **how})
 
 
-def test_a_person_s_key_may_what_the_person_may_at_that_moment(institute, owner, operator):
+def test_a_person_s_key_has_the_rights_that_the_person_has_at_that_moment(institute, owner, operator):
     _key, secret = make_key(institute, operator, is_personal=True)
     assert viewer_with(secret).may(Role.OPERATOR, institute.id)
     member_role_set(organization=institute, username="operator", role=Role.VIEWER, actor=owner)

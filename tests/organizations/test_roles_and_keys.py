@@ -128,7 +128,7 @@ def test_a_revoked_or_expired_key_opens_nothing(institute):
 
 
 @pytest.mark.parametrize("secret", ["", "x", ".", "a.b", "a" * 500, "a\x00.b", "ключ.ключ", "a.b.c", "%.%"])
-def test_what_is_no_key_is_none(db, secret):
+def test_a_string_that_is_no_key_opens_nothing(db, secret):
     assert api_key_find(secret=secret) is None
 
 

@@ -47,7 +47,7 @@ def busy(institute: Organization) -> Station:
 
 @pytest.fixture
 def queries_of(django_assert_max_num_queries):
-    """Count the queries for an address."""
+    """Count the queries of a request for an address."""
 
     def count(client: Client, address: str) -> int:
         with django_assert_max_num_queries(200) as asked:

@@ -77,7 +77,7 @@ def test_our_own_scripts_and_sheet_load_nothing_from_elsewhere(name):
     assert "eval(" not in content
 
 
-#: Our own sheets, and the most characters of each: whoever opens a page on a bad link waits for the first two.
+#: Our own style sheets with their maximum sizes in characters: on a bad link, every page waits for the first two.
 SHEETS = {"roost.css": 24_000, "pages.css": 16_000, "map.css": 5_000, "door.css": 2_000, "wall.css": 3_000}
 
 
@@ -95,7 +95,7 @@ def test_every_class_of_the_sheets_is_used_and_they_stay_small():
         rules = re.sub(r"/\*.*?\*/|\{[^{}]*\}", " ", text, flags=re.DOTALL)
         names = set(re.findall(r"\.([a-zA-Z][\w-]*)", rules))
         unused = sorted(names - said)
-        # The legend of a plot and the map are libraries'; a number follows the letter of a lane's shade.
+        # The classes of plot legends and maps belong to libraries; a lane's shade is a letter followed by a number.
         assert [name for name in unused if not re.match(r"u-|leaflet-|s[1-6]$", name)] == [], sheet
         assert len(text) < most, sheet
         assert "!important" not in text

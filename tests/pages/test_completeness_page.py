@@ -1,4 +1,4 @@
-"""The completeness report: right by number, for one's own stations only, and safe in a spreadsheet."""
+"""The completeness report: counted by message numbers, for one's own stations only, and safe in a spreadsheet."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Components of pages: what they make of their arguments, and that they escape them."""
+"""Components of pages: how they render their arguments, and that they escape them."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""The contact strip of a station counts from its first contact, and shows as missing only what is."""
+"""The contact strip of a station counts from its first contact, and shows only missing hours as missing."""
 
 from datetime import timedelta
 

@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 
 
 def series_of(station, name, unit, values, *, every=HOUR, until=None, **fields) -> Series:
-    """A series whose newest value is the first of these, one every so often."""
+    """A series with these values, the newest first, at equal intervals."""
     until = until or clock.now()
     made = Series.objects.create(
         station=station, name=name, unit=unit, created_at=until - timedelta(days=400), last_at=until,
@@ -64,7 +64,7 @@ def page_of(answer) -> str:
 
 
 def data_of(page: str) -> dict:
-    """What the script of the plot gets."""
+    """The data that the plot's script gets."""
     return json.loads(re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)[0])
 
 
@@ -80,7 +80,7 @@ def rows_of(answer) -> list[dict[str, str]]:
 def test_without_a_choice_it_shows_what_is_usual_by_the_names_of_people(ask, powered):
     page = page_of(ask(powered))
     assert labels_of(page) == ["Battery", "Solar panel"]
-    assert "lake/depth" in page, "it is offered, by its own name"
+    assert "lake/depth" in page, "the other series is offered, by its own name"
     assert "health/battery_v</" not in page
 
 
@@ -217,7 +217,7 @@ def test_the_legend_says_range_last_value_and_what_looks_wrong(ask, station):
     (row,) = re.findall(r"<tr>\s*<td>\s*<label.*?</tr>", page, re.DOTALL)
     words = " ".join(html.unescape(re.sub("<[^>]*>", " ", row)).split())
     assert words.startswith("Battery 12 V")
-    assert "12 12.17 12.5" in words, "lowest, mean and highest leave out what is outside its limits"
+    assert "12 12.17 12.5" in words, "lowest, mean and highest leave out values beyond the limits"
     assert "1 not believed" in words
 
 
@@ -232,7 +232,7 @@ def test_a_year_costs_as_many_queries_as_a_day(ask, powered, browse, viewer, que
         for series in Series.objects.filter(station=powered).values_list("id", flat=True)
         for n in range(24 * 60)
     )  # fmt: skip
-    # One more for each line, whose readings are now combined, and one fewer, because their rhythm is plain.
+    # For each line, one query more, because its readings are combined, and one fewer, because their rhythm is known.
     # Two for each of four looks at what is cold, before and after: at each line, and at whether there is a hint.
     assert queries_of(client, f"{base}&span=365d") <= few + 3 + 2 * 4
 

@@ -131,13 +131,13 @@ def test_filters_stay_in_every_link_of_the_page(page_of, station):
     (file,) = re.findall(r'href="[^"]*/detections\.csv\?([^"]+)"', page)
     asked = QueryDict(file.replace("&amp;", "&"))
     assert (asked["port"], asked["kind"]) == ("2", "tag")
-    # The file is of exactly what the page shows, however long the page stays open.
+    # The file has exactly the rows of the page, however long the page has been open.
     assert (asked["start"], asked["end"]) == (
         answer.context["window"].itself.start,
         answer.context["window"].itself.end,
     )
     assert len(shown(page_of("?span=7d&port=2&page=3"))) == 10
-    # A page that is not there is the last one.
+    # A page number beyond the end shows the last page.
     assert len(shown(page_of("?span=7d&port=2&page=99"))) == 10
 
 
@@ -334,7 +334,7 @@ def test_queries_do_not_grow_with_tags_and_stations(browse, viewer, station, ins
     few = [queries_of(client, address) for address in addresses]
     for turn in range(12):
         other = station_of(institute)
-        # One that nobody else heard, as the first two are.
+        # Nobody else heard this tag, as with the first two.
         hear(other, f"OWN{turn}", back=0, count=99)
         for number in range(30):
             hear(other, f"T{number}", back=number)

@@ -1,4 +1,4 @@
-"""Pins, clusters and words on a map: what is worst shows, nothing covers anything else, and everything is said."""
+"""Pins, clusters and labels on a map: the worst state shows, nothing covers anything else, and nothing is left out."""
 
 import random
 import re
@@ -65,7 +65,7 @@ def test_the_drawing_has_a_link_for_each_pin_with_state_and_name_and_no_localize
     for name, value in with_comma.items():
         setattr(settings, name, value)
     page = rendered([Pin(42.56, -80.3, "Break<water", "silent", "/stations/SG-1/")], sizes=(WIDE, TALL))
-    assert page.count('href="/stations/SG-1/"') == 2, "one for desks, one for phones"
+    assert page.count('href="/stations/SG-1/"') == 2, "one drawing for desks, one for phones"
     assert page.count("<title>Break&lt;water: ") == 2
     assert 'class="pin silent"' in page
     assert not re.search(r'(?:x|y|cx|cy|r|width)="\d+,\d', page)

@@ -82,7 +82,7 @@ def test_routine_events_in_a_row_are_one_row_with_the_worst_of_them():
     rows = event_rows([*checks, event("clock_step", {"step_s": 5}, back=30), *checks[:2]], NOON)
     assert [row.sentence for row in rows[:1]] == ["18 clock checks, within 0.1\u00a0s"]
     assert len(rows[0].events) == 18
-    assert len(rows) == 4, "two are not worth a fold"
+    assert len(rows) == 4, "two events are not worth folding"
 
 
 def test_what_failed_is_not_folded_with_what_worked():

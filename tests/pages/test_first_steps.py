@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counters")]
 
 
 def shown(viewer):
-    """The steps as text, each with its class."""
+    """The steps on the page as text, each with its class."""
     page = render_to_string(
         "sg_status/joining/first_steps.html",
         {"steps": first_steps_of(viewer=viewer), "user": viewer.user or AnonymousUser()},
@@ -108,7 +108,7 @@ def test_the_page_of_a_claimed_station_follows_it_until_it_is_heard(browse, oper
     assert browse(stranger).get(address).status_code == 404
 
 
-def test_a_device_that_had_the_login_before_is_not_the_one_waited_for(operator, institute):
+def test_a_device_with_the_station_s_earlier_login_does_not_end_the_wait(operator, institute):
     station = station_of(institute, state="on_time")
     moment = clock.now()
     token = EnrolmentToken.objects.create(
@@ -122,4 +122,4 @@ def test_a_device_that_had_the_login_before_is_not_the_one_waited_for(operator, 
     station = Station.objects.select_related("contact").get(pk=station.pk)
     assert joining_progress(station=station).heard_at == moment
     EnrolmentToken.objects.filter(pk=token.pk).update(used_at=None, expires_at=moment)
-    assert joining_progress(station=station).heard_at == moment, "a token that ran out waits for nobody"
+    assert joining_progress(station=station).heard_at == moment, "nothing is waited for once the token has expired"

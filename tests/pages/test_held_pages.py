@@ -59,7 +59,7 @@ def test_each_file_is_in_one_state_and_the_sums_add_up(institute, station, watch
     held_make(station, "2026-05-01/b.txt", b"b")
     held_make(station, "2026-05-01/c.txt", b"c" * 3, is_gone=True)
     tus = Tus(f"Bearer {key_of(institute, write=True)}")
-    # Under another name it is the same content.
+    # Under another name, the same content counts as stored.
     tus.upload(b"b", "elsewhere.txt", station=station.serial)
     tus.upload(b"a" * 10, "other.txt", station=station_of(institute).serial)
     text = watching.get(page_of(station)).content.decode()
@@ -189,7 +189,7 @@ def test_the_hours_of_a_policy_hold_in_the_organization_s_timezone():
 def test_a_day_s_bytes_and_the_order_decide_what_is_asked_for(station):
     now = clock.now()
     policy_set(actor=SERVER, owner=station, rule=FetchRule(mode="all", octets_per_day=25))
-    # It told nothing here yet, so it is asked for its list, once a day.
+    # The station has sent no list here yet, so it is asked for one, once a day.
     assert [station_fetch(station=station, moment=now) for _ in range(2)] == [0, 0]
     assert [command.name for command in Command.objects.all()] == ["list_files"]
     Command.objects.all().delete()
@@ -201,7 +201,7 @@ def test_a_day_s_bytes_and_the_order_decide_what_is_asked_for(station):
     command = Command.objects.get()
     assert [file["path"] for file in command.parameters["files"]] == ["0.txt", "1.txt"]
     assert command.parameters["until"] == (noon + timedelta(days=1)).timestamp()
-    # While these are under way nothing more is asked; on the same day only 5 bytes are left.
+    # While these are under way, no more is asked for; on the same day, only 5 bytes are left.
     assert station_fetch(station=station, moment=noon) == 0
     HeldFile.objects.update(asked_until=None)
     HeldFile.objects.filter(path__in=("0.txt", "1.txt")).update(end="known")

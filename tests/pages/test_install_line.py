@@ -1,4 +1,4 @@
-"""The line of the page `/agent/`, typed on a machine as it stands there: it installs, or it runs nothing."""
+"""The command line of the page `/agent/`, run as it is printed there: it installs the agent, or it runs nothing."""
 
 import html
 import os
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.fixture
 def machine(tmp_path, live_server, settings, client):
-    """A station: everything that the script writes is below a folder, and `sudo` is somebody who says yes."""
+    """A pretended station: the script writes only below a folder, and `sudo` just runs its command."""
     settings.SITE_URL = live_server.url
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -32,7 +32,7 @@ def machine(tmp_path, live_server, settings, client):
         "STATION_AGENT_BIN": str(tmp_path / "bin"),
         "STATION_AGENT_UNITS": str(tmp_path / "units"),
         "STATION_AGENT_CONFIG": str(tmp_path / "station.toml"),
-        # Its libraries are those of this environment: what is tested is where the agent itself comes from.
+        # The libraries come from this environment: only the origin of the agent itself is tested.
         "PIP_NO_DEPS": "1",
         "PYTHONPATH": sysconfig.get_path("purelib"),
         **{name: value for name, value in os.environ.items() if name.lower() in ("no_proxy", "tmpdir")},
@@ -55,7 +55,7 @@ def machine(tmp_path, live_server, settings, client):
 
 
 def only_install(line):
-    """The line without its last word: the agent would wait for somebody to claim it."""
+    """The line without its last word, because the agent would wait for somebody to claim it."""
     assert line.endswith(" claim")
     return line.removesuffix(" claim")
 

@@ -1,4 +1,4 @@
-"""The live process: tells each page soon, but not too often, what it may see, and stops at once when told to."""
+"""The live process: it tells each page about changes soon, but not too often, and stops at once when told to."""
 
 import json
 import threading
@@ -77,7 +77,7 @@ def listening(processes, path: str, who, **headers: str) -> Iterator[Ear]:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         ear = Ear(answer)
-        # The first line comes when the page listens.
+        # The first line arrives once the process is listening for this page.
         assert ear.begun.wait(PATIENCE_S)
         yield ear
 
@@ -206,7 +206,7 @@ def test_one_person_cannot_take_all_places_and_others_still_listen(processes, vi
     with ExitStack() as open_pages:
         client = open_pages.enter_context(httpx.Client(trust_env=False, timeout=PATIENCE_S, limits=httpx.Limits()))
         for number in range(PERSONS_MOST):
-            # Write each page's cookies differently, and use a new session now and then.
+            # Vary how each page's cookies are written, and use a new session now and then.
             cookies = cookies_of(viewer) if number % 25 == 0 else cookies
             headers = {"Cookie": f"n={number}; sessionid={cookies['sessionid']}"}
             answer = open_pages.enter_context(client.stream("GET", f"{processes.live}/live/fleet", headers=headers))

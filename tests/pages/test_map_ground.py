@@ -1,4 +1,4 @@
-"""The ground of maps: cells without seams, towns and borders from their files, and drawings no finer than seen."""
+"""The ground of maps: cells without seams, towns and borders from their files, and no detail too fine to see."""
 
 import json
 import math
@@ -142,7 +142,7 @@ def test_the_ground_of_a_view_has_land_with_a_lake_and_names(island):
     drawn = ground_drawn(View(7.5, 53.5, 9.0, 600, 900))
     assert drawn.land.count("M") == 2
     assert drawn.land.endswith("z")
-    # The island goes beyond the view, and where it was cut off there is no shore.
+    # The island extends beyond the view, and there is no shore where it is cut off.
     assert drawn.shores.count("M") == 1
     assert [(name.text, round(name.x), round(name.y)) for name in drawn.names] == [("Middle Lake", 300, 450)]
 

@@ -84,7 +84,7 @@ def test_a_station_is_put_somewhere_moved_and_taken_away(browse, operator, insti
 
 
 def antennas_of(*rows, kept=0):
-    """What the form of antennas sends: rows by their fields, of which the first `kept` were there before."""
+    """The data of the antenna form: rows by their fields, of which the first `kept` already existed."""
     given = {"part": "antennas", "antenna-TOTAL_FORMS": len(rows), "antenna-INITIAL_FORMS": kept}
     return given | {f"antenna-{n}-{name}": value for n, row in enumerate(rows) for name, value in row.items()}
 
@@ -140,7 +140,7 @@ def test_antennas_are_drawn_where_the_place_is_exact(browse, operator, deployed)
     deployment_publish(deployment=deployed, actor=SERVER, is_public=True, location="exact")
     assert 'class="beam"' in body(Client().get(public))
     deployment_publish(deployment=deployed, actor=SERVER, is_public=True, location="blurred", blur_radius_m=5_000.0)
-    assert 'class="beam"' not in body(Client().get(public)), "in a circle nobody knows where they stand"
+    assert 'class="beam"' not in body(Client().get(public)), "with a blurred place, antennas are not drawn"
 
 
 def test_times_are_set_right(browse, operator, deployed):
@@ -199,7 +199,7 @@ def test_many_deployments_cost_no_more_queries(browse, operator, institute, stat
         for address, queries in (
             (f"/stations/{station.serial}/deployments/", 14),
             ("/sites/", 11),
-            # Somebody who is logged in has the frame around it, with its counts of incidents and of what is held back.
+            # For a logged-in person, the page also counts open incidents and messages in quarantine.
             ("/public/deployments/", 7),
         ):
             with django_assert_max_num_queries(queries):

@@ -1,4 +1,4 @@
-"""Plots draw what they were given: scales are round and linear, gaps stay open, doubt is seen, names part."""
+"""Plots are honest: scales are round and linear, gaps stay open, doubted values are marked, and labels keep apart."""
 
 import itertools
 import json

@@ -40,7 +40,7 @@ def position_make(station, at, latitude=44.26, longitude=-64.25, **more) -> Posi
 
 
 def map_of(page: str) -> dict:
-    """What the map's script is told."""
+    """The data that the map's script gets."""
     (found,) = re.findall(r'data-map="([^"]*)"', page)
     return json.loads(unescape(found))
 
@@ -103,7 +103,7 @@ def test_older_pages_go_on_where_the_newer_ended(browse, viewer, station):
 
 
 @pytest.mark.parametrize("mark", ["x", "2026-01-01,1,all", "2026-01-01T00:00:00Z,99999999999,all", ",,,", "%00,1,a"])
-def test_a_mark_that_is_none_begins_at_the_beginning(browse, viewer, station, mark):
+def test_an_invalid_page_mark_begins_at_the_beginning(browse, viewer, station, mark):
     position_make(station, clock.now() - timedelta(minutes=1))
     answer = browse(viewer).get(f"/stations/{station.serial}/positions/?after={mark}")
     assert answer.status_code == 200

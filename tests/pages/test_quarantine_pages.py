@@ -1,4 +1,4 @@
-"""Quarantine on the site: shown to the right people, harmless whatever it contains, replayed or discarded once."""
+"""Quarantine on the site: shown to the right people, harmless whatever the content, each replayed or discarded once."""
 
 import gzip
 import json

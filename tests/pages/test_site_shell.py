@@ -129,8 +129,8 @@ def test_health_is_a_query(client, monkeypatch):
 
 def test_every_page_is_for_people_who_are_logged_in(client):
     values = {"serial": "X", "message_id": 1, "command_id": "00000000-0000-0000-0000-000000000000", "name": "ping"}
-    # Invitations, and links in mails, are for people with the link. For everybody are public pages, the tiles of their
-    # maps, the agent that a new station installs, and status pages.
+    # Links in mails, such as invitations, are for people who have them. Public pages, their map tiles, status pages and
+    # the agent for new stations are for everybody.
     for_everybody = {
         "invitation",
         "incident-link",

@@ -37,7 +37,7 @@ def address_of(station, query="") -> str:
 
 
 def hours_make(station, *, start, hours, late=0) -> None:
-    """Note data of the hours from `start`; the last `late` of them came later."""
+    """Record data for each hour from `start`; the data of the last `late` hours arrived late."""
     days: dict[object, list[int]] = {}
     for number in range(hours):
         at = start + number * HOUR
@@ -96,7 +96,7 @@ def happening(at, label="Send ping", kind="command", **fields) -> Occurrence:
 
 
 def extents(marks):
-    """What each mark covers, its label included, in percent."""
+    """The extent of each mark, including its label, in percent."""
     for mark in marks:
         long = len(mark.label) * 1.06
         left = min(mark.x, mark.label_x - long) if mark.label and mark.is_before else mark.x
@@ -138,7 +138,7 @@ def test_a_label_beside_now_stands_before_its_mark():
     assert mark.is_before
     assert mark.label == "Silent"
     assert mark.label_x < mark.x
-    assert mark.name == mark.told, "which begins with the label"
+    assert mark.name == mark.told, "the mark's extent begins with the label"
 
 
 # Charts
@@ -193,7 +193,7 @@ def test_half_as_many_detections_are_half_as_high_a_bar():
     tops = [
         float(top) for top in re.findall(r"V([\d.]+)h", bars_of(found, counts, scale_of([400, 200, 0], from_zero=True)))
     ]
-    assert tops == [0, 50], "and nothing is drawn for nothing"
+    assert tops == [0, 50], "no bar is drawn for zero"
 
 
 # The page

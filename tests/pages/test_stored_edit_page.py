@@ -1,4 +1,4 @@
-"""Changing stored texts: each change is a revision, the file as it was stays, and of two writers the later one is told."""
+"""Changing stored texts: each change is a revision, the original stays, and the later of two writers is told."""
 
 import pytest
 from django.test import Client
@@ -53,14 +53,14 @@ def test_a_changed_text_is_a_revision_and_the_original_stays(stored, browse, ope
     assert "<h1>Notes</h1>" in shown
     assert "&lt;b&gt;Two." in shown
     assert kept("notes.md") == [original]
-    # A file that only grew would take the place of the one before, and a shorter one would count as known.
+    # An uploaded file that only grew would replace the one before, and a shorter one would count as known.
     saved = writing.post(f"{page}edit/", {"text": typed, "do": "save"})
     assert kept("notes.md") == [original, original + b"<b>Two.</b>\r\n"]
     second = saved["Location"].removesuffix("look/")
     assert writing.post(f"{second}edit/", {"text": "# Notes\r\n", "do": "save"}).status_code == 302
     assert kept("notes.md")[2:] == [b"\xef\xbb\xbf# Notes\r\n"]
     assert AuditEntry.objects.filter(action="station.text_edited", detail__path="notes.md").count() == 2
-    # The first text again, from the page of the first revision: it follows the newest one.
+    # The first text again, saved from the page of the first revision, becomes a revision after the newest.
     again = writing.get(f"{page}edit/").content.decode()
     assert "This is the text of revision 1" in again
     third = FileRevision.objects.latest("number")
@@ -69,7 +69,7 @@ def test_a_changed_text_is_a_revision_and_the_original_stays(stored, browse, ope
     folder = page.rsplit("/", 2)[0]
     assert writing.post(f"{folder}/{third.pk}/edit/", {"text": text, "do": "save"}).status_code == 302
     assert kept("notes.md")[3] == original
-    # Nothing different is no revision.
+    # Saving without a change makes no revision.
     newest = FileRevision.objects.latest("number")
     assert writing.post(f"{folder}/{newest.pk}/edit/", {"text": text, "do": "save"}).status_code == 302
     assert "Nothing is different" in writing.get(f"{folder}/{newest.pk}/look/").content.decode()
@@ -101,7 +101,7 @@ def test_what_would_not_survive_is_not_changed(stored, browse, operator, viewer,
         assert words in writing.get(f"{page}edit/", follow=True).content.decode(), path
         assert writing.post(f"{page}edit/", {"text": "x", "do": "save"}).status_code == 200
         assert kept(path) == [octets]
-    # A blank that does not break is a letter like others.
+    # A non-breaking space is a character like others.
     page = stored("d\u2019\u00a0ici".encode(), "blank.txt")
     assert writing.get(f"{page}edit/").status_code == 200
     page = stored(b"text", "a.txt")

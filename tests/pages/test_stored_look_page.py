@@ -55,7 +55,7 @@ def test_a_table_is_sorted_and_plotted_and_its_figures_are_said(stored, watching
     assert [row[0] for row in cells(watching.get(page, {"sort": "-0"}))] == ["c", "b", "a"]
     plotted = watching.get(page, {"plot": "1", "sort": "1"}).content.decode()
     assert 'class="l1"' in plotted
-    # What names no column of figures is ignored, as a link that somebody changed.
+    # A parameter that names no column of figures is ignored, as in a link that somebody changed.
     for asked in ({"sort": "99"}, {"sort": "x"}, {"plot": "0"}, {"plot": "-1"}, {"plot": "²"}, {"sort": "--1"}):
         assert cells(watching.get(page, asked)) == cells(answer)
     monkeypatch.setattr(look, "ROWS_SHOWN", 2)

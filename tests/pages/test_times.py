@@ -1,4 +1,4 @@
-"""Pages on the reader's clock: whose time zone, UTC one tap away, forms in the zone that is shown, and data in UTC."""
+"""Pages on the reader's clock: the choice of time zone, UTC one tap away, forms in the zone shown, and data in UTC."""
 
 import re
 from datetime import UTC, datetime

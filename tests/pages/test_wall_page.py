@@ -28,7 +28,7 @@ def plain(part: str) -> str:
 
 
 def tiles_of(wall: str) -> list[tuple[str, str]]:
-    """Each tile's class and text, in their order."""
+    """Class and text of each tile, in order."""
     (shown,) = re.findall(r'<ul class="tileset .*?</ul>', wall, re.DOTALL) or [""]
     return [(kind, plain(tile)) for kind, tile in re.findall(r'<li class="(\w+)">(.*?)</li>', shown, re.DOTALL)]
 
@@ -91,7 +91,7 @@ def test_totals_filter_by_state_and_the_address_chooses_by_text_site_and_state(b
     assert "No matching stations." in wall_of(client, "?q=nowhere")
 
 
-def test_a_site_of_somebody_else_is_none(browse, viewer, stranger, institute, elsewhere):
+def test_a_site_of_another_organization_does_not_exist(browse, viewer, stranger, institute, elsewhere):
     site = Site.objects.create(organization=elsewhere, name="Secret marsh")
     station_of(elsewhere, state="silent", name="Theirs")
     client = browse(viewer)
@@ -115,7 +115,7 @@ def test_new_incidents_stand_on_top_until_somebody_acknowledges_them(browse, vie
     wall = wall_of(client)
     assert news_of(wall).startswith("1 incident that nobody has acknowledged: Place 0 silent, ")
     assert ["acknowledged by ann" in text for _kind, text in tiles_of(wall)] == [False, True, True, True, True]
-    # A second one at the same station, which nobody has looked at, makes it news again.
+    # A second incident at the same station, not yet acknowledged, puts it on top again.
     incident_of(stations[1])
     wall = wall_of(client)
     assert "acknowledged by ann" not in dict(enumerate(text for _kind, text in tiles_of(wall)))[1]

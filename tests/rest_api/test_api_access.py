@@ -73,7 +73,7 @@ def test_without_a_login_every_address_asks_for_one(station, command, name, meth
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", OF_STATIONS)
-def test_another_s_station_is_as_absent_as_one_that_is_none(station, command, foreigner, name, method):
+def test_another_s_station_is_as_absent_as_one_that_does_not_exist(station, command, foreigner, name, method):
     def tried(where: str) -> tuple[int, str]:
         response = getattr(foreigner.client, method)(where)
         return response.status_code, response.content.decode()

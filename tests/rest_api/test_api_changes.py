@@ -1,4 +1,4 @@
-"""A change that breaks a program written for an older document is named; other changes pass."""
+"""A change that breaks a program written for an older API document is reported; other changes pass."""
 
 import copy
 from pathlib import Path

@@ -107,7 +107,7 @@ def rows_make(name: str, institute, station, numbers: range) -> None:
                 reason=f"r{n % 2}", asked_at=at, total=n % 2, finished_at=some, done=n % 2, **told
             )
         else:
-            # Some happened in the future, so they are sorted by their time of receipt.
+            # Some are dated in the future, so they are sorted by their time of receipt.
             told = {"occurred_at": NOON + timedelta(days=n % 5), "received_at": at, "name": f"e{n % 2}", "line": n // 2}
             StationEvent.objects.create(station=station, source="all" if n % 2 else "", data={"n": n}, **told)
 

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` in concurrent requests, on real connections: done once, whichever comes first and however often."""
+"""`Idempotency-Key` in concurrent requests, on real connections: the work is done once, in any order and number."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -113,14 +113,14 @@ def test_the_same_key_of_another_person_waits_for_nobody(institute, owner):
     with organization_held(institute):
         first = Aside(lambda: invite(owner, "new@example.org"))
         until_waiting(1)
-        # It gets as far as the organization's row, which is locked; it does not wait for the other's key.
+        # It gets as far as the organization's locked row, without waiting for the other person's key.
         problem_of(Aside(lambda: invite(other, "other@example.org", lock_timeout_ms=200)).done(), 503)
     assert first.done().status_code == 201
     assert "Idempotent-Replayed" not in invite(other, "other@example.org")
     assert {held.email for held in Invitation.objects.all()} == {"new@example.org", "other@example.org"}
 
 
-def test_what_failed_of_our_own_was_not_done_and_may_come_again_under_its_key(institute, owner):
+def test_a_request_that_failed_through_our_fault_was_not_done_and_may_be_repeated_under_its_key(institute, owner):
     with organization_held(institute):
         failed = Aside(lambda: invite(owner, "new@example.org", lock_timeout_ms=200)).done()
         told = problem_of(failed, 503)

@@ -18,7 +18,7 @@ from operations.testing.checks import OPENAPI
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_counters")]
 
 GENERATOR = REPOSITORY / "requirements" / "client.txt"
-#: Set once, as its manual says: bodies that are bytes under a name of their own.
+#: The generator's setting for bodies of bytes with their own media type, as its manual describes.
 CONFIGURATION = """content_type_overrides:
   image/jpeg: application/octet-stream
   application/zip: application/octet-stream
@@ -31,7 +31,7 @@ USE = Path(__file__).with_name("use_generated_client.py")
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory) -> tuple[Path, Path]:
-    """Run the generator in an environment of its own; return its interpreter and the client's folder."""
+    """Run the generator in its own environment; return the interpreter there and the client's folder."""
     folder = tmp_path_factory.mktemp("client")
     tools = folder / "tools"
     uv = [sys.executable, "-m", "uv"]

@@ -17,7 +17,7 @@ from roost_client.models import NoteIn, PatchedStationChangesIn
 
 
 def lists(client: AuthenticatedClient, serial: str) -> dict[str, Any]:
-    """Read whole answers, few fields, and an unchanged one. Few fields have no class, so they are read as raw JSON."""
+    """Read whole answers, some fields only, and an unchanged answer. Partial answers have no class: read raw JSON."""
     few = client.get_httpx_client().request(**stations_retrieve._get_kwargs(serial, fields="name"))
     return {
         "names": [station.name for station in stations_list.sync(client=client).results],

@@ -47,14 +47,14 @@ class Life:
 
     @property
     def row(self) -> StationContact:
-        """Its contact."""
+        """The station's contact row."""
         return StationContact.objects.get(pk=self.station.pk)
 
     def wait(self) -> timedelta:
-        """For how long it is waited for until it counts as silent."""
+        """How long after its last contact it counts as silent."""
         row = self.row
         return row.silent_after - row.last_contact_at
 
     def rhythm(self, moment: datetime) -> Rhythm | None:
-        """What can be learned at this moment."""
+        """The rhythm that can be learned at this moment."""
         return rhythm_of(pauses_of(station_ids=[self.station.pk], moment=moment)[self.station.pk])

@@ -79,7 +79,7 @@ def agent(tmp_path):
 
 
 def hello_of(settings, seconds=PATIENCE_S):
-    """The first hello in the inbound queue, as ingest reads it."""
+    """Wait for the first hello in the inbound queue; return it as ingest reads it."""
     ends = time.monotonic() + seconds
     with pika.BlockingConnection(pika.URLParameters(settings.ROOST_FLEET_BROKER_URL)) as reader:
         channel = reader.channel()
@@ -143,7 +143,7 @@ def test_an_agent_waits_in_the_queue_over_a_restart_and_is_accepted(live_server,
     assert not list((second.config.parent / "state").glob("waiting.json"))
 
 
-def test_a_refused_agent_says_so_and_begins_anew(live_server, agent, owner, institute):
+def test_a_refused_agent_says_so_and_starts_again(live_server, agent, owner, institute):
     code, serial = registration_turn_on(organization=institute, actor=owner), serial_new()
     words = ("register", "--server", live_server.url, "--code", code, "--serial", serial, "--give-up", "0")
     first = agent(*words)

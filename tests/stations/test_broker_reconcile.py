@@ -1,4 +1,4 @@
-"""The reconcile job on a real broker: it repairs every difference, and touches nobody else's things."""
+"""The reconcile job on a real broker: it repairs every difference, and touches nothing that is not Roost's."""
 
 import pytest
 from django.db import connection

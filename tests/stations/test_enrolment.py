@@ -318,7 +318,7 @@ def test_viewers_and_strangers_neither_enrol_nor_revoke(institute, operator, vie
     assert enrolment_token_create(station=station, actor=operator)
 
 
-def test_a_retired_station_is_closed_for_good(institute, connect, works):
+def test_a_retired_station_is_shut_out_permanently(institute, connect, works):
     station = station_of(institute)
     grant = enrolled(station)
     live = connect(grant)

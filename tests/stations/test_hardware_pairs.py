@@ -82,7 +82,7 @@ def test_one_station_s_hardware_says_nothing_of_another_s(institute, station, sp
         pair_get(station=other, pair_id=HardwarePair.objects.get(station=station).pk)
 
 
-def test_a_station_that_says_another_card_each_time_fills_no_more_than_so_much(station, spoke, monkeypatch):
+def test_a_station_that_reports_another_card_each_time_stores_a_limited_number(station, spoke, monkeypatch):
     monkeypatch.setattr(hardware, "PAIRS_MOST", 5)
     for n in range(5):
         spoke("m1", f"c{n}")

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def both(institute, elsewhere):
-    """Somebody who may operate the institute's stations, and only look at the others."""
+    """Somebody who may operate the institute's stations, and only view those of another organization."""
     return viewer_of_user(person("both", (institute, Role.OPERATOR), (elsewhere, Role.VIEWER)))
 
 

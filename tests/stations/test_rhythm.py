@@ -57,12 +57,12 @@ def test_an_hourly_station_is_never_silent_and_missed_within_four_hours(life):
 def test_a_station_that_sleeps_by_day_is_silent_once_and_then_waited_for_until_the_evening(life):
     at = [*range(20, 24), *range(5)]
     life.contacts(hourly(START, 15, at=at), learns_every=2)
-    assert len(life.silences) == 1, "on its first morning nobody could know"
+    assert len(life.silences) == 1, "on its first morning the rhythm is still unknown"
     end = START + 15 * DAY
     rhythm = life.rhythm(end)
     assert 16 * 3_600 < rhythm.expected_s[4] < 18 * 3_600
     assert rhythm.expected_s[22] < 1.5 * 3_600
-    assert rhythm.expected_s[12] > 16 * 3_600, "if it comes at noon for once, it may be gone until the evening"
+    assert rhythm.expected_s[12] > 16 * 3_600, "if it reports at noon for once, it may be gone until the evening"
     words = r"It usually reports every 5[5-9] to 6[1-5] min, but not between about 04:00 and 20:00\."
     assert re.fullmatch(words, sentence(life, end))
     # Three intervals of this pause would be two days; three missed contacts of its rhythm are one.
@@ -177,7 +177,7 @@ def test_changed_clocks_make_no_silence(life, start):
 
 def test_a_station_that_always_talks_has_the_shortest_rhythm():
     at = START + HOUR - timedelta(seconds=20)
-    assert not is_pause(at - timedelta(seconds=40), at), "within one hour, that is one contact"
+    assert not is_pause(at - timedelta(seconds=40), at), "contacts within one hour count as one"
     assert is_pause(at, at + timedelta(seconds=40)), "but each hour is heard of"
     assert not is_pause(at, at - timedelta(seconds=40)), "another worker was quicker"
     rhythm = rhythm_of([Pause(500_000 + number, 40.0) for number in range(96)])

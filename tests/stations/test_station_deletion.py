@@ -199,7 +199,7 @@ def test_the_stations_of_an_organization_that_is_over_go_too(filled, institute):
 
 
 def test_no_table_that_names_a_station_is_forgotten():
-    """A table that is added later is erased too: each model with a key to a station is among those erased."""
+    """Every model with a key to a station is erased, so also one that is added later."""
     found = {rows.model for rows in deletion._rows_of(Station, "%s", ())}
     expected = {
         model

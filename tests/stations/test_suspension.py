@@ -96,7 +96,7 @@ def test_a_station_that_has_stopped_is_not_suspended(flooding):
     assert floods_suspend() == 0
 
 
-def test_a_suspension_that_the_broker_missed_is_made_good(flooding, settings, connect):
+def test_a_suspension_that_the_broker_missed_is_applied_later(flooding, settings, connect):
     _, grant = flooding
     address, settings.ROOST_MANAGEMENT_URL = settings.ROOST_MANAGEMENT_URL, "http://127.0.0.1:9"
     assert floods_suspend() == 0

@@ -55,7 +55,7 @@ def test_those_of_the_next_hours_wait_for_the_next_day_s_mail(institute, owner, 
     ]  # fmt: skip
 
 
-def test_who_was_answered_or_typed_no_code_is_not_told_of(owner, operator, code):
+def test_devices_that_were_answered_or_have_no_code_are_not_in_the_mail(owner, operator, code):
     arrival_refuse(arrival=arrive(code, days=1), actor=operator, is_for_good=False)
     claim_open(serial=serial_new(), hardware={})
     assert unanswered_tell(moment=clock.now()) == 0

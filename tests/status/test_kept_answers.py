@@ -18,7 +18,7 @@ PAGE = ("status 200 " * 100).encode()
 
 
 class Origin:
-    """An ASGI application in Django's place, which counts what it is asked, and answers as it is told."""
+    """An ASGI application in Django's place, which counts its requests; a test sets its answers."""
 
     def __init__(self) -> None:
         self.asked: list[dict[str, str]] = []
@@ -87,7 +87,7 @@ def test_an_answer_is_made_once_and_tells_its_age(origin, ask):
     assert [one["path"] for one in origin.asked] == ["/status/a/", "/status/b/"]
 
 
-def test_who_asks_meanwhile_waits_for_the_same_one(origin, ask):
+def test_concurrent_requests_wait_for_the_same_answer(origin, ask):
     origin.gate, origin.waits_for = asyncio.Event(), 20
     answers = ask(*[{}] * 20)
     assert {one.status_code for one in answers} == {200}

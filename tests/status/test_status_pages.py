@@ -53,7 +53,7 @@ def add(owner: Viewer, page: StatusPage, name: str, **thing: object) -> StatusIt
 
 
 def heard(station: Station, *, days: int, without: int = -1) -> None:
-    """Data of each hour of the past days, today and tomorrow; of none of the day so many days ago."""
+    """Record data for each hour of the past days, today and tomorrow, except one day, this many days ago."""
     today = clock.now().date()
     StationDay.objects.bulk_create(
         StationDay(station=station, day=today - timedelta(days=ago), heard=ALL_HOURS)
@@ -201,7 +201,7 @@ def test_a_site_is_as_the_worst_station_that_stands_there(owner, institute, show
     told = document()["items"][0]
     assert (told["state"], told["stations"], told["silent"]) == ("silent", 2, 1)
     assert "1 of 2 stations silent" in text_of(Client().get(PUBLIC))
-    # What left does not count any more, and did while it stood there.
+    # A station that left no longer counts, but did while it stood there.
     Deployment.objects.filter(station=bad).update(
         period=Range(clock.now() - timedelta(days=100), clock.now() - timedelta(minutes=1))
     )

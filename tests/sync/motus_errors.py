@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class MotusError:
-    """One error. `faults` are switches of the simulator; `does` names what Roost does meanwhile, in the walk."""
+    """One error. `faults` are switches of the simulator; `does` names the step of the walk that meets it."""
 
     does: str
     sentence: str

@@ -1,4 +1,4 @@
-"""An organization's login at Motus: tried at once, told in words, never shown again, and never locked by us."""
+"""An organization's login at Motus: tried at once, its result in words, never shown again, never locked through us."""
 
 import logging
 from datetime import timedelta

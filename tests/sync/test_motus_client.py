@@ -106,7 +106,7 @@ def test_a_body_without_end_is_not_read(motus, monkeypatch):
         fetch()
 
 
-def test_nobody_there():
+def test_a_server_that_is_not_there_is_an_error():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(SyncError, match="cannot be reached"):
@@ -120,7 +120,7 @@ def test_an_expired_certificate_is_not_trusted():
 
 
 @pytest.mark.parametrize("address", ["motus.org/api", "ftp://motus.org/api/", "http://[::1/api"])
-def test_an_address_that_is_none(address):
+def test_an_invalid_address_is_an_error(address):
     with pytest.raises(SyncError, match="ROOST_MOTUS_URL"):
         ask(address)
 

@@ -47,7 +47,7 @@ def answer(institute):
 
 
 def again(owner, institute):
-    """Search, and send what is ready; whether anything was."""
+    """Search, and send the archives that are ready; return whether there were any."""
     run(institute)
     if not MotusUpload.objects.filter(state="found").exists():
         return False

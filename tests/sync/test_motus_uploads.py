@@ -72,7 +72,7 @@ def test_from_the_folder_to_data_and_once_more_known_without_sending(motus, acco
     )
     assert [each["said"] for each in upload.files] == ["", f"{name(hour=6)}: file is corrupt, set aside"]
     assert account_of(institute).files_answer.endswith("Files found before: 2.")
-    # The same files again, as if nothing were known of them here but the hash; and then not even that.
+    # The same files once more, first with only their hashes known here, then without even those.
     MotusUpload.objects.update(files=[])
     run(institute)
     send(owner, institute)
@@ -182,7 +182,7 @@ def test_a_file_that_could_not_be_used_is_sent_once_it_is_whole_even_with_the_sa
     run(institute)
     send(owner, institute)
     run(institute)
-    assert states() == [(1, "sent")], "a refused file that stays as it is, is known"
+    assert states() == [(1, "sent")], "a refused file that has not changed is known"
     card(name(hour=5, end=""), whole)
     run(institute)
     assert states() == [(1, "found"), (1, "sent")]

@@ -55,7 +55,7 @@ def test_a_real_card_is_stored_read_sent_accepted_and_known_the_next_time(
         assert set(MotusUpload.objects.values_list("state", flat=True)) == {"data"}
         days, bodies = MotusUpload.objects.count(), len(motus.uploads.received)
         assert bodies == days
-        # All over again, as a server that knows nothing but its files.
+        # All over again, as on a server that knows only its stored files.
         MotusUpload.objects.all().delete()
         run(institute)
         send(owner, institute)

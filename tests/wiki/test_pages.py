@@ -24,7 +24,7 @@ def batteries(institute, operator) -> WikiPage:
 
 
 def form(page: WikiPage, text: str, **more: str) -> dict[str, str]:
-    """What the form of this page answers with."""
+    """The fields that the form of this page sends."""
     return {"title": page.title, "text": text, "position": "0", "number": str(page.number), **more}
 
 
@@ -71,7 +71,7 @@ def test_of_two_writers_the_later_one_is_told_and_neither_text_is_lost(browse, o
     texts = list(WikiRevision.objects.order_by("number").values_list("text", "written_by_name"))
     assert [who for _text, who in texts] == ["operator", "owner", "operator"]
     assert [text for text, _who in texts[1:]] == ["Lead and lithium.", "Only lead."]
-    # Nothing different is no revision.
+    # Saving without a change makes no revision.
     batteries.refresh_from_db()
     assert first.post(address, form(batteries, "Only lead.", do="save")).status_code == 302
     assert WikiRevision.objects.count() == 3

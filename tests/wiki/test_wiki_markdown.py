@@ -16,7 +16,7 @@ ATTRIBUTES = frozenset({"href", "rel", "title", "src", "alt", "loading", "class"
 
 
 class Read(HTMLParser):
-    """What a browser would find."""
+    """The elements that a browser would find."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Contracts answer for their kinds, so that nobody else has to ask for a kind's name."""
+"""Contracts answer for their kinds, so that no other code has to compare a kind's name."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ from message_queue.intake import message_read
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "tests" / "wire_samples"
-#: Files outside contracts and handlers that know a kind by its name, and why.
+#: Files outside contracts and handlers that name a kind, and why.
 NAMED_IN = {
     "fleet/ingest/backfill/selection.py": {"file"},  # the stored file of a revision
     "fleet/ingest/stages/latest_words.py": {"hello", "health"},  # columns of the contact row

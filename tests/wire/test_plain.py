@@ -232,7 +232,7 @@ def test_the_agents_tests_pass_without_msgspec():
         "tests/agent",
         "tests/wire/test_codec.py",
         "tests/wire/test_samples.py",
-        # The documents are made on the server, and only msgspec knows their schemas.
+        # These documents are generated on the server; only msgspec can make their schemas.
         "-k=not generated_files and not asyncapi",
         # The board's test itself checks an agent without msgspec.
         "--ignore=tests/agent/test_small_board.py",

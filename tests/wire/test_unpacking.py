@@ -74,7 +74,7 @@ def test_a_body_is_held_to_the_length_that_it_says():
     assert refusal(zstd(body)[:-3], "zstd")[0] == "bad-compression"
 
 
-def test_who_says_nothing_or_too_much_is_taken_for_the_most_that_it_may_be():
+def test_a_body_with_no_length_or_too_large_a_length_is_estimated_at_the_maximum():
     raw = zstd_without_size(b"x" * 50_000)
     assert size_said(raw, "zstd") == RATIO_FREE_BYTES
     assert size_said(b"\xff" * 10_000, "gzip") == RATIO_MOST * 10_000

@@ -60,7 +60,7 @@ def test_what_lies_in_the_queue_is_kept_once_and_told_once(dead, settings):
 
 
 def test_what_only_expired_while_no_worker_was_there_is_told_to_nobody(dead):
-    """Every periodic job expires; a worker that was away for a minute leaves dozens of them."""
+    """Every periodic job expires; a worker that was away for a minute leaves dozens of expired ones."""
     with app.connection_for_write() as connection, connection.channel() as channel:
         channel.queue_purge(TASK_QUEUE)
         app.send_task("core.prune_outbox", queue=TASK_QUEUE, task_id="d-1")

@@ -1,4 +1,4 @@
-"""Readings that arrive through the pipeline, rules, and a look at what changed."""
+"""Readings that arrive through the pipeline, rules, and one run of the judge."""
 
 import json
 from datetime import timedelta
@@ -32,13 +32,13 @@ SERVER = viewer_of_server("test")
 
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch):
-    """On a busy machine a message takes long to read: that must not split a batch."""
+    """Never split a batch because a busy machine takes long to read a message."""
     monkeypatch.setattr(pipelines, "PORTION", pipelines.PORTION._replace(seconds=3_600.0))
 
 
 @pytest.fixture
 def now():
-    """One moment for a whole test: the middle of an hour, so that minutes before it are in it."""
+    """One moment for the whole test: the current minute."""
     return clock.now().replace(second=0, microsecond=0)
 
 
@@ -49,7 +49,7 @@ def station(make_station):  # noqa: F811 - a fixture
 
 @pytest.fixture
 def send(now):
-    """Let values arrive that were measured so many minutes ago: `send(station, {5: 31.0})`."""
+    """Let values arrive, by the minutes since they were measured: `send(station, {5: 31.0})`."""
     pipeline = Pipeline()
 
     def take(station, values, name="temp", unit="Cel"):
@@ -69,7 +69,7 @@ def send(now):
 
 @pytest.fixture
 def make_rule(organization):  # noqa: F811 - a fixture
-    """Make a rule that judges what was measured in the last two months."""
+    """Make a rule that judges the readings of the last 60 days."""
 
     def make(of_organization=None, **fields) -> AlertRule:
         told = {"name": "Too hot", "subject": "series", "what": "temp", "condition": "above", "high": 30.0} | fields
@@ -84,13 +84,13 @@ def make_rule(organization):  # noqa: F811 - a fixture
 
 
 def look() -> None:
-    """Judge what changed, and send the mails that are due."""
+    """Judge the new readings, and send the mails that are due."""
     rules_look()
     notifications_send(channel="mail")
 
 
 def incidents(station=None) -> list[tuple[bool, bool]]:
-    """Of each incident, the oldest first: whether it is open, and whether it was found later."""
+    """For each incident, oldest first: whether it is open, and whether it was found later."""
     found = Incident.objects.order_by("began_at", "pk")
     rows = found.filter(station=station) if station else found
     return [(closed is None, later) for closed, later in rows.values_list("closed_at", "is_found_later")]

@@ -1,4 +1,4 @@
-"""A value that does not come, while the station reports others, rings once and is over when one comes."""
+"""A missing value raises one alert while the station reports other values; the next value ends the incident."""
 
 from datetime import timedelta
 
@@ -63,7 +63,7 @@ def test_a_sensor_that_stops_rings_once_and_is_over_with_its_next_value(live, st
     assert RuleState.objects.count() == 0
 
 
-def test_a_value_that_comes_now_and_then_rings_not(live, station, make_rule):
+def test_a_value_that_comes_now_and_then_raises_no_alert(live, station, make_rule):
     make_rule(**MISSING)
     live(station, [300, 200, 100])
     live(station, range(300, 0, -20), "battery", "V")
@@ -81,8 +81,8 @@ def test_a_silent_station_rings_nothing_here(live, station, make_rule, now):
     assert incidents() == []
 
 
-def test_a_backlog_whose_values_come_last_rings_not(live, send, station, make_rule):
-    """A station was without a link for four hours. Its health arrives first, its temperatures a while later."""
+def test_a_backlog_whose_values_come_last_raises_no_alert(live, send, station, make_rule):
+    """A station was without a link for eight hours. Its battery values arrive first, its temperatures a while later."""
     make_rule(**MISSING)
     live(station, [600, 500])
     live(station, [600, 500], "battery", "V")
@@ -121,7 +121,7 @@ def test_values_that_waited_because_we_were_away_are_no_backlog(live, send, stat
     assert smtp.subjects == ["No temperature: SG-RULED"]
 
 
-def test_a_sensor_taken_away_before_the_rule_was_made_rings_not(live, station, make_rule, now):
+def test_a_sensor_removed_before_the_rule_was_made_raises_no_alert(live, station, make_rule, now):
     rule = make_rule(**MISSING)
     AlertRule.objects.filter(pk=rule.pk).update(judged_from=now - timedelta(minutes=200))
     live(station, [300, 250])
@@ -157,7 +157,7 @@ def test_a_paused_rule_closes_without_a_message(live, station, make_rule, smtp):
     assert len(smtp.subjects) == 1
 
 
-def test_it_needs_a_time_and_takes_no_limit(organization):
+def test_a_rule_for_missing_values_needs_a_time_and_takes_no_limit(organization):
     told = {"name": "None", "subject": "series", "what": "temp", "condition": "missing"}
     for more, field in (({}, "for_s"), ({"for_s": 60}, "for_s"), ({"for_s": 7_200, "high": 3.0}, "high")):
         with pytest.raises(InvalidInput) as refused:
@@ -187,7 +187,7 @@ def test_the_number_of_queries_is_the_same_for_many_stations(live, make_station,
             live(station, [400, 200, 1], "battery", "V")
         with CaptureQueriesContext(connection) as asked:
             rules_look()
-        # Each incident is announced by itself; what it looks at is asked once.
+        # Each incident has its own notifications, so only queries of telemetry are counted.
         return sum("telemetry_" in one["sql"] for one in asked.captured_queries)
 
     assert queries("SG-FEW", 1) == queries("SG-MANY", 6)

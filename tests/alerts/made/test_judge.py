@@ -1,4 +1,4 @@
-"""The judge, hours and seasons: values in, stretches out; no services."""
+"""The judge, hours and seasons: values go in, episodes come out; no services are needed."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -36,7 +36,7 @@ def shape(verdict):
         ((31, 27, 31, 27), 0, ([(0, 1), (2, 3)], None)),
         ((31, 31, 31), 20, ([(0, None)], "ringing")),
         ((31, 31), 20, ([], "pending")),
-        # Not beyond for a moment: it begins again.
+        # One value is not beyond the limit, so the wait starts again.
         ((31, 31, 29, 31, 31), 20, ([], "pending")),
         ((30, 30), 0, ([], None)),
         ((), 0, ([], None)),
@@ -73,7 +73,7 @@ def test_conditions_know_what_is_beyond_and_what_is_clear(name, values, beyond, 
 def test_differences_are_those_of_the_time_before():
     found = spans(points(1, 4, 2, 2, 2, 9), timedelta(minutes=20))
     assert [point.value for point in found] == [3, 3, 2, 0, 7]
-    # Only two values in three hours: nobody knows what was between them.
+    # Values 90 minutes apart say nothing about the hour between them.
     assert whole_spans(points(1, 1, minutes=90), timedelta(hours=1)) == []
     assert [point.value for point in whole_spans(points(*[5] * 7), timedelta(hours=1))] == [0, 0]
 
@@ -82,7 +82,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def test_hours_that_clocks_skip_and_repeat():
-    """Two to three at night: on 29 March there is no such hour in Berlin, on 25 October there are two."""
+    """From two to three at night: on 29 March Berlin has no such hour, on 25 October it has two."""
     hours = RuleHours((time(2), time(3)), None)
 
     def number(day):
@@ -92,13 +92,13 @@ def test_hours_that_clocks_skip_and_repeat():
     assert [number(day) for day in ((3, 28), (3, 29), (10, 24), (10, 25))] == [1, 0, 1, 2]
 
 
-def test_hours_and_seasons_go_round():
+def test_hours_and_seasons_may_cross_midnight_and_new_year():
     night = RuleHours((time(22), time(6)), ("11-01", "02-29"))
     inside = [(11, 1, 22), (12, 31, 23), (1, 1, 0), (2, 28, 5)]
     outside = [(11, 1, 21), (1, 1, 6), (3, 1, 2), (10, 31, 23)]
     assert all(night.has(datetime(2026, *moment, tzinfo=BERLIN), BERLIN) for moment in inside)
     assert not any(night.has(datetime(2026, *moment, tzinfo=BERLIN), BERLIN) for moment in outside)
-    # A value outside the hours begins nothing, but ends something.
+    # A value outside the hours begins no episode, but can end one.
     quiet = judge(points(31, 31), HOT, hold=timedelta(), is_active=lambda _moment: False)
     assert shape(quiet) == ([], None)
     start = Start("ringing", BEGAN - timedelta(minutes=10))

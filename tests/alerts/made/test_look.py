@@ -1,4 +1,4 @@
-"""Rules that people make ring once, when it matters, by the stations' clocks."""
+"""Rules that people make raise one alert, when it matters, by the stations' clocks."""
 
 import random
 from datetime import timedelta
@@ -44,7 +44,7 @@ def test_a_rule_rings_once_and_tells_when_it_is_over(send, station, make_rule, s
     assert "last at 32.5 °C. Open the box." in text
     incident = Incident.objects.get()
     assert (incident.title, incident.severity, incident.is_found_later) == ("Too hot", "severe", False)
-    # Between the limits nothing changes; beyond again is the same incident.
+    # Between the two limits nothing changes; beyond the limit again, it is still the same incident.
     send(station, {4: 29.5, 3: 33.0})
     look()
     assert incidents() == [(True, False)]
@@ -58,7 +58,7 @@ def test_a_rule_rings_once_and_tells_when_it_is_over(send, station, make_rule, s
     assert RuleNote.objects.count() == 0
 
 
-def test_a_reading_that_comes_three_days_late_rings_not_but_is_written_down(send, station, make_rule, smtp, now):
+def test_a_reading_three_days_late_raises_no_alert_but_is_recorded(send, station, make_rule, smtp, now):
     make_rule()
     days = 3 * 24 * 60
     send(station, {days + 10: 20.0, days - 10: 20.0, 5: 20.0})
@@ -71,7 +71,7 @@ def test_a_reading_that_comes_three_days_late_rings_not_but_is_written_down(send
     assert past.began_at == now - timedelta(minutes=days)
     assert past.closed_at == now - timedelta(minutes=days - 10)
     assert "Found later" in past.sentence
-    # The hour is judged again when more of it comes: the incident is there already.
+    # More values of that hour arrive and it is judged again: the incident already exists.
     send(station, {days - 1: 34.0})
     send(station, {days - 12: 20.0})
     look()
@@ -79,7 +79,7 @@ def test_a_reading_that_comes_three_days_late_rings_not_but_is_written_down(send
     assert RuleState.objects.count() == 0
 
 
-def test_a_lone_late_reading_rings_not_even_if_nothing_followed(send, station, make_rule, smtp):
+def test_a_lone_late_reading_raises_no_alert_even_if_it_is_the_newest(send, station, make_rule, smtp):
     make_rule()
     send(station, {3 * 24 * 60: 35.0})
     look()
@@ -101,7 +101,7 @@ def test_a_backlog_that_ends_beyond_the_limit_is_one_incident_that_rings_at_its_
     assert len(smtp.taken) == 2
 
 
-def test_what_holds_must_hold_for_long_enough(send, station, make_rule, smtp):
+def test_a_condition_must_hold_for_long_enough(send, station, make_rule, smtp):
     make_rule(for_s=600)
     send(station, {30: 31.0, 25: 31.0})
     look()
@@ -127,7 +127,7 @@ def test_what_was_over_when_it_came_is_written_down_and_nobody_is_told(send, sta
 
 
 def test_our_own_downtime_counts_for_nothing(send, station, make_rule, smtp, now):
-    """A value that is three hours old is late, unless Roost itself was not listening for most of these."""
+    """A value that is three hours old is late, unless Roost itself was down for most of that time."""
     make_rule()
     Outage.objects.create(name="ingest", started_at=now - timedelta(minutes=175), ended_at=now - timedelta(minutes=5))
     send(station, {180: 35.0})
@@ -170,12 +170,12 @@ def test_the_nearest_rule_of_a_name_holds(send, make_station, make_rule, organiz
             send(one, {minutes: value})
         look()
         assert len(ringing()) == 10 - minutes
-    # A rule of another name rings beside them.
+    # A rule with another name raises an incident of its own.
     make_rule(name="Boiling", high=70.0)
     send(stations[0], {4: 76.0})
     look()
     assert ringing() == ["ALL", "ALL", "GROUP", "MODEL", "ONE", "TAG"]
-    # One that no longer holds there is closed without a message.
+    # A station leaves the group: the incident of the group's rule is closed without a message.
     group_member_set(actor=SERVER, group=group, station=stations[3], is_member=False)
     before = Incident.objects.count()
     look()
@@ -221,7 +221,7 @@ def test_pausing_changing_and_deleting_close_without_a_message(send, station, ma
     assert not any(subject.startswith("Over") for subject in smtp.subjects)
 
 
-def test_a_station_in_maintenance_rings_not(send, station, make_rule, smtp):
+def test_a_station_in_maintenance_raises_no_alert(send, station, make_rule, smtp):
     make_rule()
     send(station, {9: 35.0})
     look()
@@ -243,7 +243,7 @@ def test_limits_in_another_unit_and_names_with_stars(send, station, make_rule):
     look()
     assert incidents() == [(True, False)]
     assert "303.65\u00a0K" in Incident.objects.get().sentence
-    # Two series of a station are one incident: it is over when both are.
+    # Two series of a station share one incident, which ends when both are clear.
     send(station, {7: 20.0}, name="temp_in")
     look()
     assert incidents() == [(True, False)]
@@ -292,7 +292,7 @@ def test_what_cannot_be_judged_is_told_to_the_administrators_only_and_judged_lat
 
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_order_old_values_come_in_the_same_past_is_written_down(send, station, make_rule, now, seed):
-    """Two hundred old values in shuffled parts, a look after each: the stretches are those of the whole in order."""
+    """Two hundred old values arrive shuffled, in parts judged one by one: they show the same episodes as in order."""
     dice = random.Random(seed)
     hold = dice.choice([0, 0, 900])
     make_rule(clear_high=27.0, for_s=hold)
@@ -314,7 +314,7 @@ def test_whatever_order_old_values_come_in_the_same_past_is_written_down(send, s
     verdict = judge(sorted(whole), Limits(high=30.0, clear_high=27.0), hold=timedelta(seconds=hold))
     expected = [(one.began_at, one.ended_at) for one in verdict.episodes]
     found = list(Incident.objects.order_by("began_at").values_list("began_at", "closed_at"))
-    # What was found first may be longer than what the whole shows, because values between came later; nothing is missed.
+    # An episode found early may be longer than the true one, because values within it came later; none is missed.
     assert expected
     for began_at, ended_at in expected:
         assert any(first <= began_at and last >= (ended_at or began_at) for first, last in found), (began_at, found)
@@ -323,14 +323,14 @@ def test_whatever_order_old_values_come_in_the_same_past_is_written_down(send, s
 
 
 def test_values_that_are_not_believed_are_not_judged(send, station, make_rule):
-    """One of a clock that is ten hours ahead."""
+    """One value is from a clock that is ten hours ahead."""
     make_rule()
     send(station, {-600: 35.0, 5: 20.0})
     look()
     assert incidents() == []
 
 
-def test_so_many_stretches_at_once_are_joined(send, station, make_rule, now):
+def test_more_than_20_episodes_at_once_are_joined(send, station, make_rule, now):
     make_rule()
     start = 3 * 24 * 60
     send(station, {start - step: 35.0 if step % 2 else 20.0 for step in range(60)} | {1: 20.0})

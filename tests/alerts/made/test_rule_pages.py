@@ -67,7 +67,7 @@ def test_a_rule_is_previewed_made_paused_changed_and_deleted(client, place, make
     assert "It would have rung 1 times, at 1 of 3 stations." in page
     assert "SG-0" in page
     assert AlertRule.objects.count() == 0
-    # Two of three is more than half: asked first.
+    # Two of three stations is more than half, so the page asks first.
     send(stations[1], {600: 35.0, 590: 20.0})
     page = client.post(f"{place}add/", FORM | {"do": "save"}).text
     assert "it would have rung at 2 of 3 stations. Is that what you want?" in page
@@ -193,7 +193,7 @@ def test_the_api_makes_previews_changes_and_deletes_rules(organization, station,
 
 
 def test_a_preview_sees_the_same_from_roll_ups_as_from_values(organization, station, send):
-    """Ten days of readings: short, long, and several stretches; judged from values, then from rolled-up hours."""
+    """Ten days of readings with short, long and repeated episodes; judged from values, then from rolled-up hours."""
     values = {0: 20.0}
     for day in range(1, 10):
         base = day * 1_440

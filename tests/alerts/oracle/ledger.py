@@ -1,7 +1,7 @@
-"""The ledger: who should be told of what, and between which moments, by the words of the documents alone.
+"""The ledger: who should be told of what, and between which moments, according to the documents alone.
 
-Written from docs/explanation/contact.md and event-time.md and the decisions they name. It imports nothing of Roost, and
-nothing here may be copied from its code: what both have in common would never be found.
+It is written from docs/explanation/contact.md and event-time.md and the decisions they name. It imports nothing from
+Roost, and nothing here may be copied from its code: an error in both would never be found.
 """
 
 import heapq
@@ -14,14 +14,14 @@ from typing import Final, NamedTuple
 from alerts.oracle.story import DAMP, GONE, HARDY_LIMIT, HOUR, MINUTE, PEOPLE, TOO_HOT, Act, Actor, Aside, Story, Value
 
 SILENCE: Final = "silence"
-#: A message waits so long for others.
+#: Seconds for which a message waits for others.
 GROUP_WAIT: Final = 10
-#: The most from the moment at which something is to be told until it is.
+#: Maximum seconds from the moment at which somebody should be told until they are.
 SOON: Final = 20
 SETTLE: Final = 15 * MINUTE
 RECONNECT: Final = 330
 AFTER_AWAY: Final = 15
-#: For how long a value must be missing, and a box be damp.
+#: Seconds for which a value must be missing, and a box damp.
 GONE_FOR: Final = 9_000
 DAMP_FOR: Final = 2 * HOUR
 
@@ -39,7 +39,7 @@ class Telling(NamedTuple):
 
 
 class Quiet(NamedTuple):
-    """Something happened of which nobody may be told."""
+    """An event that nobody may be told about."""
 
     serial: str
     kind: str
@@ -61,7 +61,7 @@ class _Incident:
 
 @dataclass(slots=True)
 class _Ringing:
-    """What a rule knows of a series: the phase, since when, and whether an incident of it is open."""
+    """The state of a rule for a series: its phase, since when, and whether its incident is open."""
 
     phase: str = ""
     since: int = 0
@@ -70,7 +70,7 @@ class _Ringing:
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of a station."""
+    """The state of a station as the documents imply it."""
 
     actor: Actor
     interval: int = HOUR
@@ -80,7 +80,7 @@ class _Known:
     is_retired: bool = False
     newest: dict[str, int] = field(default_factory=dict)
     rings: dict[str, _Ringing] = field(default_factory=lambda: defaultdict(_Ringing))
-    #: Of the temperature: when measured, and whether it came in time.
+    #: For each temperature: when it was measured, and whether it arrived in time.
     reported: list[tuple[int, bool]] = field(default_factory=list)
 
     @property
@@ -89,7 +89,7 @@ class _Known:
 
 
 class Ledger:
-    """Reads a story from its beginning to its end."""
+    """Reads a story, and lists who should be told, and which events nobody may be told about."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
@@ -104,7 +104,7 @@ class Ledger:
         self._away_from: int | None = None
 
     def read(self) -> "Ledger":
-        """Say who should be told."""
+        """Read the story to its end."""
         self._plan()
         while self._heap:
             at, _rank, _number, step = heapq.heappop(self._heap)
@@ -236,7 +236,7 @@ class Ledger:
             return
         ends_at = min(at + SETTLE, known.snoozed_until or at + SETTLE)
         known.ends_at = ends_at
-        # Whom to tell is known when it ends.
+        # The people to tell are those whose mails are on now and again when it ends.
         told = known.told & self._on
         self._at(ends_at, 4, lambda moment: self._end_tell(known, told, serial, rule, moment))
 
@@ -329,7 +329,7 @@ class Ledger:
             ring.is_told = False
             self._close(known.actor.serial, GONE, at)
         elif not ring.is_told and newest - last >= GONE_FOR and self._lateness(newest, at) <= allowance:
-            # Whether it was reporting, in time, as the time of the rule began, and after the value that is missing.
+            # The newest report after the missing value and before the rule's time began must have arrived in time.
             before = [came for when, came in known.reported if last < when <= newest - GONE_FOR]
             if before and before[-1]:
                 ring.is_told, ring.since = True, last

@@ -1,8 +1,8 @@
-"""Plays a story to Roost: the clock is moved from one moment at which something can happen to the next.
+"""Plays a story to Roost: the clock moves from one moment at which something can happen to the next.
 
 Messages go through the real pipeline, and at each moment the periodic tasks run as beat would call them. Between two
-moments ingest goes on beating, unless it is away. Moments are those of the story and those that Roost itself has stored
-as deadlines; so one that it stored too early rings too early here, as it would in the field.
+moments ingest goes on beating, unless it is away. The moments come from the story and from the deadlines that Roost has
+stored; so a deadline that it stored too early raises an alert too early here, as it would in the field.
 """
 
 import heapq
@@ -36,9 +36,9 @@ from fleet.stations.services import station_change, station_register
 from workers.tasks import alerts as tasks
 
 SERVER = viewer_of_server("oracle")
-#: Beat's look comes so long after a deadline; and looks follow each other while something waits to be sent.
+#: Seconds from a deadline to the tasks of beat, and between their runs while something waits to be sent.
 LOOK_AFTER, LOOK_EVERY = 1, 5
-#: What Roost has stored as the next moment at which something is due.
+#: The next deadline that Roost has stored, and whether something waits to be sent.
 _NEXT = """
 SELECT least(
     (SELECT min(silent_after) FROM stations_stationcontact WHERE state IN ('on_time', 'late') AND silent_after > %(now)s),
@@ -55,7 +55,7 @@ class Killed(BaseException):
 
 
 class Stage:
-    """Roost, and the story that is played to it. `kills`: how likely a look dies within its transaction."""
+    """Roost, and the story that is played to it. `kills` is the probability that a task dies within its transaction."""
 
     def __init__(self, story: Story, *, kills: float = 0.0) -> None:
         self.story = story
@@ -71,11 +71,11 @@ class Stage:
         self._arrivals: dict[int, list[tuple[Actor, Contact]]] = defaultdict(list)
 
     def moment(self, at: int) -> datetime:
-        """The moment so many seconds after the beginning of the story."""
+        """The time this many seconds after the beginning of the story."""
         return self.began + timedelta(seconds=at)
 
     def seconds(self, moment: datetime) -> float:
-        """Seconds of the story at a moment."""
+        """Seconds from the beginning of the story to this time."""
         return (moment - self.began).total_seconds()
 
     def play(self) -> None:
@@ -91,7 +91,7 @@ class Stage:
                         name="ingest", defaults={"beat_at": self.moment(at) - timedelta(seconds=4)}
                     )
                 clock.move_to(self.moment(at))
-                # It beats at the moment at which it goes away, and then not until it is back.
+                # Ingest beats once more at the moment at which it goes away, and then not until it is back.
                 if not is_away or any(end == at for _start, end in self.story.away):
                     ingest_beat(moment=self.moment(at))
                 is_away = any(start <= at < end for start, end in self.story.away)
@@ -113,7 +113,7 @@ class Stage:
             due, is_waiting = cursor.fetchone()
         moments = [self._heap[0]] if self._heap else []
         if due is not None:
-            # Rounded up: nothing is due before its second.
+            # A second later, so that nothing is looked at before it is due.
             moments.append(max(int(self.seconds(due)) + LOOK_AFTER, at + 1))
         if is_waiting:
             moments.append(at + LOOK_EVERY)
@@ -200,7 +200,7 @@ class Stage:
             outcome = self._pipeline.take(deliveries)
             assert outcome.quarantined == 0
             deliveries = list(outcome.left)
-        # The database's own clock cannot be moved.
+        # The note has the database's own clock, which cannot be moved.
         RuleNote.objects.update(noted_at=datetime.now(tz=UTC))
 
     def _pack(self, contact: Contact) -> list[dict[str, object]]:
@@ -234,9 +234,9 @@ class Stage:
             incident_acknowledge(actor=SERVER, incident=incident)
 
     def _look(self, *, is_eventful: bool) -> None:
-        """Run what beat runs every few seconds; what died in it is run again by the next.
+        """Run the tasks that beat runs every few seconds; a task that died is run again at once.
 
-        Rules are judged after something happened: at other moments a look finds nothing.
+        Rules are judged only after something happened: at other moments there is nothing to find.
         """
         self.looks += 1
         for task, inside in (
@@ -250,7 +250,7 @@ class Stage:
                 task()
             if self._has_died:
                 task()
-        # The rules in code find nothing in this story: their sweep must not, either, and each hour is often enough.
+        # The built-in rules must find nothing in this story; sweeping them once an hour is enough.
         now = datetime.now(tz=UTC)
         if now >= self._swept_at + timedelta(hours=1):
             self._swept_at = now
@@ -259,7 +259,7 @@ class Stage:
 
     @contextmanager
     def _killing(self, inside: str) -> Iterator[None]:
-        """Now and then the process ends just after it did this, within its transaction."""
+        """Let the process die now and then, just after this call and before the commit."""
         self._has_died = False
         if self._chance.random() >= self._kills:
             yield

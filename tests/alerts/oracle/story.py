@@ -1,4 +1,4 @@
-"""The life of a fleet over some weeks, made from a seed: what stations send, what people do, when we were away.
+"""The life of a fleet over some weeks, made from a seed: messages of stations, acts of people, and our own downtime.
 
 A story knows nothing of Roost. All times are whole seconds since its beginning. `stage` plays it to Roost, and `ledger`
 reads it to say who should have been told.
@@ -10,11 +10,11 @@ from typing import Final
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 SLOT: Final = 10 * MINUTE
-#: Stations report at a few moments of the hour only, so that a look serves many of them.
+#: Stations report at only two moments of the hour, so that one run of the tasks serves many of them.
 PHASE: Final = 30 * MINUTE
-#: The rules that people made: name, series, limit, end, seconds for which it must hold. `limit` None: missing.
+#: The names of the rules that people made.
 TOO_HOT, DAMP, GONE = "Too hot", "Damp", "Humidity gone"
-#: What a station with its own rule of the same name endures.
+#: The limit in the rule of a station that has its own rule named `TOO_HOT`.
 HARDY_LIMIT: Final = 45.0
 
 
@@ -47,7 +47,7 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What a person does about an incident: acknowledge, snooze until a moment, or (None) until it changes."""
+    """An act of a person on an incident: acknowledge it, snooze it until a moment, or snooze it until it changes."""
 
     at: int
     serial: str
@@ -72,7 +72,7 @@ class Actor:
 
 @dataclass(slots=True)
 class Story:
-    """A whole story. `away`: when ingest was down; `switches`: moment, person, and whether mails are on then."""
+    """A whole story. `away`: when ingest was down; `switches`: moment, person, and whether mails are on from then."""
 
     seed: int
     days: int
@@ -87,7 +87,7 @@ class Story:
         return self.days * DAY
 
     def arrives_at(self, moment: int) -> int:
-        """When a message sent at this moment is taken: the broker keeps it while ingest is away."""
+        """The moment at which a message sent now is taken: the broker keeps it while ingest is away."""
         return next((end for start, end in self.away if start < moment <= end), moment)
 
     def is_away_near(self, moment: int) -> bool:
@@ -140,7 +140,7 @@ def _away_plan(story: Story, chance: random.Random) -> None:
 
 
 def _moment(story: Story, chance: random.Random, start: int, end: int) -> int:
-    """A full ten minutes at which ingest is listening."""
+    """A random moment, a multiple of ten minutes, with ingest up for an hour before and after it."""
     while True:
         moment = chance.randrange(start // SLOT, max(end // SLOT, start // SLOT + DAY // SLOT)) * SLOT
         if not story.is_away_near(moment):
@@ -152,7 +152,7 @@ class _Life:
 
     def __init__(self, story: Story, actor: Actor, chance: random.Random) -> None:
         self.story, self.actor, self.chance = story, actor, chance
-        #: From, until, and whether its values of that time come afterwards.
+        #: Outages of the station, as (start, end); it sends the values of that time afterwards.
         self.dark: list[tuple[int, int]] = []
         self.flaps: list[tuple[int, int]] = []
         self.heats: list[tuple[int, int]] = []
@@ -162,7 +162,7 @@ class _Life:
         self.late: list[Contact] = []
 
     def live(self) -> None:
-        """Plan what happens, then what it sends."""
+        """Plan the events of the station's life, then its messages."""
         actor, chance, end = self.actor, self.chance, self.story.end
         if chance.random() < 0.06:
             actor.kinds.add("never reports")
@@ -201,7 +201,7 @@ class _Life:
                 self._act_perhaps("silence", start + 3 * self.actor.interval, end)
 
     def _act_perhaps(self, rule: str, soonest: int, until: int) -> None:
-        """Somebody looks at it some time after it was told."""
+        """Perhaps let somebody act on the incident some time after it was reported."""
         if self.chance.random() > 0.5:
             return
         # At second 31, when nothing else happens.
@@ -242,7 +242,7 @@ class _Life:
                 self.heats.append((start, end))
                 self._act_perhaps(TOO_HOT, start, end)
         if self.dark and self.chance.random() < 0.7:
-            # A heat within an outage, that is over before its values come.
+            # Heat during an outage, which is over before its values arrive.
             start, end = self.chance.choice(self.dark)
             if end - start > 6 * self.actor.interval:
                 heat = start + 2 * self.actor.interval, end - 2 * self.actor.interval
@@ -291,12 +291,12 @@ class _Life:
         actor.contacts = contacts
 
     def _report(self, at: int, kept: list[int]) -> None:
-        """One report; now and then it is lost, and comes two days later behind newer ones."""
+        """Send one report, with the values kept since the last one."""
         values = [value for moment in (*kept, at) for value in self._values(moment)]
         self.actor.contacts.append(Contact(at, tuple(values)))
 
     def _back(self, at: int, kept: list[int]) -> None:
-        """Back from an outage, with what it stored: at once, or in three parts, the oldest first."""
+        """Come back from an outage and send the stored values: at once, or in three parts, oldest first."""
         if len(kept) > 6 and self.chance.random() < 0.5:
             third = len(kept) // 3
             for part in range(2):
@@ -308,12 +308,12 @@ class _Life:
         self._report(at, kept)
 
     def _flap(self, start: int) -> None:
-        """It reports every two minutes, as far as it can, and each pause of more than six is a silence."""
+        """Report every two minutes or so for about two hours; each pause of more than six minutes is a silence."""
         at, interval = start, 2 * MINUTE
         while at < start + 2 * HOUR - 25 * MINUTE:
             self.actor.contacts.append(Contact(at, tuple(self._values(at)), interval))
             self._act_perhaps_flapping(at)
-            # The last one comes when its silence was noticed and nobody is told yet.
+            # 377 s: the silence has been noticed, but nobody has been told yet.
             at += self.chance.choice((60, 120, 300, 400, 500, 840, 1_200, 377))
         self.actor.contacts.append(Contact(at, tuple(self._values(at)), self.actor.interval))
 
@@ -324,7 +324,7 @@ class _Life:
             self.story.acts.append(Act(at + 391, self.actor.serial, "silence", verb, wakes))
 
     def _values(self, at: int) -> list[Value]:
-        """What it measures at this moment, some seconds before it sends."""
+        """Values measured five seconds before this moment."""
         at -= 5
         found = [Value("temp", at, self._temperature(at))]
         if self.has_humidity and not _is_in(at, self.no_humidity):
@@ -333,7 +333,7 @@ class _Life:
 
     def _temperature(self, at: int) -> float:
         if _is_in(at, self.heats):
-            # Around the limit: what hovers rings once.
+            # Values around the limit must raise one alert only.
             return self.chance.choice((31.0, 35.0, 29.0))
         return 20.0
 

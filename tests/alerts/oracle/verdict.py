@@ -14,7 +14,7 @@ SHOWN_MOST: Final = 6
 
 
 class Told(NamedTuple):
-    """Somebody was told."""
+    """A person was told of a phase of an incident."""
 
     who: str
     serial: str
@@ -51,7 +51,7 @@ class Verdict:
         told: dict[tuple[str, ...], list[Told]] = defaultdict(list)
         for one in sorted(self._messages, key=lambda one: one.at):
             told[one[:4]].append(one)
-        # What is due after the end of the story is neither.
+        # Whatever is due only after the end of the story counts neither as missed nor as false.
         due = [one for one in self._ledger.tellings if one.latest + self._slack < self._stage.story.end]
         undecided = [one for one in self._ledger.tellings if one.latest + self._slack >= self._stage.story.end]
         matched: list[Told] = []
@@ -75,10 +75,10 @@ class Verdict:
         return one.earliest <= each.at <= one.latest + self._slack
 
     def table(self) -> str:
-        """A line for each kind; those that may tell nobody come last."""
+        """A line for each kind of event; those that nobody may be told about come last."""
         quiet = Counter(one.kind for one in self._ledger.quiet)
         missed = Counter(one.kind for one in self.missed)
-        # A false message belongs to what was quiet at its station shortly before, if anything was.
+        # A false message is counted under the quiet event of its station in the hour before, if there was one.
         false, doubled = Counter[str](), Counter[str]()
         for each in self.false:
             near = [
@@ -142,7 +142,7 @@ class Verdict:
 
 
 def _sent_words(contact: Contact) -> str:
-    """What a station sends, with the newest of its values."""
+    """A contact in words, with its newest values."""
     newest = " ".join(f"{one.series}={one.value:g}@{_spoken(one.at)}" for one in contact.values[-4:])
     said = f", the next within {contact.interval} s" if contact.interval else ""
     return f"sends {len(contact.values)} values{said}: {newest}"
