@@ -1,7 +1,7 @@
 """How the server reads a message: strictly first; if that fails, whatever parts are good.
 
 strict ─fits─▶ accepted, unknown fields kept
-   └─fails──▶ field by field ─some parts fit─▶ accepted, with a note of what was left out
+   └─fails──▶ field by field ─some parts fit─▶ accepted, unknown fields kept, with a note of what was left out
                                  └─nothing fits─▶ refused
 """
 
@@ -30,8 +30,10 @@ def message_read(properties: Mapping[str, Any], routing_key: str, serial: str, r
     except MessageRefused as refused:
         if refused.reason not in _SALVAGED:
             raise
-        body, left_out = salvage(contract, plain, refused)
+        body, left_out, parsed = salvage(contract, plain, refused)
         contract.check(body)
+        # One bad field must not hide the unknown ones: they would count as no longer said.
+        said = also_said(contract.body, parsed) if contract.keeps_unknown else {}
     message = decoded_of(envelope, contract, body, plain, serial)
     if left_out is None and not said:
         return message

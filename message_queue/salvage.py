@@ -43,8 +43,12 @@ class _NoText:
     """Mark of a text that the database cannot store: it contains NUL or half a surrogate pair."""
 
 
-def salvage(contract: Contract, raw: bytes, refused: MessageRefused) -> tuple[Any, LeftOut]:
-    """The good parts of the body, and what was left out. Raises `MessageRefused` if nothing usable is left."""
+def salvage(contract: Contract, raw: bytes, refused: MessageRefused) -> tuple[Any, LeftOut, bytes]:
+    """The good parts of the body, what was left out, and the body as JSON without the entries of lists that were.
+
+    That JSON still has all fields, also unknown ones; what cannot be stored is in words. Raises `MessageRefused` if
+    nothing usable is left.
+    """
     if len(raw) > SALVAGE_MOST:
         raise refused
     structure_check(raw)
@@ -56,7 +60,12 @@ def salvage(contract: Contract, raw: bytes, refused: MessageRefused) -> tuple[An
         raise refused
     if body is _HOLE:
         raise MessageRefused(refused.reason, left_out.sentence(is_alone=True))
-    return body, left_out
+    return body, left_out, json.dumps(value, default=_mark_words).encode()
+
+
+def _mark_words(mark: object) -> str:
+    """What stands for a value that cannot be stored."""
+    return mark.text if isinstance(mark, _NoNumber) else "(text that cannot be stored)"
 
 
 def _parse(raw: bytes, refused: MessageRefused) -> Any:
@@ -117,6 +126,8 @@ def _why(value: Any, sentence: str) -> str:
 
 def _list(kind: Any, item: Any, values: list[Any], where: str, left_out: LeftOut) -> Any:
     fitted = [_fit(item, each, f"{where}[{i}]", left_out) for i, each in enumerate(values)]
+    # Unknown fields are found by the place of their entry, which is that in the body.
+    values[:] = [value for value, each in zip(values, fitted, strict=True) if each is not _HOLE]
     return _whole(kind, [each for each in fitted if each is not _HOLE], where, left_out)
 
 

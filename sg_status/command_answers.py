@@ -36,10 +36,10 @@ def answer_words(command: Command) -> str:
     return (say(result, command.note) if say else "") or command.note or pgettext("command", "Done.")
 
 
-def figures_of(command: Command) -> list[AnswerFigure]:
+def figures_of(result: object) -> list[AnswerFigure]:
     """Every figure of the answer, known or not."""
-    result = command.result if isinstance(command.result, dict) else {}
-    return [_figure(str(name), value) for name, value in result.items() if value is not None]
+    figures = result if isinstance(result, dict) else {}
+    return [_figure(str(name), value) for name, value in figures.items() if value is not None]
 
 
 def _figure(name: str, value: object) -> AnswerFigure:

@@ -51,6 +51,9 @@ class ShownStep:
     took: str
     note: str
     is_applied: bool
+    #: Of a report that came too late, if they are not those of the command.
+    figures: list[AnswerFigure]
+    output: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ def command_shown(
         took=_took(command),
         outcome=_outcome(command, moment, next_contact, reader),
         cancelling=_cancelling(command),
-        figures=figures_of(command),
+        figures=figures_of(command.result),
         output=command.output,
         steps=_steps(command),
         left_out=command.reports_left_out,
@@ -236,7 +239,17 @@ def _steps(command: Command) -> list[ShownStep]:
     before = command.issued_at
     for step in command.steps.all():
         took = _("after %(duration)s") % {"duration": _wait(step.received_at, before)} if steps else ""
-        steps.append(ShownStep(state_word(step.state), step.received_at, took, step.note, step.is_applied))
+        steps.append(
+            ShownStep(
+                word=state_word(step.state),
+                at=step.received_at,
+                took=took,
+                note=step.note,
+                is_applied=step.is_applied,
+                figures=figures_of(step.result),
+                output=step.output,
+            )
+        )
         before = step.received_at
     return steps
 

@@ -140,6 +140,9 @@ class CommandStep(models.Model):
     #: False: it came after the command was closed, or out of order.
     is_applied = models.BooleanField(default=True)
     note = models.CharField(max_length=256, blank=True)
+    #: Of a closing report that changed nothing, if they are not those of the command.
+    result = models.JSONField(default=dict, db_default={})
+    output = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         """Steps are read oldest first."""

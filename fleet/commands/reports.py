@@ -1,7 +1,8 @@
 """Reports from stations about their commands, stored in a few statements per batch.
 
 The first closing report wins. Later, repeated or out-of-order reports change nothing: up to `STEPS_MOST` are kept as
-steps; repeats and all further ones are only counted. An expired command still keeps a result that arrives too late.
+steps, with their results; repeats and all further ones are only counted. An expired command still keeps a result that
+arrives too late.
 """
 
 from collections.abc import Sequence
@@ -90,6 +91,7 @@ class _Reported:
             # Too late to close it, but the result is still useful.
             command.result, command.output = status.result, status.output
             self._moved[command.id] = command
+        is_other = not is_applied and (status.result, status.output) != (command.result, command.output)
         word = (command.id, status.state, occurred_at)
         if not is_applied and (word in self._said or self._idle.get(command.id, 0) >= STEPS_MOST):
             command.reports_left_out += 1
@@ -105,6 +107,8 @@ class _Reported:
                 received_at=self._moment,
                 is_applied=is_applied,
                 note=status.note[:256],
+                result=status.result if is_other else {},
+                output=status.output if is_other else "",
             )
         )
         return True

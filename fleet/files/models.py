@@ -113,6 +113,8 @@ class FileMove(models.Model):
     #: Rows that were moved, and rows that the other station already had; the latter are kept in `FileMoveTwin`.
     rows = models.BigIntegerField()
     twins = models.BigIntegerField()
+    #: Rows that stayed, because the other station has different rows with their keys.
+    left = models.BigIntegerField(default=0, db_default=0)
     file_ids = ArrayField(models.BigIntegerField())
 
     def __str__(self) -> str:

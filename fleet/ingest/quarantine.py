@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from fleet.core import clock
 from fleet.core.audit import audit
-from fleet.core.errors import Conflict, NotFound
+from fleet.core.errors import Conflict, InvalidInput, NotFound
 from fleet.ingest.database import cursor
 from fleet.ingest.delivery import FORKED, Delivery, Refusal
 from fleet.ingest.limits.quarantine_budget import budget_apply
@@ -133,8 +133,18 @@ def quarantine_decide_require(*, viewer: Viewer, message: QuarantinedMessage) ->
 
 @transaction.atomic
 def quarantine_discard(*, viewer: Viewer, message: QuarantinedMessage, note: str = "") -> None:
-    """Discard a message, with a note on why. It stays readable, marked as discarded."""
-    _decide(viewer, message, State.DISCARDED, "quarantine.discard", note.replace("\x00", "").strip()[:NOTE_MOST])
+    """Discard a message, with a note on why. It stays readable, marked as discarded.
+
+    Raises `InvalidInput` for a note that is too long: half of a reason may say the opposite.
+    """
+    note = note.replace("\x00", "").strip()
+    if len(note) > NOTE_MOST:
+        raise InvalidInput(
+            _("The note has %(length)d characters, but at most %(most)d are kept. Shorten it.")
+            % {"length": len(note), "most": NOTE_MOST},
+            field="note",
+        )
+    _decide(viewer, message, State.DISCARDED, "quarantine.discard", note)
 
 
 @transaction.atomic

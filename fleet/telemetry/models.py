@@ -224,7 +224,7 @@ class TimeShift(models.Model):
     detections = models.BigIntegerField(default=0)
     positions = models.BigIntegerField(default=0)
     events = models.BigIntegerField(default=0)
-    #: Rows that were not moved because the station already has an equal one at the right time.
+    #: Rows that were not moved because the station already has one with their key at the right time.
     left = models.BigIntegerField(default=0)
     #: Rows that arrived again at the old times, as from a card, and were removed: the moved ones are the same.
     again = models.BigIntegerField(default=0, db_default=0)
@@ -390,6 +390,8 @@ class FileSummary(models.Model):
     received_at = models.DateTimeField()
     #: When the station last named a file beyond the number that Roost lists; see `fleet.ingest.memory.files`.
     overfull_at = models.DateTimeField(null=True)
+    #: Accounts of such files: they are in none of these sums.
+    accounts_left_out = models.BigIntegerField(default=0, db_default=0)
 
     def __str__(self) -> str:
         return f"{self.station_id}: {self.files} files"

@@ -77,6 +77,10 @@ class StepOut(serializers.Serializer[Any]):
     received_at = serializers.DateTimeField()
     is_applied = serializers.BooleanField(help_text="false: the report was late or out of order and changed nothing.")
     note = serializers.CharField(allow_blank=True)
+    result = serializers.DictField(
+        help_text="The result of a report that changed nothing, if it differs from that of the command."
+    )
+    output = serializers.CharField(allow_blank=True, help_text="As `result`.")
 
 
 class CommandOut(serializers.Serializer[Any]):

@@ -115,6 +115,9 @@ class FileMovePreviewOut(serializers.Serializer[Any]):
     detections = serializers.IntegerField()
     positions = serializers.IntegerField()
     twins = serializers.IntegerField(help_text="Rows among these that the other station already has.")
+    left = serializers.IntegerField(
+        help_text="Rows among these that stay, because the other station has different rows with their time and line."
+    )
 
 
 class FileMoveOut(serializers.Serializer[Any]):
@@ -125,7 +128,10 @@ class FileMoveOut(serializers.Serializer[Any]):
     to = serializers.CharField(source="target.serial")
     files = serializers.IntegerField()
     rows = serializers.IntegerField()
-    twins = serializers.IntegerField()
+    twins = serializers.IntegerField(help_text="Rows that the other station already had.")
+    left = serializers.IntegerField(
+        help_text="Rows that stayed, because the other station has different rows with their time and line."
+    )
     moved_at = serializers.DateTimeField()
     moved_by = serializers.CharField(source="moved_by_name", allow_blank=True)
     undone_at = serializers.DateTimeField(allow_null=True)

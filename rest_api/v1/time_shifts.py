@@ -68,7 +68,7 @@ class TimeShiftOut(serializers.Serializer[Any]):
     positions = serializers.IntegerField()
     events = serializers.IntegerField()
     left = serializers.IntegerField(
-        help_text="Rows not moved, because an identical row already exists at the new time."
+        help_text="Rows not moved, because the station already has a row of the same kind at the new time."
     )
     again = serializers.IntegerField(
         help_text="Rows that arrived again at the old times, as from a card, and were removed."
@@ -169,7 +169,10 @@ class TimeShiftUndo(APIView):
         operation_id="time_shifts_undo", request=None, responses=answers({200: TimeShiftOut}, *WRITE_PROBLEMS)
     )
     def post(self, request: Request, serial: str, shift_id: int) -> Response:
-        """Move the rows back to exactly their old times. 409 if already undone. For operators only."""
+        """Move the rows back to exactly their old times.
+
+        409, and nothing changes, if already undone or if other data has the old times by now. For operators only.
+        """
         viewer = viewer_of(request)
         station = station_get(viewer=viewer, serial=serial)
         time_operator_require(actor=viewer, station=station)

@@ -12,9 +12,9 @@ from agent.test_replay import drained
 from agent.test_to_database import deliveries
 
 from fleet.ingest.pipeline import Pipeline
-from fleet.ingest.rows.same_key import LEFT_OUT
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
+from fleet.telemetry.left_out import ROWS_LEFT_OUT
 from fleet.telemetry.models import Detection, Position, Reading, Series, StationEvent
 from station_agent.sources import sources_make
 
@@ -171,4 +171,4 @@ def test_live_and_by_replay_it_is_in_the_database_once(folder, make_station):
     poll_all(source)
     assert pipeline.take(deliveries(station.outbox.take(10_000))).quarantined == 0
     assert there() == before
-    assert not StationEvent.objects.filter(name=LEFT_OUT).exists()
+    assert not StationEvent.objects.filter(name=ROWS_LEFT_OUT).exists()

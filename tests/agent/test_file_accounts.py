@@ -361,11 +361,11 @@ def test_bursts_that_the_station_decoded_keep_all_their_figures(tmp_path, follow
 
 def test_a_position_of_zero_zero_is_no_fix(tmp_path):
     (tmp_path / name_of(0)).write_text(
-        "G,1639614325,0.0,0.0,0\nG,1639614326,0.0005,-0.0009,3\nG,1639614327,0.0,6.5,3\n"
+        "G,1639614325,0.0,0.0,0\nG,1639614326,0.0005,-0.0009,3\nG,1639614327,0.0,6.5,3\nG,1639614328,51.5,undefined,3\n"
     )
     _, messages = drained(tmp_path)
     ((_, body),) = bodies(messages)
-    assert (body.lat, body.lon) == ([None, None, 0.0], [None, None, 6.5])
+    assert (body.lat, body.lon) == ([None, None, 0.0, None], [None, None, 6.5, None])
 
 
 def test_a_clock_line_alone_in_both_files_of_an_hour_is_sent_for_both(tmp_path):

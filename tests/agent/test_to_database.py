@@ -14,9 +14,9 @@ from agent.test_sensorgnome_source import own_files
 from fleet.ingest.delivery import Delivery
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.pipeline import Pipeline
-from fleet.ingest.rows.same_key import LEFT_OUT
 from fleet.organizations.models import Organization
 from fleet.stations.models import Station
+from fleet.telemetry.left_out import ROWS_LEFT_OUT
 from fleet.telemetry.models import Detection, FileSummary, Position, StationEvent
 from message_queue.contracts import contracts
 from station_agent.sources import sources_make
@@ -90,7 +90,7 @@ def test_replayed_twice_and_sent_live_it_is_there_once(row, data, make_station):
     assert (second.stored, second.repeats) == (0, len(again))
     assert send_live(make_station(), pipeline).quarantined == 0
     assert rows_in_database() == expected
-    assert not StationEvent.objects.filter(name=LEFT_OUT).exists(), "rows that arrive both ways are not lost"
+    assert not StationEvent.objects.filter(name=ROWS_LEFT_OUT).exists(), "rows that arrive both ways are not lost"
     assert not QuarantinedMessage.objects.exists()
 
 
@@ -116,7 +116,7 @@ def test_a_card_of_all_kinds_is_in_the_database_once_however_often_it_is_sent(ro
     assert (second.stored, second.repeats) == (0, len(again) + len(feed.told))
     assert send_live(make_station(), pipeline).quarantined == 0
     assert rows_of_files() == there
-    assert not StationEvent.objects.filter(name=LEFT_OUT).exists()
+    assert not StationEvent.objects.filter(name=ROWS_LEFT_OUT).exists()
     assert not QuarantinedMessage.objects.exists()
 
 
@@ -133,4 +133,4 @@ def test_a_card_that_an_older_agent_replayed_doubles_no_row(row, data):
     there = rows_in_database()
     assert pipeline.take(deliveries(replayed)).quarantined == 0
     assert rows_in_database() == there == grep_counted(data)
-    assert not StationEvent.objects.filter(name=LEFT_OUT).exists()
+    assert not StationEvent.objects.filter(name=ROWS_LEFT_OUT).exists()

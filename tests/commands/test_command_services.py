@@ -22,6 +22,7 @@ from fleet.core import clock
 from fleet.core.errors import Conflict, Forbidden, InvalidInput, TooMany
 from fleet.core.models import AuditEntry, OutboxMessage
 from message_queue.contracts.command_status import CommandStatus
+from sg_status.command_words import command_shown
 
 pytestmark = pytest.mark.django_db
 
@@ -150,6 +151,20 @@ def test_what_an_expired_command_found_is_kept_all_the_same(operator, station):
         command_report(station_id=station.id, status=late, moment=clock.now())
     command.refresh_from_db()
     assert (command.state, command.result, command.output) == ("expired", {"files": 3}, "all of it")
+
+
+def test_a_second_end_with_another_result_is_kept_as_a_step(operator, station):
+    command = issue(operator, station)
+    first = word(command, "succeeded", result={"files": 3}, output="all of it")
+    second = word(command, "failed", result={"files": 4}, output="half of it")
+    for status in (first, second):
+        command_report(station_id=station.id, status=status, moment=clock.now())
+    command.refresh_from_db()
+    assert (command.state, command.result, command.output) == ("succeeded", {"files": 3}, "all of it")
+    kept = [(step.state, step.is_applied, step.result, step.output) for step in command.steps.all()]
+    assert kept[-2:] == [("succeeded", True, {}, ""), ("failed", False, {"files": 4}, "half of it")]
+    shown = command_shown(command, clock.now()).steps[-1]
+    assert ([figure.value for figure in shown.figures], shown.output) == (["4"], "half of it")
 
 
 def test_a_command_that_has_begun_is_not_expired_at_once(operator, station):

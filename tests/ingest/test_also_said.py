@@ -45,6 +45,23 @@ def test_unknown_fields_of_hello_and_health_are_kept_with_the_newest(send):
     assert send("health", {"at": NOW + 1}) == {"hello": {"modem": {"imei": "3569", "bars": 4}}}
 
 
+@pytest.mark.parametrize("kind", ["hello", "health"])
+@pytest.mark.parametrize("bad", ['"x"', "NaN", '"\\u0000"'])
+def test_a_bad_known_field_does_not_hide_the_unknown_ones(pipeline, station, delivery, kind, bad):
+    field = "battery_v" if kind == "health" else "boot_count"
+    body = f'{{"at": {NOW}, "{field}": {bad}, "novel": 1, "odd": NaN, "text": "a\\u0000"}}'
+    outcome = pipeline.take([delivery(station.serial, kind, body.encode(), stream="a", seq=1)])
+    assert (outcome.stored, outcome.partial) == (1, 1)
+    said = StationContact.objects.get().also_said
+    assert said == {kind: {"novel": 1, "odd": "NaN", "text": "(text that cannot be stored)"}}
+
+
+def test_unknown_fields_stay_with_their_event_when_another_is_left_out(pipeline, station, delivery):
+    events = [{"t": "x", "name": "bad", "who": "dog"}, {"t": NOW, "name": "door", "who": "cat"}]
+    pipeline.take([delivery(station.serial, "event", {"events": events}, stream="a", seq=1)])
+    assert StationEvent.objects.get(name="door").data == {"also": {"who": "cat"}}
+
+
 def test_unknown_fields_of_an_event_are_in_its_data(send):
     send(
         "event",

@@ -10,6 +10,7 @@ from fleet.ingest.delivery import Delivery
 from fleet.ingest.memory import files as station_files
 from fleet.ingest.models import QuarantinedMessage
 from fleet.telemetry.models import Detection, FileSummary, Position, StationEvent, Suspicion
+from sg_status.pages.station.file_words import file_sentences
 
 pytestmark = pytest.mark.django_db
 
@@ -205,6 +206,20 @@ def test_a_station_that_makes_up_names_gets_no_more_than_its_files_and_a_word(
     assert Detection.objects.filter(file_id=None).count() == 3
     summary = FileSummary.objects.get()
     assert (summary.files, summary.overfull_at is not None) == (1, True)
+    assert summary.accounts_left_out == 1
+    pipeline.take([delivery(station.serial, "file", {"at": NOW, "files": [account("4.txt"), account("5.txt")]})])
+    summary.refresh_from_db()
+    assert (summary.files, summary.accounts_left_out) == (1, 3)
+    sentence = "3 reports on such files were not recorded: no sum on this page includes them."
+    assert sentence in file_sentences(summary)
+
+
+def test_a_station_with_room_for_one_of_two_new_files_is_marked_at_once(pipeline, station, delivery, monkeypatch):
+    monkeypatch.setattr(station_files, "FILES_MOST", 1)
+    messages = [delivery(station.serial, "detections", pulses(f"{n}.txt", bt=n), stream="a", seq=n) for n in (1, 2)]
+    pipeline.take(messages)
+    assert StationFile.objects.count() == 1
+    assert FileSummary.objects.get().overfull_at is not None
 
 
 def test_a_batch_that_is_rolled_back_leaves_no_id_behind(pipeline, station, delivery):

@@ -70,7 +70,8 @@ def test_a_preview_counts_and_changes_nothing(mixed, operator):
     a, b = mixed
     before = held(a), held(b)
     preview = file_move_preview(actor=operator, station=a, target=b, files=foreign_of(a))
-    assert (preview.files, preview.detections, preview.positions, preview.twins) == (1, 4, 2, 3 + 1)
+    assert (preview.files, preview.detections, preview.positions) == (1, 4, 2)
+    assert (preview.twins, preview.left) == (2 + 1, 1)
     assert (held(a), held(b)) == before
     assert not FileMove.objects.exists()
 
@@ -78,13 +79,14 @@ def test_a_preview_counts_and_changes_nothing(mixed, operator):
 def test_rows_go_twins_become_one_and_counts_follow(mixed, operator):
     a, b = mixed
     move = file_move(actor=operator, station=a, target=b, files=foreign_of(a))
-    assert (move.rows, move.twins) == (2, 4)
+    assert (move.rows, move.twins, move.left) == (2, 3, 1)
     assert Detection.objects.filter(station=a).count() == 4
     assert set(Detection.objects.filter(station=a).values_list("file_id", flat=True)) == {
         StationFile.objects.get(station=a, name=OWN).pk
     }
     assert Detection.objects.filter(station=b).count() == 4
-    assert Position.objects.filter(station=a).count() == 0
+    # B has another position of that moment and line: neither gives way.
+    assert Position.objects.get(station=a).latitude == 48.2
     assert Position.objects.filter(station=b).count() == 2
     assert [row.count for row in DetectionCount.objects.filter(station=a)] == [4]
     assert [row.count for row in DetectionCount.objects.filter(station=b)] == [4]
@@ -93,7 +95,8 @@ def test_rows_go_twins_become_one_and_counts_follow(mixed, operator):
     assert (file.station, file.moved_from, file.is_moved_here) == (b, a, True)
     assert FileSummary.objects.get(station=a).bytes_refused == 0
     assert FileSummary.objects.get(station=b).bytes_refused == 50
-    assert AuditEntry.objects.get(action="station.files_moved").detail["to"] == b.serial
+    detail = AuditEntry.objects.get(action="station.files_moved").detail
+    assert (detail["to"], detail["rows"], detail["twins"], detail["left"]) == (b.serial, 2, 3, 1)
 
 
 def test_undoing_leaves_both_stations_exactly_as_they_were(mixed, operator):
@@ -136,12 +139,32 @@ def test_rows_that_came_again_meanwhile_are_one_row_after_undoing(mixed, operato
     move = file_move(actor=operator, station=a, target=b, files=foreign_of(a))
     Pipeline().take([delivery(a.serial, "detections", pulses(FOREIGN), stream="again", seq=1)])
     file_move_undo(actor=operator, move=move)
+    assert AuditEntry.objects.get(action="station.files_moved_back").detail["again"] == 4
     assert Detection.objects.filter(station=a).count() == 8
     assert sum(row.count for row in DetectionCount.objects.filter(station=a)) == 8
     assert (
         sum(row.count for row in DetectionCount.objects.filter(station=b))
         == Detection.objects.filter(station=b).count()
     )
+
+
+@pytest.mark.parametrize("rows", [slice(0, 1), slice(3, 4)], ids=["set aside", "moved"])
+def test_other_rows_that_came_meanwhile_are_kept_and_the_undo_refused_with_the_way(mixed, operator, delivery, rows):
+    a, b = mixed
+    move = file_move(actor=operator, station=a, target=b, files=foreign_of(a))
+    moments = pulses(FOREIGN)["t"][rows]
+    other = {**pulses(FOREIGN), "t": moments, "line": [2 + rows.start], "freq": [4.5]}
+    Pipeline().take([delivery(a.serial, "detections", other, stream="again", seq=1)])
+    before, twins = (held(a), held(b)), FileMoveTwin.objects.count()
+    with pytest.raises(Conflict, match=r"1 row cannot go back.*Move the files from"):
+        file_move_undo(actor=operator, move=move)
+    assert ((held(a), held(b)), FileMoveTwin.objects.count()) == (before, twins)
+    move.refresh_from_db()
+    assert move.undone_at is None
+    # The way that the sentence names.
+    back = file_move(actor=operator, station=b, target=a, files=foreign_of(b))
+    assert back.left == (1 if rows.start == 3 else 0)
+    assert Detection.objects.get(station=a, freq=4.5).line == 2 + rows.start
 
 
 def test_files_that_went_on_are_not_taken_back_behind_anybody(mixed, operator, institute):

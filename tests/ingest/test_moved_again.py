@@ -78,6 +78,28 @@ def test_other_values_and_other_times_stay(card, station):
     assert old() == [10, 5, 5, 5]
 
 
+@pytest.mark.parametrize(
+    ("kind", "other"),
+    [
+        ("detections", {"freq": [1.5]}), ("detections", {"sig": [-40.0]}), ("detections", {"noise": [-90.0]}),
+        ("detections", {"snr": [7.0]}), ("detections", {"used": [False]}), ("gps", {"alt": [12.0]}),
+        ("event", {"port": 2}), ("event", {"data": {"a": 1}}),
+    ],
+)  # fmt: skip
+def test_rows_that_differ_in_any_figure_stay(pipeline, station, delivery, kind, other):
+    body = {
+        "detections": {"what": "pulse", "port": 1, "t": [Y2000], "line": [1]},
+        "gps": {"t": [Y2000], "lat": [51.5], "lon": [7.5], "line": [1]},
+        "event": {"events": [{"t": Y2000, "name": "odd", "line": 1}]},
+    }[kind]
+    also = {"events": [{**body["events"][0], **other}]} if kind == "event" else {**body, **other}
+    pipeline.take([delivery(station.serial, kind, body, stream="a", seq=1)])
+    time_shift(actor=SERVER, station=station, side="behind")
+    pipeline.take([delivery(station.serial, kind, also, stream="b", seq=1)])
+    assert moved_again_remove() == 0
+    assert (sum(counts()), sum(old())) == (2, 1)
+
+
 def test_what_arrived_before_the_move_or_after_its_undoing_stays(card, station):
     card("first")
     shift = time_shift(actor=SERVER, station=station, side="behind", received_until=clock.now() + timedelta(hours=1))

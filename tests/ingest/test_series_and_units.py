@@ -6,6 +6,7 @@ from importlib import import_module
 
 import pytest
 
+from fleet.core import clock
 from fleet.ingest.memory.series import SERIES_MOST
 from fleet.ingest.models import QuarantinedMessage
 from fleet.ingest.pipeline import Pipeline
@@ -159,6 +160,15 @@ class TestTwoValuesAtOneMoment:
         assert Reading.objects.count() == 1_000
         event = station.stationevent_set.get()
         assert (event.name, event.data["count"], event.data["series"]) == ("values_left_out", 5, "t")
+
+    def test_those_of_two_parts_of_one_receipt_are_added(self, send, station, monkeypatch):
+        moment = clock.now()
+        monkeypatch.setattr(clock, "now", lambda: moment)
+        send(*({"n": "t", "v": value, "t": NOW} for value in range(1_002)))
+        send(*({"n": "t", "v": value, "t": NOW} for value in range(2_000, 2_003)))
+        event = station.stationevent_set.get()
+        assert (event.name, event.data["count"]) == ("values_left_out", 5)
+        assert "first_at" not in event.data
 
 
 class TestLimits:

@@ -37,6 +37,7 @@ from fleet.telemetry.selectors import readings
 pytestmark = pytest.mark.django_db
 Y2000 = datetime(2000, 1, 1, 0, 5, tzinfo=UTC)
 EPOCH, FUTURE, SHIFTED = int(Suspicion.EPOCH), int(Suspicion.FUTURE), int(Suspicion.SHIFTED)
+SAME_MOMENT = int(Suspicion.SAME_MOMENT)
 STORED = (
     "telemetry_reading", "telemetry_detection", "telemetry_position", "telemetry_stationevent",
     "telemetry_detectioncount", "telemetry_series", "telemetry_readinghour", "telemetry_readingday",
@@ -163,9 +164,81 @@ def test_a_card_that_was_read_again_meanwhile_is_not_doubled_by_an_undo(station,
             flags=EPOCH,
         )
     DetectionCount.objects.create(station=station, hour=Y2000.replace(minute=0), port=1, kind=2, count=2)
-    time_shift_undo(actor=operator, shift=shift)
+    shift = time_shift_undo(actor=operator, shift=shift)
     rollups_rebuild(settled_s=0)
     assert stored() == before
+    assert shift.again == 4
+    assert AuditEntry.objects.get(action="station.time_shifted_back").detail["again"] == 4
+
+
+def test_data_of_another_start_at_the_old_times_is_kept_and_the_undo_refused_with_the_way(
+    station, series, began, filed, operator
+):
+    """A clock that starts at 2000-01-01 each time: other rows have the old times of those that were moved."""
+    before = stored()
+    first = time_shift(actor=operator, station=station, side="behind")
+    came = clock.now()
+    # Each differs in one figure only.
+    Reading.objects.create(series=series, occurred_at=Y2000, received_at=came, value=77, flags=EPOCH)
+    Detection.objects.create(
+        station=station, occurred_at=Y2000, port=1, kind=2, line=0, received_at=came, tag="1.1", sig=3.0, flags=EPOCH
+    )
+    Position.objects.create(
+        station=station, occurred_at=Y2000, line=0, source="all", received_at=came, latitude=1.5, longitude=2.5,
+        altitude_m=9.0, flags=EPOCH,
+    )  # fmt: skip
+    StationEvent.objects.create(
+        station=station, occurred_at=Y2000, name="odd", line=0, received_at=came, port=4, data={"a": 0}, flags=EPOCH
+    )
+    DetectionCount.objects.create(station=station, hour=Y2000.replace(minute=0), port=1, kind=2, count=1)
+    DirtyHour.objects.create(series=series, hour=Y2000.replace(minute=0))
+    # A repeat is not removed either, if the whole is refused.
+    Reading.objects.create(
+        series=series, occurred_at=Y2000 + timedelta(minutes=5), received_at=came, value=5, flags=EPOCH
+    )
+    rollups_rebuild(settled_s=0)
+    both = stored()
+    with pytest.raises(Conflict, match=r"4 rows cannot go back: other data.*Correct the times of that data first"):
+        time_shift_undo(actor=operator, shift=first)
+    assert stored() == both
+    assert time_shift_list(station=station).get().undone_at is None
+    assert not AuditEntry.objects.filter(action="station.time_shifted_back").exists()
+    # The way that the sentence names.
+    second = time_shift(actor=operator, station=station, side="behind", received_from=came)
+    assert second.rows == 5
+    time_shift_undo(actor=operator, shift=first)
+    rollups_rebuild(settled_s=0)
+    assert set(Reading.objects.filter(shift_id=second.pk).values_list("value", flat=True)) == {77.0, 5.0}
+    for kind in (Reading, Detection, Position, StationEvent):
+        assert kind.objects.filter(shift_id=None, occurred_at__lt=PAST).count() == 10
+        kind.objects.filter(shift_id=second.pk).delete()
+    for table in ("telemetry_reading", "telemetry_detection", "telemetry_position", "telemetry_stationevent"):
+        assert stored()[table] == before[table]
+
+
+def test_right_data_at_the_old_times_of_a_clock_that_was_ahead_keeps_them(station, series, operator, monkeypatch):
+    moment = clock.now()
+    ahead = moment + timedelta(hours=2)
+    Reading.objects.create(series=series, occurred_at=ahead, received_at=moment, value=1, flags=FUTURE)
+    shift = time_shift(actor=operator, station=station, side="ahead")
+    monkeypatch.setattr(clock, "now", lambda: moment + timedelta(hours=3))
+    Reading.objects.create(series=series, occurred_at=ahead, received_at=ahead, value=2)
+    with pytest.raises(Conflict, match=r"1 row cannot go back, because other data.*by now. Nothing was changed"):
+        time_shift_undo(actor=operator, shift=shift)
+    assert sorted(Reading.objects.values_list("value", flat=True)) == [1.0, 2.0]
+
+
+def test_values_of_one_second_that_come_again_in_another_order_are_repeats(station, series, began, operator):
+    """The first of them that comes has the second, the others are microseconds later."""
+    beside = timedelta(microseconds=1)
+    for at, value, flags in ((Y2000, 5, EPOCH), (Y2000 + beside, 3, EPOCH | SAME_MOMENT)):
+        Reading.objects.create(series=series, occurred_at=at, received_at=began, value=value, flags=flags)
+    before = stored()["telemetry_reading"]
+    shift = time_shift(actor=operator, station=station, side="behind")
+    for at, value, flags in ((Y2000, 3, EPOCH), (Y2000 + beside, 5, EPOCH | SAME_MOMENT)):
+        Reading.objects.create(series=series, occurred_at=at, received_at=clock.now(), value=value, flags=flags)
+    assert time_shift_undo(actor=operator, shift=shift).again == 2
+    assert stored()["telemetry_reading"] == before
 
 
 def test_two_starts_are_moved_one_by_one_by_the_span_of_their_receipt(station, series, began, operator):

@@ -150,6 +150,15 @@ def test_a_note_says_why_it_was_given_up_and_by_whom(browse, operator, station):
     assert "Note: a test &lt;script&gt;" in page
 
 
+def test_a_note_that_is_too_long_is_refused_and_not_cut(browse, operator, station):
+    message = message_make(station)
+    client = browse(operator)
+    page = client.post(f"/quarantine/{message.pk}/discard/", {"note": "n" * 2_001}, follow=True).content.decode()
+    assert "The note has 2001 characters, but at most 2000 are kept. Shorten it." in page
+    message.refresh_from_db()
+    assert (message.state, message.note) == ("held", "")
+
+
 def test_the_content_is_a_file_that_no_browser_opens(browse, viewer, stranger, station):
     raw = bytes(range(256))
     message = message_make(station, raw)

@@ -2,7 +2,8 @@
 
 A card that was read for the wrong station leaves its detections and positions there. These know their file, so they can
 be moved. A row that the target already has stays a single row: the moved one is set aside, and comes back when the move
-is undone. Events name no file and stay.
+is undone. A row whose key another row of the target has stays where it is, and is counted. Events and readings name no
+file and stay.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from fleet.core import clock
 from fleet.core.audit import audit
@@ -27,32 +29,39 @@ from fleet.stations.models import Station
 from fleet.telemetry.cold.heard import heard_overlap
 from fleet.telemetry.heard.tag_hours import counting_order, tag_hours_recount
 from fleet.telemetry.models import Detection
+from fleet.telemetry.same_rows import DETECTION, POSITION
 
 #: Limits of one move: a season's card, within the time that a person waits.
 FILES_MOST, ROWS_MOST = 500, 1_000_000
-#: Tables whose rows know their file, with the columns that identify a row besides its station.
-_TABLES: Final = {
-    "telemetry_detection": ("occurred_at", "port", "kind", "line"),
-    "telemetry_position": ("occurred_at", "line", "source"),
-}
+#: Tables whose rows know their file.
+_TABLES: Final = {"telemetry_detection": DETECTION, "telemetry_position": POSITION}
 _COUNTED = "telemetry_detection"
 _HOURS_OF_TAGS = "DISTINCT date_trunc('hour', d.occurred_at, 'UTC')"
 _IS_TAG = f"d.kind = {Detection.Kind.TAG.value}"
+#: FROM and WHERE of the rows `d` that a move set aside.
+_SET_ASIDE = (
+    "files_filemovetwin w, LATERAL jsonb_populate_record(NULL::{0}, w.row) d "
+    'WHERE w.move_id = %(move)s AND w."table" = %(table)s'
+)
 _OF_FILES = "d.station_id = %(source)s AND d.file_id = ANY(%(files)s) AND d.occurred_at BETWEEN %(low)s AND %(high)s"
 
 
 @dataclass(frozen=True, slots=True)
 class MovePreview:
-    """Effect of a move: files, rows, and `twins`, the rows that the target already has."""
+    """Effect of a move: files, rows, `twins`, the rows that the target already has, and `left`, which stay.
+
+    A row stays if the target has another one with its time, port and line.
+    """
 
     files: int
     detections: int
     positions: int
     twins: int
+    left: int
 
     @property
     def rows(self) -> int:
-        """All rows that leave the station."""
+        """All rows of the files."""
         return self.detections + self.positions
 
 
@@ -65,7 +74,8 @@ def file_move_preview(*, actor: Viewer, station: Station, target: Station, files
         files=len(files),
         detections=counted["telemetry_detection"][0],
         positions=counted["telemetry_position"][0],
-        twins=sum(twins for _rows, twins in counted.values()),
+        twins=sum(twins for _rows, twins, _left in counted.values()),
+        left=sum(left for _rows, _twins, left in counted.values()),
     )
     if preview.rows > ROWS_MOST:
         raise InvalidInput(
@@ -90,8 +100,9 @@ def file_move(*, actor: Viewer, station: Station, target: Station, files: Sequen
         moved_at=moment,
         moved_by_name=actor.name[:150],
         files=preview.files,
-        rows=preview.rows - preview.twins,
+        rows=preview.rows - preview.twins - preview.left,
         twins=preview.twins,
+        left=preview.left,
         file_ids=[file.pk for file in files],
     )
     _move_rows(_arguments(station, target, files), move)
@@ -103,7 +114,10 @@ def file_move(*, actor: Viewer, station: Station, target: Station, files: Sequen
 
 @transaction.atomic
 def file_move_undo(*, actor: Viewer, move: FileMove) -> FileMove:
-    """Move the files back with all their rows, including those that the target already had. Raises `Conflict`."""
+    """Move the files back with all their rows, including those that the target already had. Raises `Conflict`.
+
+    A row that arrived again meanwhile is the same and stays single. If another row has the key of one, nothing is changed.
+    """
     moment, station, target = clock.now(), move.station, move.target
     file_operator_require(actor=actor, station=station)
     _lock_contacts(station, target)
@@ -116,12 +130,13 @@ def file_move_undo(*, actor: Viewer, move: FileMove) -> FileMove:
         undone_at=moment, undone_by_name=actor.name[:150]
     ):
         raise Conflict(_("This move has already been undone."))
-    _move_rows(_arguments(target, station, files), None)
-    _restore_twins(move)
+    back = _arguments(target, station, files)
+    _room_check(move, back)
+    again = _move_rows(back, None) + _restore_twins(move)
     _move_files(files, station)
     sums_rebuild([station.pk, target.pk], moment)
     move.refresh_from_db()
-    _audit_and_announce(actor, move, "station.files_moved_back")
+    _audit_and_announce(actor, move, "station.files_moved_back", again=again)
     return move
 
 
@@ -192,35 +207,55 @@ def _arguments(station: Station, target: Station, files: Sequence[StationFile]) 
     }
 
 
+def _is_there(table: str, condition: str = "true") -> str:
+    """Condition: the target has a row `t` with the key of `d`, for which the condition holds."""
+    key = _TABLES[table].same_key_sql("t", "d", of_one_owner=False)
+    return (
+        f"EXISTS (SELECT 1 FROM {table} t WHERE t.station_id = %(target)s AND t.occurred_at = d.occurred_at "  # noqa: S608 - our own names
+        f"AND {key} AND {condition})"
+    )
+
+
 def _is_twin(table: str) -> str:
-    same = " AND ".join(f"t.{column} = d.{column}" for column in _TABLES[table])
-    return f"EXISTS (SELECT 1 FROM {table} t WHERE t.station_id = %(target)s AND {same})"  # noqa: S608 - our own names
+    """Condition: the target already has the row."""
+    return _is_there(table, _TABLES[table].same_figures_sql("t", "d"))
 
 
-def _count(table: str, arguments: dict[str, Any]) -> tuple[int, int]:
-    """Number of the files' rows, and how many of these the target already has."""
+def _is_left(table: str) -> str:
+    """Condition: the target has another row with its key."""
+    return _is_there(table, f"NOT {_TABLES[table].same_figures_sql('t', 'd')}")
+
+
+def _count(table: str, arguments: dict[str, Any]) -> tuple[int, int, int]:
+    """Number of the files' rows, how many of these the target already has, and how many have to stay."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*), count(*) FILTER (WHERE {_is_twin(table)}) FROM {table} d WHERE {_OF_FILES}",  # noqa: S608 - our own names
+            f"SELECT count(*), count(*) FILTER (WHERE {_is_twin(table)}), count(*) FILTER (WHERE {_is_left(table)}) "  # noqa: S608 - our own names
+            f"FROM {table} d WHERE {_OF_FILES}",
             arguments,
         )
-        rows, twins = cursor.fetchone()
-        return int(rows), int(twins)
+        rows, twins, left = cursor.fetchone()
+        return int(rows), int(twins), int(left)
 
 
-def _move_rows(arguments: dict[str, Any], move: FileMove | None) -> None:
-    """Remove the twins and keep them with the move; then give the other rows to the target, and correct the counts."""
+def _move_rows(arguments: dict[str, Any], move: FileMove | None) -> int:
+    """Remove the twins and keep them with the move; then give the other rows to the target, and correct the counts.
+
+    Return the number of twins.
+    """
+    twins = 0
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {_HOURS_OF_TAGS} FROM {_COUNTED} d WHERE {_OF_FILES} AND {_IS_TAG}", arguments)  # noqa: S608 - our own names
         hours = [row[0] for row in cursor.fetchall()]
         for table in _TABLES:
             arguments = {**arguments, "move": move.pk if move else None, "table": table}
+            going = f"{_OF_FILES} AND NOT {_is_left(table)}"
             if table == _COUNTED:
-                heard = f"SELECT %(target)s::bigint AS station_id, d.occurred_at AS at FROM {table} d WHERE {_OF_FILES}"  # noqa: S608
+                heard = f"SELECT %(target)s::bigint AS station_id, d.occurred_at AS at FROM {table} d WHERE {going}"  # noqa: S608
                 cursor.execute(heard_later_sql(heard), arguments)
-                _add_to_hours(cursor, arguments, station="source", sign="-", where=_OF_FILES)
+                _add_to_hours(cursor, arguments, station="source", sign="-", where=going)
                 _add_to_hours(
-                    cursor, arguments, station="target", sign="", where=f"{_OF_FILES} AND NOT {_is_twin(table)}"
+                    cursor, arguments, station="target", sign="", where=f"{_OF_FILES} AND NOT {_is_there(table)}"
                 )
             away = f"DELETE FROM {table} d WHERE {_OF_FILES} AND {_is_twin(table)}"  # noqa: S608 - our own names
             if move is not None:
@@ -229,10 +264,42 @@ def _move_rows(arguments: dict[str, Any], move: FileMove | None) -> None:
                     "SELECT %(move)s, %(table)s, to_jsonb(away) FROM away"
                 )
             cursor.execute(away, arguments)
-            cursor.execute(f"UPDATE {table} d SET station_id = %(target)s WHERE {_OF_FILES}", arguments)  # noqa: S608
+            twins += cursor.rowcount
+            # Those that remain and are there are others.
+            cursor.execute(
+                f"UPDATE {table} d SET station_id = %(target)s WHERE {_OF_FILES} AND NOT {_is_there(table)}",  # noqa: S608
+                arguments,
+            )
         cursor.execute("DELETE FROM telemetry_detectioncount WHERE station_id = %(source)s AND count <= 0", arguments)
     for station_id in sorted((arguments["source"], arguments["target"]), key=counting_order):
         tag_hours_recount(station_id=station_id, hours=hours)
+    return int(twins)
+
+
+def _room_check(move: FileMove, arguments: dict[str, Any]) -> None:
+    """Refuse to undo a move if the station has other rows by now with the keys of those that would come back."""
+    taken = 0
+    with connection.cursor() as cursor:
+        for table in _TABLES:
+            cursor.execute(
+                f"SELECT (SELECT count(*) FROM {table} d WHERE {_OF_FILES} AND {_is_left(table)}) "  # noqa: S608 - our own names
+                f"+ (SELECT count(*) FROM {_SET_ASIDE.format(table)} AND {_is_left(table)})",
+                {**arguments, "move": move.pk, "table": table},
+            )
+            taken += cursor.fetchone()[0]
+    if taken:
+        raise Conflict(
+            ngettext(
+                "%(n)d row cannot go back: %(serial)s has another row with its time, port and line by now. Move the files "
+                "from %(target)s to %(serial)s instead of undoing the move: that row then stays where it is. Nothing was "
+                "changed.",
+                "%(n)d rows cannot go back: %(serial)s has other rows with their times, ports and lines by now. Move the "
+                "files from %(target)s to %(serial)s instead of undoing the move: those rows then stay where they are. "
+                "Nothing was changed.",
+                taken,
+            )
+            % {"n": taken, "serial": move.station.serial, "target": move.target.serial}
+        )
 
 
 def _add_to_hours(cursor: CursorWrapper, arguments: dict[str, Any], *, station: str, sign: str, where: str) -> None:
@@ -245,33 +312,33 @@ def _add_to_hours(cursor: CursorWrapper, arguments: dict[str, Any], *, station: 
     )
 
 
-def _restore_twins(move: FileMove) -> None:
-    """Put back the rows that the target also had, except those that arrived again meanwhile."""
+def _restore_twins(move: FileMove) -> int:
+    """Put back the rows that the target also had, except those that arrived again meanwhile; return how many did."""
     hours: list[datetime] = []
+    again = 0
     with connection.cursor() as cursor:
         for table in _TABLES:
-            back = (
-                f"INSERT INTO {table} SELECT (jsonb_populate_record(NULL::{table}, w.row)).* FROM files_filemovetwin w "  # noqa: S608
-                'WHERE w.move_id = %(move)s AND w."table" = %(table)s ON CONFLICT DO NOTHING'
-            )
+            arguments: dict[str, Any] = {"move": move.pk, "table": table}
+            back = f"INSERT INTO {table} SELECT d.* FROM {_SET_ASIDE.format(table)} ON CONFLICT DO NOTHING RETURNING *"  # noqa: S608
+            counted = ""
             if table == _COUNTED:
-                cursor.execute(
-                    f"SELECT {_HOURS_OF_TAGS} FROM files_filemovetwin w, "  # noqa: S608 - our own names
-                    f"LATERAL jsonb_populate_record(NULL::{table}, w.row) d "
-                    f'WHERE w.move_id = %(move)s AND w."table" = %(table)s AND {_IS_TAG}',
-                    {"move": move.pk, "table": table},
-                )
+                cursor.execute(f"SELECT {_HOURS_OF_TAGS} FROM {_SET_ASIDE.format(table)} AND {_IS_TAG}", arguments)  # noqa: S608
                 hours = [row[0] for row in cursor.fetchall()]
-                back = (
-                    f"WITH back AS ({back} RETURNING station_id, occurred_at, port, kind) "  # noqa: S608
-                    "INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count) "
+                counted = (
+                    ", counted AS (INSERT INTO telemetry_detectioncount (station_id, hour, port, kind, count) "
                     "SELECT station_id, date_trunc('hour', occurred_at, 'UTC'), port, kind, count(*) FROM back "
                     "GROUP BY 1, 2, 3, 4 ON CONFLICT (station_id, hour, port, kind) "
-                    "DO UPDATE SET count = telemetry_detectioncount.count + excluded.count"
+                    "DO UPDATE SET count = telemetry_detectioncount.count + excluded.count)"
                 )
-            cursor.execute(back, {"move": move.pk, "table": table})
+            cursor.execute(
+                f"WITH back AS ({back}){counted} SELECT (SELECT count(*) FROM {_SET_ASIDE.format(table)}) "  # noqa: S608
+                "- (SELECT count(*) FROM back)",
+                arguments,
+            )
+            again += cursor.fetchone()[0]
         cursor.execute("DELETE FROM files_filemovetwin WHERE move_id = %s", [move.pk])
     tag_hours_recount(station_id=move.station_id, hours=hours)
+    return again
 
 
 def _move_files(files: Sequence[StationFile], target: Station) -> None:
@@ -284,7 +351,7 @@ def _move_files(files: Sequence[StationFile], target: Station) -> None:
         StationFile.objects.filter(pk=file.pk).update(station=target, moved_from=origin, is_moved_here=not is_own)
 
 
-def _audit_and_announce(actor: Viewer, move: FileMove, action: str) -> None:
+def _audit_and_announce(actor: Viewer, move: FileMove, action: str, **counts: int) -> None:
     organization_id = move.station.organization_id
     audit(
         actor,
@@ -295,6 +362,8 @@ def _audit_and_announce(actor: Viewer, move: FileMove, action: str) -> None:
         files=move.files,
         rows=move.rows,
         twins=move.twins,
+        left=move.left,
+        **counts,
     )
     changed = {organization_id: [move.station.serial, move.target.serial]}
     live_announce(changed=changed)

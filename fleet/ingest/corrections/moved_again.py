@@ -1,23 +1,17 @@
 """Removing rows that were moved in time and arrive again at their old times, as from a card: they are repeats."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import F
 
 from fleet.core.live import live_announce
+from fleet.ingest.corrections.repeats import repeat_sqls
 from fleet.telemetry.heard.tag_hours import tag_hours_recount
 from fleet.telemetry.models import Detection, TimeShift
-
-#: Tables with the owner of a row, the columns that identify it besides its moment, and those that must be equal too.
-_TABLES: Final = {
-    "telemetry_reading": ("series_id", (), ("value",)),
-    "telemetry_detection": ("station_id", ("port", "kind", "line"), ("tag",)),
-    "telemetry_position": ("station_id", ("line", "source"), ("latitude", "longitude")),
-    "telemetry_stationevent": ("station_id", ("name", "line", "source"), ("data",)),
-}
+from fleet.telemetry.same_rows import IDENTITIES
 
 
 def moved_again_remove() -> int:
@@ -38,15 +32,18 @@ def _remove(shift: TimeShift) -> int:
         cursor.execute("UPDATE stations_stationcontact SET epoch = epoch + 1 WHERE station_id = %s", [station.pk])
         if not TimeShift.objects.filter(pk=shift.pk, undone_at=None).exists():
             return 0
-        for table in _TABLES:
+        for table in IDENTITIES:
             cursor.execute(f"CREATE TEMP TABLE again (LIKE {table}) ON COMMIT DROP")
-            cursor.execute(
-                f"WITH gone AS (DELETE FROM {table} t USING {table} d WHERE {_again_sql(table)} RETURNING t.*) "  # noqa: S608 - our own names
-                "INSERT INTO again SELECT * FROM gone",
-                arguments,
-            )
-            if cursor.rowcount:
-                removed += cursor.rowcount
+            came = 0
+            for is_again in _again_sqls(table):
+                cursor.execute(
+                    f"WITH gone AS (DELETE FROM {table} t USING {table} d WHERE {is_again} RETURNING t.*) "  # noqa: S608 - our own names
+                    "INSERT INTO again SELECT * FROM gone",
+                    arguments,
+                )
+                came += cursor.rowcount
+            if came:
+                removed += came
                 _correct_counts(cursor, table, station.pk)
             cursor.execute("DROP TABLE again")
     TimeShift.objects.filter(pk=shift.pk).update(again=F("again") + removed)
@@ -55,28 +52,27 @@ def _remove(shift: TimeShift) -> int:
 
 
 def _any_again(shift: TimeShift) -> bool:
+    arguments = _arguments(shift)
     with connection.cursor() as cursor:
-        for table in _TABLES:
-            cursor.execute(
-                f"SELECT EXISTS (SELECT 1 FROM {table} t, {table} d WHERE {_again_sql(table)})",  # noqa: S608 - our own names
-                _arguments(shift),
-            )
-            if cursor.fetchone() == (True,):
-                return True
+        for table in IDENTITIES:
+            for is_again in _again_sqls(table):
+                cursor.execute(
+                    f"SELECT EXISTS (SELECT 1 FROM {table} t, {table} d WHERE {is_again})",  # noqa: S608 - our own names
+                    arguments,
+                )
+                if cursor.fetchone() == (True,):
+                    return True
     return False
 
 
-def _again_sql(table: str) -> str:
-    """SQL condition: `t` arrived after the move, at the old time of its equal `d`, which was moved."""
-    owner, key, equal = _TABLES[table]
-    ours = "t.series_id = ANY(%(series)s)" if owner == "series_id" else "t.station_id = %(station)s"
-    same = " AND ".join(f"t.{column} = d.{column}" for column in (owner, *key))
-    alike = " AND ".join(f"t.{column} IS NOT DISTINCT FROM d.{column}" for column in equal)
-    return (
+def _again_sqls(table: str) -> list[str]:
+    """SQL conditions: `t` arrived after the move, at the old time of its equal `d`, which was moved."""
+    ours = "t.series_id = ANY(%(series)s)" if table == "telemetry_reading" else "t.station_id = %(station)s"
+    late = (
         f"{ours} AND t.occurred_at BETWEEN %(first)s AND %(last)s AND t.shift_id IS NULL AND t.received_at >= %(made)s "
-        f"AND {same} AND {alike} AND d.shift_id = %(shift)s "
-        "AND d.occurred_at = t.occurred_at + %(offset)s * interval '1 microsecond'"
+        "AND d.shift_id = %(shift)s"
     )
+    return [f"{late} AND {is_repeat}" for is_repeat in repeat_sqls(table, "d", by="t")]
 
 
 def _arguments(shift: TimeShift) -> dict[str, Any]:

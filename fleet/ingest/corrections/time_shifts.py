@@ -11,15 +11,17 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from fleet.core import clock
 from fleet.core.audit import audit
 from fleet.core.errors import Conflict, InvalidInput, NotFound
 from fleet.core.live import live_announce
-from fleet.core.spoken import duration_words
+from fleet.core.spoken import duration_words, moment_words
 from fleet.ingest.batch import AHEAD_S
+from fleet.ingest.corrections.repeats import repeat_sqls
 from fleet.organizations.access import Role, Viewer
 from fleet.stations.contact.hours import heard_later_sql
 from fleet.stations.models import Station
@@ -28,6 +30,7 @@ from fleet.telemetry.cold.reading import cold_overlaps
 from fleet.telemetry.heard.tag_hours import PAST, tag_hours_recount
 from fleet.telemetry.keeping.models import ClearedDetections
 from fleet.telemetry.models import NOT_NEWEST, Detection, Series, Suspicion, TimeShift
+from fleet.telemetry.same_rows import IDENTITIES
 
 Side = TimeShift.Side
 #: Most rows of one move: ingest of this station waits meanwhile.
@@ -37,12 +40,12 @@ _OFFSET_MOST = timedelta(days=200 * 366)
 _MICROSECOND = timedelta(microseconds=1)
 #: Flags of a wrong time, which a move removes.
 _OF_TIME = int(Suspicion.EPOCH | Suspicion.FUTURE | Suspicion.ANCIENT)
-#: Tables by the name of their count in `TimeShift`, with the columns that identify a row besides its moment.
+#: Tables by the name of their count in `TimeShift`.
 _TABLES: Final = {
-    "readings": ("telemetry_reading", ("series_id",)),
-    "detections": ("telemetry_detection", ("station_id", "port", "kind", "line")),
-    "positions": ("telemetry_position", ("station_id", "line", "source")),
-    "events": ("telemetry_stationevent", ("station_id", "name", "line", "source")),
+    "readings": "telemetry_reading",
+    "detections": "telemetry_detection",
+    "positions": "telemetry_position",
+    "events": "telemetry_stationevent",
 }
 _MOVED: Final = {"occurred_at": "{at}", "flags": "{flags}", "flags_before": "{before}", "shift_id": "{shift}"}
 
@@ -73,7 +76,7 @@ class WrongRows:
 
 @dataclass(frozen=True, slots=True)
 class ShiftPreview:
-    """Effect of a move: the rows, the offset, and how many rows stay because an equal one is already there."""
+    """Effect of a move: the rows, the offset, and how many rows stay because a row with their key is already there."""
 
     wrong: WrongRows
     offset: timedelta
@@ -101,7 +104,7 @@ def wrong_rows(
         for name in _TABLES:
             cursor.execute(
                 f"SELECT count(*), min(d.occurred_at), max(d.occurred_at), min(d.received_at), max(d.received_at), "  # noqa: S608 - our own names
-                f"min({_APART}), max({_APART}) FROM {_TABLES[name][0]} d WHERE {_rows_sql(name, side)}",
+                f"min({_APART}), max({_APART}) FROM {_TABLES[name]} d WHERE {_rows_sql(name, side)}",
                 arguments,
             )
             row = cursor.fetchone()
@@ -151,7 +154,7 @@ def time_shift_preview(
     arguments = _arguments(station, side, received_from, received_until) | {"offset": offset // _MICROSECOND}
     left = 0
     with connection.cursor() as cursor:
-        for name, (table, _key) in _TABLES.items():
+        for name, table in _TABLES.items():
             cursor.execute(
                 f"SELECT count(*) FROM {table} d WHERE {_rows_sql(name, side)} AND {_has_twin_sql(name)}",  # noqa: S608 - our own names
                 arguments,
@@ -173,7 +176,7 @@ def time_shift(
     """Move the rows of one side by an offset. Raises `Forbidden` or `InvalidInput`.
 
     1. Make ingest of this station wait.  2. Check as a preview does.  3. Take the rows out and insert them at the right
-    time; rows with an equal one there stay.  4. Correct counts, roll-ups and newest values.
+    time; rows with another of their key there stay.  4. Correct counts, roll-ups and newest values.
     """
     _lock_contact(station)
     preview = time_shift_preview(
@@ -212,9 +215,10 @@ def time_shift(
 
 @transaction.atomic
 def time_shift_undo(*, actor: Viewer, shift: TimeShift) -> TimeShift:
-    """Move the rows back, with the flags that they had. Raises `Conflict`.
+    """Move the rows back, with the flags that they had: all of them or none. Raises `Conflict`.
 
-    A row that arrived again meanwhile is the same row: the moved one replaces it.
+    A row that arrived again meanwhile is removed, because the moved one is the same. If another row has the key of one,
+    nothing is changed: neither may be lost, and leaving some moved would leave rows of one clock under two times.
     """
     station = shift.station
     time_operator_require(actor=actor, station=station)
@@ -233,13 +237,16 @@ def time_shift_undo(*, actor: Viewer, shift: TimeShift) -> TimeShift:
         "before": "NULL::smallint",
         "shift": "NULL::bigint",
     }
-    for name in _TABLES:
-        owner = _owner_sql(name)
-        where = f"{owner} AND d.occurred_at BETWEEN %(first)s AND %(last)s AND d.shift_id = %(shift)s"
-        _remove_repeats(name, where, arguments)
-        _move_rows(name, where, fields, arguments)
+    where = {
+        name: f"{_owner_sql(name)} AND d.occurred_at BETWEEN %(first)s AND %(last)s AND d.shift_id = %(shift)s"
+        for name in _TABLES
+    }
+    again = sum(_remove_repeats(name, where[name], arguments) for name in _TABLES)
+    _room_check(where, arguments)
+    rows = sum(_move_rows(name, where[name], fields, arguments) for name in _TABLES)
+    TimeShift.objects.filter(pk=shift.pk).update(again=F("again") + again)
     shift.refresh_from_db()
-    _audit_and_announce(actor, shift, "station.time_shifted_back")
+    _audit_and_announce(actor, shift, "station.time_shifted_back", rows=rows, again=again)
     return shift
 
 
@@ -323,17 +330,16 @@ def _rows_sql(name: str, side: str) -> str:
 
 
 def _has_twin_sql(name: str) -> str:
-    table, key = _TABLES[name]
-    same = " AND ".join(f"t.{column} = d.{column}" for column in key)
+    table = _TABLES[name]
     return (
-        f"EXISTS (SELECT 1 FROM {table} t WHERE {same} "  # noqa: S608 - our own names
+        f"EXISTS (SELECT 1 FROM {table} t WHERE {IDENTITIES[table].same_key_sql('t', 'd')} "  # noqa: S608 - our own names
         "AND t.occurred_at = d.occurred_at + %(offset)s * interval '1 microsecond')"
     )
 
 
 def _move_rows(name: str, where: str, fields: dict[str, str], arguments: dict[str, Any]) -> int:
     """Take rows out and insert them elsewhere; return how many. All are out before the first is inserted."""
-    table = _TABLES[name][0]
+    table = _TABLES[name]
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMP TABLE going (LIKE {table}) ON COMMIT DROP")
         cursor.execute(
@@ -351,21 +357,69 @@ def _move_rows(name: str, where: str, fields: dict[str, str], arguments: dict[st
     return int(moved)
 
 
-def _remove_repeats(name: str, where: str, arguments: dict[str, Any]) -> None:
-    """Delete rows at the times to which moved rows will return: they are the same rows, sent again."""
-    table, key = _TABLES[name]
-    same = " AND ".join(f"t.{column} = d.{column}" for column in key)
-    again = (
-        f"DELETE FROM {table} t USING {table} d WHERE {where} AND {same} AND {_owner_sql(name, 't')} "  # noqa: S608
-        "AND t.occurred_at = d.occurred_at + %(offset)s * interval '1 microsecond' AND t.shift_id IS NULL"
-    )
+def _remove_repeats(name: str, where: str, arguments: dict[str, Any]) -> int:
+    """Delete rows at the times to which moved rows will return if they are the same, sent again; return how many."""
+    table, removed = _TABLES[name], 0
     with connection.cursor() as cursor:
-        if name == "detections":
-            again = (
-                f"WITH again AS ({again} RETURNING t.station_id, t.occurred_at, t.port, t.kind) "
-                f"{_hours_sql('again', 'occurred_at', '-')}"
+        for is_repeat in repeat_sqls(table, "t", by="d"):
+            again = f"DELETE FROM {table} t USING {table} d WHERE {where} AND {is_repeat} AND t.shift_id IS NULL"  # noqa: S608
+            corrected = ""
+            if name == "detections":
+                corrected = f", corrected AS ({_hours_sql('again', 'occurred_at', '-')})"
+            elif name == "readings":
+                corrected = f", corrected AS ({_hours_due_sql('SELECT series_id, occurred_at AS at FROM again')})"  # noqa: S608
+            cursor.execute(
+                f"WITH again AS ({again} RETURNING t.*){corrected} SELECT count(*) FROM again",  # noqa: S608 - as above
+                arguments,
             )
-        cursor.execute(again, arguments)
+            removed += cursor.fetchone()[0]
+    return removed
+
+
+def _room_check(where: dict[str, str], arguments: dict[str, Any]) -> None:
+    """Refuse to move rows to places that other rows have. Rows of the same move leave theirs, so those are free."""
+    taken = 0
+    firsts: list[datetime] = []
+    lasts: list[datetime] = []
+    is_wrong = True
+    with connection.cursor() as cursor:
+        for name, table in _TABLES.items():
+            cursor.execute(
+                "SELECT count(*), min(t.received_at), max(t.received_at), "  # noqa: S608 - our own names
+                "bool_and(t.shift_id IS NULL AND (t.occurred_at < %(past)s OR t.occurred_at > %(ahead)s)) "
+                f"FROM {table} d, {table} t WHERE {where[name]} AND {IDENTITIES[table].same_key_sql('t', 'd')} "
+                "AND t.occurred_at = d.occurred_at + %(offset)s * interval '1 microsecond' "
+                "AND t.shift_id IS DISTINCT FROM %(shift)s",
+                arguments,
+            )
+            count, first, last, is_movable = cursor.fetchone()
+            if count:
+                taken += count
+                firsts.append(first)
+                lasts.append(last)
+                is_wrong = is_wrong and is_movable
+    if not taken:
+        return
+    now = clock.now()
+    words = {"n": taken, "first": moment_words(min(firsts), now), "last": moment_words(max(lasts), now)}
+    if is_wrong:
+        sentence = ngettext(
+            "%(n)d row cannot go back: other data, received %(first)s, has its original time. Correct the times of that "
+            "data first, by when it was received, and then undo this correction. Nothing was changed.",
+            "%(n)d rows cannot go back: other data, received from %(first)s to %(last)s, has their original times. "
+            "Correct the times of that data first, by when it was received, and then undo this correction. Nothing was "
+            "changed.",
+            taken,
+        )
+    else:
+        sentence = ngettext(
+            "%(n)d row cannot go back, because other data, received %(first)s, has its original time by now. Nothing was "
+            "changed.",
+            "%(n)d rows cannot go back, because other data, received from %(first)s to %(last)s, has their original "
+            "times by now. Nothing was changed.",
+            taken,
+        )
+    raise Conflict(sentence % words)
 
 
 def _update_derived(cursor: CursorWrapper, name: str, arguments: dict[str, Any]) -> None:
@@ -373,10 +427,9 @@ def _update_derived(cursor: CursorWrapper, name: str, arguments: dict[str, Any])
     new = "occurred_at + %(offset)s * interval '1 microsecond'"
     if name == "readings":
         cursor.execute(
-            "INSERT INTO telemetry_dirtyhour (series_id, hour, noted_at) "  # noqa: S608 - our own names
-            "SELECT DISTINCT series_id, date_trunc('hour', at, 'UTC'), statement_timestamp() FROM ("
-            f"SELECT series_id, occurred_at AS at FROM going UNION ALL SELECT series_id, {new} FROM going) AS both_ends "
-            "ORDER BY 1, 2 ON CONFLICT DO NOTHING",
+            _hours_due_sql(
+                f"SELECT series_id, occurred_at AS at FROM going UNION ALL SELECT series_id, {new} FROM going"  # noqa: S608
+            ),
             arguments,
         )
         rows = f"SELECT s.station_id, {new} AS at FROM going g JOIN telemetry_series s ON s.id = g.series_id"  # noqa: S608
@@ -400,6 +453,15 @@ def _update_derived(cursor: CursorWrapper, name: str, arguments: dict[str, Any])
             f"FROM (SELECT file_id, min({new}) AS low, max({new}) AS high FROM going GROUP BY 1) n WHERE f.id = n.file_id",
             arguments,
         )
+
+
+def _hours_due_sql(found: str) -> str:
+    """SQL that marks the hours of the series and moments (`at`) in `found` as dirty."""
+    return (
+        "INSERT INTO telemetry_dirtyhour (series_id, hour, noted_at) "  # noqa: S608 - our own names
+        f"SELECT DISTINCT series_id, date_trunc('hour', at, 'UTC'), statement_timestamp() FROM ({found}) AS found "
+        "ORDER BY 1, 2 ON CONFLICT DO NOTHING"
+    )
 
 
 def _hours_sql(rows: str, at: str, sign: str) -> str:
@@ -428,7 +490,8 @@ def _lock_contact(station: Station) -> None:
         cursor.execute("UPDATE stations_stationcontact SET epoch = epoch + 1 WHERE station_id = %s", [station.pk])
 
 
-def _audit_and_announce(actor: Viewer, shift: TimeShift, action: str) -> None:
+def _audit_and_announce(actor: Viewer, shift: TimeShift, action: str, **counts: int) -> None:
+    """Enter the move into the audit log, and announce it. `counts` replace or add to those of the move."""
     station = shift.station
     audit(
         actor,
@@ -437,8 +500,7 @@ def _audit_and_announce(actor: Viewer, shift: TimeShift, action: str) -> None:
         shift=shift.pk,
         offset=duration_words(abs(shift.offset_us) / 1e6),
         offset_us=shift.offset_us,
-        rows=shift.rows,
-        left=shift.left,
+        **{"rows": shift.rows, "left": shift.left, **counts},
     )
     changed = {station.organization_id: [station.serial]}
     live_announce(changed=changed)

@@ -30,7 +30,7 @@ class FileBook:
         if unknown:
             room = files_room({station_id for station_id, _name in unknown})
             made = [key for key in unknown if _take_room(room, key[0])]
-            overfull = {key[0] for key in unknown} - {key[0] for key in made}
+            overfull = {key[0] for key in set(unknown).difference(made)}
             self._fresh |= _create_ids(made, moment)
         ids = {key: found for key in named if (found := self._known.get(key) or self._fresh.get(key)) is not None}
         return ids, overfull

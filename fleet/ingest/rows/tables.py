@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 
 from fleet.ingest.database import cursor
+from fleet.ingest.rows.same_event import events_part
 from fleet.ingest.rows.same_key import different_note
 from fleet.ingest.rows.same_moment import moments_part
 from formats.ctt.names import ctt_name_parse
@@ -249,5 +250,7 @@ class Sink:
         if act.rowcount < len(self.rows):
             if "series_id" in self.table.columns:
                 moments_part(stage)
+            elif table == EVENTS.name:
+                events_part(stage)
             else:
                 different_note(table, stage)

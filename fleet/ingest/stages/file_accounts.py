@@ -82,6 +82,7 @@ def write_accounts(work: Round) -> None:
     known = _read_known(batch.accounts)
     room: dict[int, int] | None = None
     written: list[tuple[int, str, Said]] = []
+    left_out: dict[int, int] = {}
     sums = {station_id: [0] * len(_SUMS) for station_id in station_ids}
     for (station_id, name), said in sorted(batch.accounts.items()):
         row = known.get((station_id, name))
@@ -90,6 +91,7 @@ def write_accounts(work: Round) -> None:
             room[station_id] -= 1
             if room[station_id] < 0:
                 batch.overfull.add(station_id)
+                left_out[station_id] = left_out.get(station_id, 0) + 1
                 continue
         if row is not None and row.said_at is not None:
             before = _said_before(row)
@@ -100,6 +102,7 @@ def write_accounts(work: Round) -> None:
         written.append((station_id, name, said))
     _accounts_insert(written, batch)
     _sums_write(sums, batch)
+    _left_out_count(left_out)
 
 
 def _lock_sums(station_ids: list[int], moment: datetime) -> None:
@@ -231,6 +234,16 @@ def _sums_write(sums: dict[int, list[int]], batch: Batch) -> None:
         f"FROM unnest(%s::bigint[], {arrays}) AS n(id, {', '.join(_SUMS)}) WHERE s.station_id = n.id",
         [batch.moment, numbers(ids), *(numbers([sums[i][place] for i in ids]) for place in range(len(_SUMS)))],
     )
+
+
+def _left_out_count(left_out: dict[int, int]) -> None:
+    """Count the accounts of files without room, which are in no sum."""
+    if left_out:
+        cursor().execute(
+            "UPDATE telemetry_filesummary s SET accounts_left_out = s.accounts_left_out + n.count "
+            "FROM unnest(%s::bigint[], %s::bigint[]) AS n(id, count) WHERE s.station_id = n.id",
+            [numbers(sorted(left_out)), numbers([left_out[i] for i in sorted(left_out)])],
+        )
 
 
 def sums_rebuild(station_ids: list[int], moment: datetime) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from fleet.telemetry.cold.tables import READINGS
 from fleet.telemetry.keeping.intervals import interval_sql, station_intervals
 from fleet.telemetry.keeping.tallies import ADDING
+from fleet.telemetry.left_out import VALUES_LEFT_OUT, note_sql
 from fleet.telemetry.models import Suspicion
 
 _MARK: Final = Suspicion.SAME_MOMENT.value
@@ -53,6 +54,11 @@ WITH gone AS (
 ), noted AS ({_NOTE.format("gone")})
 {_COUNT}
 """  # noqa: S608 - our own names
+_LOST: Final = note_sql(f"""
+    SELECT s.station_id, clock_timestamp(), '{VALUES_LEFT_OUT}', s.id %% 2147483647, '', lost.received_at,
+        jsonb_build_object('series', s.name, 'count', lost.count, 'reason', 'too many different values at one moment'), 0
+    FROM lost JOIN telemetry_series s ON s.id = lost.series_id
+""")  # noqa: S608 - our own names
 # One reading of every other 2 ms at a time, then of the 2 ms between: neighbours would take the same free microsecond.
 _BESIDE: Final = f"""
 WITH chosen AS (
@@ -79,10 +85,7 @@ WITH chosen AS (
     SELECT series_id, max(received_at) AS received_at, count(*) AS count
     FROM placed WHERE place >= occurred_at + {_FAR} GROUP BY 1
 ), told AS (
-    INSERT INTO telemetry_stationevent (station_id, occurred_at, name, line, source, received_at, data, flags)
-    SELECT s.station_id, clock_timestamp(), 'values_left_out', s.id %% 2147483647, '', lost.received_at,
-        jsonb_build_object('series', s.name, 'count', lost.count, 'reason', 'too many different values at one moment'), 0
-    FROM lost JOIN telemetry_series s ON s.id = lost.series_id ON CONFLICT DO NOTHING
+    {_LOST}
 )
 SELECT (SELECT count(*) FROM new), (SELECT coalesce(sum(count), 0)::bigint FROM lost)
 """  # noqa: S608 - our own names

@@ -10,13 +10,20 @@ from typing import Any, Final
 from fleet.stations.models import StationContact
 from fleet.telemetry.cold.settling import Settled
 from fleet.telemetry.cold.tables import DETECTIONS
+from fleet.telemetry.left_out import ROWS_LEFT_OUT, note_sql
 from fleet.telemetry.models import Detection
+from fleet.telemetry.same_rows import DETECTION
 
-#: Two rows with one key are the same if these columns are equal, as in `fleet.ingest.rows.same_key`.
-_FIGURES: Final = ("freq", "sig", "noise", "snr", "rssi", "tag", "node", "is_validated")
-_SAME: Final = " IS NOT DISTINCT FROM ".join(f"ROW({', '.join(f'{row}.{name}' for name in _FIGURES)})" for row in "hc")
+#: As for `fleet.ingest.rows.same_key`.
+_SAME: Final = DETECTION.same_figures_sql("h", "c")
 _HOUR: Final = "date_trunc('hour', occurred_at, 'UTC')"
 _IS_TAG: Final = f"(kind = {Detection.Kind.TAG.value} AND tag IS NOT NULL)"
+_NOTE: Final = note_sql(f"""
+    SELECT station_id, clock_timestamp(), '{ROWS_LEFT_OUT}', 1, '', max(received_at),
+        jsonb_build_object('rows', 'detections', 'count', count(*), 'first_at', min(occurred_at),
+                           'reason', 'another row has the same moment and line'), 0
+    FROM gone WHERE NOT is_known GROUP BY station_id
+""")  # noqa: S608 - our own names
 #: A repeat only changes how often its tag was heard. A different row may have been the strongest, so its hour is
 #: counted again.
 _GONE: Final = f"""
@@ -37,11 +44,7 @@ WITH gone AS (
     INSERT INTO telemetry_taghourdue (station_id, hour)
     SELECT DISTINCT station_id, {_HOUR} FROM gone WHERE NOT is_known AND {_IS_TAG} ON CONFLICT DO NOTHING
 ), told AS (
-    INSERT INTO telemetry_stationevent (station_id, occurred_at, name, line, source, received_at, data, flags)
-    SELECT station_id, clock_timestamp(), 'rows_left_out', 1, '', max(received_at),
-        jsonb_build_object('rows', 'detections', 'count', count(*), 'first_at', min(occurred_at),
-                           'reason', 'another row has the same moment and line'), 0
-    FROM gone WHERE NOT is_known GROUP BY 1 ON CONFLICT DO NOTHING
+    {_NOTE}
 )
 SELECT count(*) FILTER (WHERE is_known), count(*) FILTER (WHERE NOT is_known) FROM gone
 """  # noqa: S608 - our own names

@@ -84,4 +84,11 @@ def file_sentences(summary: FileSummary | None) -> list[str]:
             )
             % {"most": count_words(FILES_MOST)}
         )
+    if summary.accounts_left_out:
+        words = ngettext(
+            "One report on such a file was not recorded: no sum on this page includes it.",
+            "%(n)s reports on such files were not recorded: no sum on this page includes them.",
+            summary.accounts_left_out,
+        )
+        told.append(words % {"n": count_words(summary.accounts_left_out)})
     return told
