@@ -64,7 +64,7 @@ def salvage(contract: Contract, raw: bytes, refused: MessageRefused) -> tuple[An
 
 
 def _mark_words(mark: object) -> str:
-    """What stands for a value that cannot be stored."""
+    """The mark in place of a value that cannot be stored."""
     return mark.text if isinstance(mark, _NoNumber) else "(text that cannot be stored)"
 
 

@@ -65,10 +65,12 @@ class KindOut(serializers.Serializer[Any]):
     kind = serializers.CharField(source="letter", help_text=_LETTERS)
     lines = serializers.IntegerField()
     here_before = serializers.IntegerField(
-        source="before", help_text="Were here at the survey, whichever way they came."
+        source="before", help_text="Lines that were already here at the survey, however they arrived."
     )
-    new = serializers.IntegerField(help_text="Were not; once it is done, only those that are here now.")
-    missing = serializers.IntegerField(help_text="Were sent and are not here: see `held`.")
+    new = serializers.IntegerField(
+        help_text="Lines that were not here at the survey; once the back-fill is done, only those that are here now."
+    )
+    missing = serializers.IntegerField(help_text="Lines that were sent but are not here: see `held`.")
 
 
 class OtherStationOut(serializers.Serializer[Any]):

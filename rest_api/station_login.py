@@ -29,8 +29,8 @@ class StationLoginAuthentication(BaseAuthentication):
             plain: HttpRequest = request._request  # noqa: SLF001 - the library has no other name for it
             guess_count(plain)
             raise AuthenticationFailed(
-                "This login does not work: it is unknown, revoked, replaced, or older than uploads. Rotate the login of "
-                "the station, or enrol the desk again."
+                "This login does not work: it is unknown, revoked, replaced, or from before uploads existed. "
+                "Rotate the login of the station, or enrol the desk again."
             )
         if credential.station.suspended_at is not None:
             raise AuthenticationFailed("This station is suspended: an operator can let it in again on its page.")

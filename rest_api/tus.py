@@ -54,7 +54,7 @@ def asked_read(request: Request, *, most: int) -> FileAsked:
     """The sender's description of the file. Raises `InvalidInput` and `FileTooLarge`."""
     octets = _number(request, "Upload-Length")
     if octets > most:
-        raise FileTooLarge(f"The file has {octets} bytes; the most that one may have is {most}.")
+        raise FileTooLarge(f"The file has {octets} bytes; the maximum is {most}.")
     told = _metadata(request.headers.get("Upload-Metadata", ""))
     return FileAsked(
         serial=told.get("station", ""),

@@ -35,7 +35,7 @@ class FetchPolicyForm(forms.Form):
     days_most = forms.IntegerField(label=_("Age in days, at most"), required=False, min_value=1, max_value=DAYS_MOST)
     order = forms.ChoiceField(label=_("Order"), choices=[("newest", _("newest first")), ("oldest", _("oldest first"))])
     networks = forms.MultipleChoiceField(
-        label=_("Only over"),
+        label=_("Only over these networks"),
         required=False,
         choices=list(NETWORKS.items()),
         widget=forms.CheckboxSelectMultiple,

@@ -113,4 +113,4 @@ def suspicion_words(flags: int) -> str:
         128: _("time corrected"),
         16: _("from a damaged file"),
     }
-    return ", ".join(sentence for bit, sentence in reasons.items() if flags & bit) or _("not believed")
+    return ", ".join(sentence for bit, sentence in reasons.items() if flags & bit) or _("doubtful")

@@ -321,7 +321,7 @@ def upload(
     over_amqp: Annotated[
         bool,
         typer.Option(
-            "--over-amqp", help="Send over AMQP, as data goes; without an address of the site it is so anyway."
+            "--over-amqp", help="Send over AMQP, like data. This is the default if the configuration names no server."
         ),
     ] = False,
 ) -> None:

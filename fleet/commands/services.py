@@ -58,7 +58,7 @@ def command_issue(
         raise InvalidInput(str(error), field="parameters") from error
     life = contract.default_expiry if expires_in is None else expires_in
     if not 1 <= life <= EXPIRY_MOST_S:
-        raise InvalidInput(f"A command lives for 1 to {EXPIRY_MOST_S} seconds, not {life}.", field="expires_in")
+        raise InvalidInput(f"A command can wait for 1 to {EXPIRY_MOST_S} seconds, not for {life}.", field="expires_in")
     waiting = Q(state__in=Command.OPEN) | Q(withdrawal=Command.Withdrawal.SOUGHT)
     if Command.objects.filter(waiting, station=station).count() >= COMMANDS_WAITING_MOST:
         raise TooMany(

@@ -188,7 +188,7 @@ def _leaving(forwarder: Forwarder, kind: ForwarderKind, page: Page) -> tuple[Seq
     if not heard:
         return readings_leaving(forwarder, [row for row in page.rows if isinstance(row, StoredRow)], moment), kind.send
     if kind.send_detections is None:
-        raise ForwardError(_("This kind can send no detections any more: change the forwarder."))
+        raise ForwardError(_("This kind can no longer send detections: change the forwarder."))
     return detections_leaving(forwarder, heard, moment), kind.send_detections
 
 

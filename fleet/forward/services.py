@@ -232,7 +232,7 @@ def forwarder_owner_require(actor: Viewer, organization: Organization) -> None:
 
 def forwarder_steer_require(actor: Viewer, organization: Organization) -> None:
     """Raise `Forbidden` unless the actor may pause and test forwarders, and deal with their rows."""
-    actor.require(Role.OPERATOR, organization=organization, to=_("steer the forwarders of %(name)s"))
+    actor.require(Role.OPERATOR, organization=organization, to=_("operate the forwarders of %(name)s"))
 
 
 def _locked(forwarder: Forwarder) -> Forwarder:
@@ -262,7 +262,7 @@ def _settings_of(kind: ForwarderKind, told: Mapping[str, str], *, kept: Mapping[
     for one in kind.settings:
         value = told.get(one.name, one.initial).strip() or kept.get(one.name, "")
         if len(value) > _SETTING_MOST or any(ord(letter) < 32 for letter in value):
-            raise InvalidInput(_("This is too long, or has characters that nobody can see."), field=one.name)
+            raise InvalidInput(_("This is too long, or contains invisible characters."), field=one.name)
         if not value and (one.is_required or one.make is not None):
             raise InvalidInput(_("%(setting)s is missing.") % {"setting": one.label}, field=one.name)
         found[one.name] = value

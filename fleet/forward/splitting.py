@@ -67,7 +67,8 @@ def rows_send(send: Send, rows: Sequence[Row], target: ForwardTarget) -> Sent:
             if error.is_too_many:
                 sent.error = ForwardError(
                     _(
-                        "The receiver refuses even one row as too much. Raise its limit for the size of a request. %(answer)s"
+                        "For the receiver, even one row is too much. Raise its limit for the size of a request. "
+                        "%(answer)s"
                     )
                     % {"answer": str(error)}
                 )

@@ -56,7 +56,10 @@ def files_choose(*, actor: Viewer, station: Station, file_ids: Iterable[int]) ->
     rule = rule_of_station(station)
     if rule.mode == Mode.NONE:
         raise Conflict(
-            _("Nothing is fetched from %(serial)s: set its policy first, such as to what people choose.")
+            _(
+                "Nothing is fetched from %(serial)s: first set its policy to something else, such as “files that "
+                "people choose”."
+            )
             % {"serial": station.serial}
         )
     ids = sorted(set(file_ids))

@@ -38,7 +38,7 @@ REASONS: dict[str, Promise] = {
     "demand": _("The policy fetches what people choose."),
     "no_detections": _("It has no detections, and the policy fetches files with detections."),
     "too_old": _("It is older than the policy fetches."),
-    "too_large": _("It is larger than the bytes of a day in the policy."),
+    "too_large": _("It is larger than the policy allows for one day."),
 }
 #: Lines of these kinds are detections.
 _DETECTIONS = ["pulse", "tag", "burst"]

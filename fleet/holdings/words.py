@@ -12,8 +12,8 @@ def left_sentences(holding: StationHolding) -> list[str]:
     if holding.refused:
         found.append(
             ngettext(
-                "%(n)d file has no place in the list: it holds 100,000 files of a station.",
-                "%(n)d files have no place in the list: it holds 100,000 files of a station.",
+                "%(n)d file does not fit in the list, which holds at most 100,000 files of a station.",
+                "%(n)d files do not fit in the list, which holds at most 100,000 files of a station.",
                 holding.refused,
             )
             % {"n": holding.refused}
@@ -24,10 +24,10 @@ def left_sentences(holding: StationHolding) -> list[str]:
 def _left_sentence(reason: str, number: int) -> str:
     said = {
         "no_data": ngettext(
-            "%(n)d file was made by a computer for itself.", "%(n)d files were made by a computer for itself.", number
+            "%(n)d file is a computer's own system file.", "%(n)d files are a computer's own system files.", number
         ),
         "link": ngettext("%(n)d link is not followed.", "%(n)d links are not followed.", number),
-        "special": ngettext("%(n)d entry is no regular file.", "%(n)d entries are no regular files.", number),
+        "special": ngettext("%(n)d entry is not a regular file.", "%(n)d entries are not regular files.", number),
         "long_name": ngettext(
             "%(n)d file has a path of more than 512 characters: rename it.",
             "%(n)d files have paths of more than 512 characters: rename them.",

@@ -54,7 +54,7 @@ def many_group(
             group_member_set(actor=actor, group=group, station=station, is_member=is_added)
         return is_changed
 
-    was = _("It already was in this group.") if is_added else _("It was not in this group by hand.")
+    was = _("It was already in this group.") if is_added else _("It had not been added to this group by hand.")
     return _each(stations, change, was)
 
 
@@ -69,7 +69,7 @@ def many_maintenance(
             station_change(station=station, actor=actor, is_in_maintenance=is_on, maintenance_until=until)
         return is_changed
 
-    return _each(stations, change, _("It already was like this."))
+    return _each(stations, change, _("It was already like this."))
 
 
 def _each(stations: Sequence[Station], change: Callable[[Station], bool], was_so: str) -> list[OutcomeOfOne]:

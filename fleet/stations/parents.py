@@ -62,13 +62,13 @@ def _check(station: Station, parent: Station) -> None:
     if parent.organization_id != station.organization_id:
         raise _refusal(_("%(parent)s belongs to another organization than %(station)s.") % words)
     if parent.retired_at is not None or parent.deleted_at is not None:
-        raise _refusal(_("%(parent)s is retired, so nothing reaches us through it.") % words)
+        raise _refusal(_("%(parent)s is retired, so nothing reaches Roost through it.") % words)
     above = _ancestors(parent)
     if station.pk in above:
-        raise _refusal(_("%(parent)s is itself behind %(station)s: that would be a circle.") % words)
+        raise _refusal(_("%(parent)s is itself behind %(station)s: that would be a loop.") % words)
     if len(above) + 1 + _depth(station) > CHAIN_MOST:
         raise _refusal(
-            _("At most %(n)d stations can be in a row, each behind the next; this would be more.") % {"n": CHAIN_MOST}
+            _("A chain of gateways can have at most %(n)d stations, and this one would have more.") % {"n": CHAIN_MOST}
         )
 
 

@@ -37,7 +37,7 @@ def notice_open(*, actor: Viewer, page: StatusPage, title: str, text: str, began
     moment = clock.now()
     began_at = began_at or moment
     if not moment - _BEGAN_MOST <= began_at <= moment:
-        raise InvalidInput(_("Give a moment of the past year."), field="began_at")
+        raise InvalidInput(_("Enter a time within the past year."), field="began_at")
     # One at a time, so that the limits hold.
     organization_lock(page.organization)
     notices = Notice.objects.filter(page=page)

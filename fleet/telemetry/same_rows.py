@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 
 class RowIdentity(NamedTuple):
-    """Whose a row is, its key besides that and its moment, and its figures."""
+    """The columns of a row: its owner, the rest of its key besides the moment, and its figures."""
 
     owner: str
     key: tuple[str, ...]

@@ -138,7 +138,8 @@ def _branch_sentence(row: StreamLedger, moment: datetime) -> str:
             "It reused message numbers from %(since)s on. The messages were accepted as this station's."
         ),
         Branch.DISCARDED: _(
-            "It reused message numbers from %(since)s on. The messages were discarded, but stay readable in quarantine."
+            "It reused message numbers from %(since)s on. The messages were discarded, but stay readable on the "
+            "page “Held back”."
         ),
     }
     return sentences[Branch(row.branch)] % since

@@ -48,7 +48,7 @@ class AlertRuleWords(StrictSerializer):
     """The fields of a rule."""
 
     name = serializers.CharField(
-        max_length=80, help_text="Of rules with the same name, each station follows the nearest."
+        max_length=80, help_text="Of several rules with the same name, each station follows only the most specific."
     )
     subject = serializers.ChoiceField(choices=sorted(subjects()))
     what = serializers.CharField(
@@ -61,16 +61,22 @@ class AlertRuleWords(StrictSerializer):
     low = serializers.FloatField(required=False, allow_null=True)
     high = serializers.FloatField(required=False, allow_null=True)
     clear_low = serializers.FloatField(
-        required=False, allow_null=True, help_text="It is over from here up. Default: `low`."
+        required=False,
+        allow_null=True,
+        help_text="The incident ends once the value is back up to this. Default: `low`.",
     )
     clear_high = serializers.FloatField(
-        required=False, allow_null=True, help_text="It is over from here down. Default: `high`."
+        required=False,
+        allow_null=True,
+        help_text="The incident ends once the value is back down to this. Default: `high`.",
     )
     within_s = serializers.IntegerField(
-        required=False, min_value=0, help_text="Over which time values are compared, for `changing` and `flat`."
+        required=False, min_value=0, help_text="Seconds over which values are compared, for `changing` and `flat`."
     )
     for_s = serializers.IntegerField(
-        required=False, min_value=0, help_text="Seconds for which it must hold before it rings; `missing` needs them."
+        required=False,
+        min_value=0,
+        help_text="Seconds that the condition must last before it raises an alert. Required for `missing`.",
     )
     severity = serializers.ChoiceField(choices=AlertRule.Severity.values, required=False)
     scope = serializers.ChoiceField(choices=SCOPES, required=False)
@@ -81,13 +87,13 @@ class AlertRuleWords(StrictSerializer):
         help_text="The name of the model, tag or group, or the serial of the station.",
     )
     hours_from = serializers.TimeField(
-        required=False, allow_null=True, help_text="On the clock of the station's place; outside, nothing begins."
+        required=False, allow_null=True, help_text="In the station's local time. No alert begins outside these hours."
     )
     hours_until = serializers.TimeField(required=False, allow_null=True)
     season_from = serializers.CharField(max_length=5, required=False, allow_blank=True, help_text="As `04-15`.")
     season_until = serializers.CharField(max_length=5, required=False, allow_blank=True)
     hint = serializers.CharField(
-        max_length=300, required=False, allow_blank=True, help_text="Advice that is told with each alert."
+        max_length=300, required=False, allow_blank=True, help_text="Advice added to each alert."
     )
 
 
@@ -95,7 +101,8 @@ class AlertRuleIn(AlertRuleWords):
     """A rule to make."""
 
     is_sure = serializers.BooleanField(
-        default=False, help_text="true: it may ring although it would have rung at more than half of the stations."
+        default=False,
+        help_text="true: save the rule even if it would have raised alerts at more than half of the stations.",
     )
 
 
@@ -131,7 +138,7 @@ class AlertRuleOut(serializers.Serializer[Any]):
     hint = serializers.CharField()
     is_on = serializers.BooleanField()
     said = serializers.CharField(help_text="Its subject and condition in words; in English.")
-    judged_from = serializers.DateTimeField(help_text="Values measured earlier are not judged.")
+    judged_from = serializers.DateTimeField(help_text="Values measured earlier are not checked.")
     added_at = serializers.DateTimeField()
     added_by = serializers.CharField()
 
@@ -156,10 +163,10 @@ class PreviewRowOut(serializers.Serializer[Any]):
 class AlertRulePreviewOut(serializers.Serializer[Any]):
     """The stations at which a rule would have raised incidents in the last 90 days."""
 
-    stations = serializers.IntegerField(help_text="Stations with such readings, for which the rule is.")
+    stations = serializers.IntegerField(help_text="Stations that the rule is for and that have such readings.")
     looked_at = serializers.IntegerField(help_text="Those of them that the preview looked at.")
-    is_too_much = serializers.BooleanField(help_text="It would have rung at more than half of them.")
-    is_rough = serializers.BooleanField(help_text="Some hours were judged by their least and greatest value only.")
+    is_too_much = serializers.BooleanField(help_text="It would have raised alerts at more than half of them.")
+    is_rough = serializers.BooleanField(help_text="Some hours were checked only by their lowest and highest value.")
     rows = PreviewRowOut(many=True)
 
 

@@ -31,7 +31,7 @@ class DigestOut(serializers.Serializer[Any]):
     """Your digest of an organization."""
 
     rhythm = serializers.ChoiceField(choices=list(_RHYTHMS), help_text="`none`: no digests come.")
-    told_until = serializers.DateTimeField(allow_null=True, help_text="The beginning of what the next one tells of.")
+    told_until = serializers.DateTimeField(allow_null=True, help_text="Start of the period that the next one covers.")
     due_at = serializers.DateTimeField(allow_null=True, help_text="When the next one is made.")
     last_made_at = serializers.DateTimeField(allow_null=True)
     last_error = serializers.CharField(allow_blank=True, help_text="Why the last one could not be made; in English.")

@@ -104,7 +104,7 @@ class SchedulePartOut(serializers.Serializer[Any]):
     sha256 = serializers.CharField()
     done_at = serializers.DateTimeField(allow_null=True)
     failures = serializers.IntegerField(help_text="Failures in a row.")
-    reason = serializers.CharField(help_text="Why it failed last; empty: it did not.")
+    reason = serializers.CharField(help_text="Reason of the last failure; empty if there was none.")
     next_at = serializers.DateTimeField(allow_null=True, help_text="When it is looked at again; null: never.")
 
     def get_fields(self) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class HeldFileOut(serializers.Serializer[Any]):
     last_at = serializers.DateTimeField(allow_null=True, help_text="Time of its last line, if known.")
     lines = serializers.DictField(child=serializers.IntegerField(), help_text="Lines by kind; empty if not known.")
     is_gone = serializers.BooleanField(help_text="The station no longer has it.")
-    said_at = serializers.DateTimeField(help_text="When the station told so, by its clock.")
+    said_at = serializers.DateTimeField(help_text="When the station reported this, by its clock.")
 
 
 HeldFilesOut = page_of("HeldFilesOut", HeldFileOut, "A page of held files.")
@@ -89,15 +89,17 @@ class HoldingOut(serializers.Serializer[Any]):
 
     held = serializers.IntegerField(help_text="Files at rest, by the station's own count.")
     held_size = serializers.IntegerField(source="held_octets")
-    waiting = serializers.IntegerField(help_text="Files that grow or are not hashed yet.")
+    waiting = serializers.IntegerField(help_text="Files that are still growing or not hashed yet.")
     waiting_size = serializers.IntegerField(source="waiting_octets")
     left = serializers.DictField(child=serializers.IntegerField(), help_text="Files that are not listed, by reason.")
-    refused = serializers.IntegerField(help_text="Files that have no place in the list.")
+    refused = serializers.IntegerField(help_text="Files that do not fit in the list.")
     sentences = serializers.ListField(child=serializers.CharField(), help_text="The same in words.")
     network = serializers.CharField(allow_blank=True, help_text="`ethernet`, `wifi`, `mobile`, or empty if not known.")
     said_at = serializers.DateTimeField()
     received_at = serializers.DateTimeField()
-    listed_at = serializers.DateTimeField(allow_null=True, help_text="When it last finished telling everything.")
+    listed_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the station last finished reporting all its files."
+    )
     states_at = serializers.DateTimeField(
         help_text="When `states` were counted: for a large card up to some minutes ago."
     )
@@ -148,7 +150,7 @@ class Holding(APIView):
         station = station_get(viewer=viewer_of(request), serial=serial)
         holding = holding_of(station=station)
         if holding is None:
-            raise NotFound(f"{station.serial} has not told yet which files it holds.")
+            raise NotFound(f"{station.serial} has not reported its files yet.")
         holding.sentences = left_sentences(holding)  # type: ignore[attr-defined]
         shown = sums_shown(station=station, rule=rule_of_station(station), holding=holding)
         holding.states_at = shown.at  # type: ignore[attr-defined]

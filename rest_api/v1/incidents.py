@@ -66,13 +66,13 @@ class IncidentOut(serializers.Serializer[Any]):
     title = serializers.CharField(help_text="The name of the alert rule; empty for rules of Roost.")
     severity = serializers.CharField(help_text="`notice`, `warning` or `severe`; empty for rules of Roost.")
     is_found_later = serializers.BooleanField(
-        help_text="It was over, or its data was old, when the data came: nobody was alerted."
+        help_text="It was over, or its data was old, when the data arrived: nobody was alerted."
     )
     is_held = serializers.BooleanField(
-        help_text="It opened in planned maintenance, and nobody was told yet; or it was over before that ended."
+        help_text="It opened in planned maintenance and nobody was alerted yet, or it was over before that ended."
     )
     held_reason = serializers.CharField(help_text="The reason of that maintenance; empty: none held it back.")
-    held_until = serializers.DateTimeField(allow_null=True, help_text="When people were told of it after all.")
+    held_until = serializers.DateTimeField(allow_null=True, help_text="When people were alerted after all.")
     state = serializers.ChoiceField(
         choices=Incident.State.values,
         help_text="`open` until a person acknowledges or snoozes it, and again when the snooze ends.",
@@ -88,7 +88,7 @@ class IncidentOut(serializers.Serializer[Any]):
     opened_at = serializers.DateTimeField(help_text="When Roost noticed it.")
     closed_at = serializers.DateTimeField(allow_null=True)
     held_by = serializers.IntegerField(
-        allow_null=True, help_text="The open incident of its gateway, with which its silence is told."
+        allow_null=True, help_text="The open incident of its gateway: one alert reports both."
     )
     shared = serializers.IntegerField(
         allow_null=True, help_text="The shared failure that it is part of: incidents of one have the same number."

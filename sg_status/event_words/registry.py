@@ -45,7 +45,7 @@ def _always(_data: Data) -> bool:
 def _clock(data: Data) -> str:
     digits, step = data.number("digits"), data.number("step") or 0.0
     if digits is None or digits < 0:
-        return _("Clock checked: nothing keeps it.")
+        return _("Clock checked: no time source keeps it right.")
     words = {"error": precise_words(10.0 ** -min(digits, 9)), "step": precise_words(abs(step))}
     if abs(step) >= 1:
         return _("Clock moved by %(step)s, now within %(error)s.") % words
@@ -56,9 +56,7 @@ def _clocks(several: Sequence[Data]) -> str:
     known = [digits for data in several if (digits := data.number("digits")) is not None]
     words = {"n": count_words(len(several)), "error": precise_words(10.0 ** -min(max(min(known, default=0), 0), 9))}
     if not known or min(known) < 0:
-        return (
-            ngettext("%(n)s clock check: nothing kept it", "%(n)s clock checks: nothing kept it", len(several)) % words
-        )
+        return ngettext("%(n)s clock check: no time source", "%(n)s clock checks: no time source", len(several)) % words
     return ngettext("%(n)s clock check, within %(error)s", "%(n)s clock checks, within %(error)s", len(several)) % words
 
 
@@ -312,7 +310,7 @@ WORDS: Final[dict[str, Words]] = {
     "command_unreadable": Words(
         "station",
         "cmd",
-        lambda data: _("It received something that is no command: %(why)s") % {"why": data.text("why")},
+        lambda data: _("It received something that is not a command: %(why)s") % {"why": data.text("why")},
         is_bad=True,
     ),
     "login_rotated": Words(

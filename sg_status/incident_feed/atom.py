@@ -27,7 +27,7 @@ def atom_text(entries: Sequence[FeedEntry], organization: Organization, *, made_
     feed = _Feed(
         title=_("Incidents of %(name)s") % {"name": organization.name},
         link=f"{settings.SITE_URL}/incidents/",
-        description=_("The newest incidents, and those before them that are open."),
+        description=_("The newest incidents, and older ones that are still open."),
         language=organization.language,
         feed_guid=f"{settings.SITE_URL}/organizations/{organization.slug}/incidents",
     )

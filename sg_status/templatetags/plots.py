@@ -22,7 +22,7 @@ _SIGNS: Final[dict[str, tuple[str, Promise]]] = {
     "down": ('<path class="hatch" d="M0 10 10 0M5 10 14 1"/>', _("Roost was down")),
     "deployment": ('<path class="dep" d="M7 0v10"/>', _("new deployment")),
     "night": ('<rect class="bed" width="14" height="10"/>', _("night")),
-    "doubted": ('<path class="sus" d="M7 0 12 9h-10z"/>', _("not believed")),
+    "doubted": ('<path class="sus" d="M7 0 12 9h-10z"/>', _("doubtful")),
     "late": ('<path class="l1 came" d="M7 5h0"/>', _("arrived late")),
 }
 

@@ -10,7 +10,7 @@ def _run(station: Station, _parameters: NoParameters) -> CommandOutcome:
         return CommandOutcome("failed", "The source of the files is switched off in the station's configuration.")
     station.manifest_wanted.set()
     station.attention.set()
-    return CommandOutcome("succeeded", "The station looks at its files, and tells what it holds once they are hashed.")
+    return CommandOutcome("succeeded", "The station is looking at its files, and reports them once they are hashed.")
 
 
 HANDLER = Handler(name="list_files", run=_run)

@@ -177,5 +177,5 @@ def _kept_write(folder: Path, kept: dict[str, str]) -> None:
         fresh.replace(path)
     except OSError as error:
         raise AgentError(
-            f"{path} cannot be written: {error.strerror}. It would keep the place in the queue."
+            f"{path} cannot be written: {error.strerror}. Without it, the station would lose its place in the queue."
         ) from error

@@ -37,7 +37,7 @@ RETRY_FIRST, RETRY_MOST, GIVE_UP = 60.0, 1_800.0, 600.0
 LOOK_BYTES, LOOK_S = 4_000_000, 5.0
 #: Seconds of rest between two slices of hashing.
 _REST = 0.2
-_CHANGED = "The file changed since the station told of it."
+_CHANGED = "The file has changed since the station reported it."
 
 
 class _Stopped(Exception):
@@ -136,7 +136,7 @@ class UploadWorker:
             # The next run reads the changed order.
             return ""
         if order.until < self._station.now():
-            self._orders.end(order, "expired", "Its time was over before it was uploaded.")
+            self._orders.end(order, "expired", "The request expired before the file was uploaded.")
             return ""
         if waits := self._elsewhere(order):
             return waits
@@ -208,7 +208,7 @@ class UploadWorker:
         try:
             end = self._send(file, sender, progress), ""
         except _TimeOver:
-            end = "expired", "Its time was over while it was uploaded. What arrived is kept."
+            end = "expired", "The request expired while the file was being uploaded. What arrived is kept."
         except FileChanged as error:
             end = "changed", str(error)
         except FileRefused as error:

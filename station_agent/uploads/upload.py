@@ -107,7 +107,9 @@ def _upload_one(uploader: FileSender, path: Path, name: str, tell: Tell) -> Uplo
             return UploadResult(name, "refused", size, f"It cannot be read: {error.strerror or error}.")
         else:
             return UploadResult(name, outcome, size)
-    return UploadResult(name, "refused", size, "It changes while it is sent: try again when it is at rest.")
+    return UploadResult(
+        name, "refused", size, "It changed while it was being sent: try again once nothing writes to it."
+    )
 
 
 def _look(path: Path, name: str) -> LocalFile:

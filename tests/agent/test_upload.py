@@ -186,7 +186,7 @@ def test_a_file_that_changed_is_refused_and_never_stored(site, station, tmp_path
         path.write_bytes(os.urandom(5_000))
 
     (result,) = upload_run(uploader, path, change)
-    assert (result.outcome, "changes while it is sent" in result.reason) == ("refused", True)
+    assert (result.outcome, "changed while it was being sent" in result.reason) == ("refused", True)
     assert stored() == {}
 
 

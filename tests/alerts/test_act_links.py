@@ -76,7 +76,7 @@ def test_opening_it_changes_nothing_and_using_it_acknowledges_once(client, link,
     assert fresh(incident).state == "open"
     done = client.post(link, {"do": "acknowledge"})
     assert done.status_code == 200
-    assert "This link does nothing more" in done.content.decode()
+    assert "This link no longer works" in done.content.decode()
     step = IncidentStep.objects.get()
     assert (step.kind, step.by, step.link is not None) == ("acknowledged", operator, True)
     assert fresh(incident).state == "acknowledged"

@@ -270,11 +270,11 @@ def test_stations_that_need_somebody_and_lost_and_found_numbers_are_told_in_word
     at(TUESDAY + timedelta(days=3))
     digests_send()
     texts = [mail.get_content().replace("\r\n", "\n") for mail in sent(smtp)]
-    assert "1 station needs somebody now:\n* Old Cut (SG-1): Silent since " in texts[0]
+    assert "1 station needs attention now:\n* Old Cut (SG-1): Silent since " in texts[0]
     assert "SG-2" not in texts[0]
-    assert "and 10 are lost. 8 more are lost than in the digest before." in texts[0]
-    assert "10 fewer are lost than in the digest before: they were found." in texts[1]
-    assert "None was lost or found since the digest before." in texts[2]
+    assert "and 10 are lost. 8 more are lost than in the previous digest." in texts[0]
+    assert "10 fewer are lost than in the previous digest: they arrived after all." in texts[1]
+    assert "As many are lost as in the previous digest." in texts[2]
 
 
 def test_nothing_happened_is_said_too(at, smtp, member, organization):
@@ -283,7 +283,7 @@ def test_nothing_happened_is_said_too(at, smtp, member, organization):
     digests_send()
     (mail,) = sent(smtp)
     assert "no incidents opened, and none was open." in mail.get_content()
-    assert "No station needs somebody now." in mail.get_content()
+    assert "No station needs attention now." in mail.get_content()
 
 
 def test_it_tells_only_of_its_organization(at, smtp, member, organization, make_organization, make_station):
@@ -367,14 +367,14 @@ def test_one_click_switches_digests_off_and_not_the_alerts(at, smtp, member, org
 def test_it_is_chosen_and_seen_on_the_page_of_destinations(at, member, organization):
     client, where = Client(), f"/organizations/{organization.slug}/alerts/"
     client.force_login(member)
-    assert "No digests come to you." in client.get(where).content.decode()
+    assert "You get no digests." in client.get(where).content.decode()
     assert (
-        "Digests come to you by mail."
+        "You now get digests by mail."
         in client.post(f"{where}digest/", {"rhythm": "weekly"}, follow=True).content.decode()
     )
     text = client.get(where).content.decode()
     assert re.search(r'<option value="weekly"\s+selected', text)
-    assert "It tells what happened from" in text
+    assert "It covers what happened from" in text
     refused = client.post(f"{where}digest/", {"rhythm": "hourly"}, follow=True).content.decode()
     assert "Choose how often a digest comes." in refused
     assert Digest.objects.get().rhythm == "weekly"

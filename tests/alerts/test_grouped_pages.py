@@ -56,7 +56,7 @@ def test_the_settings_page_sets_and_ends_a_gateway_and_says_why_not(browser, pai
     assert Station.objects.get(pk=bog.pk).parent == gate
     assert 'value="SG-GATE"' in main_of(browser.get(address))
     answer = browser.post(f"/stations/{gate.serial}/settings/", settings_of(gate) | {"parent": "SG-BOG"})
-    assert "SG-BOG is itself behind SG-GATE: that would be a circle." in main_of(answer)
+    assert "SG-BOG is itself behind SG-GATE: that would be a loop." in main_of(answer)
     answer = browser.post(address, settings_of(bog) | {"parent": "SG-NONE"})
     assert "There is no station SG-NONE that you may see." in main_of(answer)
     assert Station.objects.get(pk=bog.pk).parent == gate
@@ -105,7 +105,7 @@ def test_the_pages_of_both_incidents_lead_to_each_other(browser, pair, make_stat
     look()
     text = main_of(browser.get(f"/incidents/{above.pk}/"))
     assert f'href="/incidents/{below.pk}/"' in text
-    assert "told since" in text
+    assert "alert sent since" in text
 
 
 def test_a_shared_failure_is_on_the_page_of_incidents_and_lists_its_own(browser, organization, make_station):

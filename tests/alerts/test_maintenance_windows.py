@@ -91,7 +91,7 @@ def test_a_window_holds_alerts_back_and_what_is_open_at_its_end_is_told_once(smt
     [mail] = smtp.taken
     assert mail["Subject"] == "Silent: Old Cut (SG-1)"
     words = " ".join(mail.get_content().split())
-    assert "Planned maintenance (“new battery”) held this back until" in words
+    assert "Planned maintenance (“new battery”) held the alert back until" in words
     incident.refresh_from_db()
     assert (incident.is_held, incident.held_until) == (False, now())
     later(HOUR)

@@ -29,13 +29,13 @@ def test_one_mail_when_it_grows_and_one_when_it_is_quiet(smtp, member, make_stat
     unreadable_make(station, 2, reason="too-deep")
     for _ in range(3):
         sweep_and_send()
-    assert smtp.subjects == ["Many messages in quarantine: Old Cut (SG-5113BBBK2972)"]
-    assert "6 of its messages are in quarantine" in Incident.objects.get().sentence
+    assert smtp.subjects == ["Many messages held back: Old Cut (SG-5113BBBK2972)"]
+    assert "6 of its messages are held back" in Incident.objects.get().sentence
     assert "mostly for the reason “bad-json”" in Incident.objects.get().sentence
     QuarantinedMessage.objects.update(received_at=clock.now() - timedelta(minutes=61))
     for _ in range(3):
         sweep_and_send()
-    assert smtp.subjects[1:] == ["No more messages in quarantine: Old Cut (SG-5113BBBK2972)"]
+    assert smtp.subjects[1:] == ["No more messages held back: Old Cut (SG-5113BBBK2972)"]
     assert "6 are still held there" in Incident.objects.get().closing_sentence
 
 

@@ -91,7 +91,7 @@ def test_a_rule_of_the_site_that_cannot_be_judged_stops_no_other_and_is_told(smt
         rules_sweep()
     assert judged == ["radio", "disk"] * 2
     assert smtp.subjects == ["Roost: trouble with alert rules of the site"]
-    assert "cannot be judged: radio." in smtp.taken[0].get_content()
+    assert "cannot be checked: radio." in smtp.taken[0].get_content()
     monkeypatch.setattr("fleet.alerts.services.rules", lambda: {"disk": sound})
     rules_sweep()
     assert smtp.subjects[1:] == ["Roost: over: trouble with alert rules of the site"]

@@ -315,7 +315,7 @@ def test_one_of_a_station_that_lost_its_serial_after_the_answer_fails_with_a_rea
     Station.objects.filter(pk=station.pk).update(serial=f"{station.serial}~1")
     failed = worked(survey)
     assert (failed.state, failed.attempts) == (State.FAILED, 1)
-    assert "has no place on the broker any more" in failed.reason
+    assert "can no longer receive data" in failed.reason
 
 
 def test_one_that_never_ends_is_given_up_with_a_reason(card, station, queues):

@@ -59,7 +59,7 @@ def test_an_operator_surveys_answers_and_reads_the_report(operator, place, card,
     assert "The card has files of other stations" in page
     assert not rows()
     page = operator.post(f"{place}{made.pk}/", {"also_of": "", "leaves_others": "on"}, follow=True).text
-    assert "It is being read in the background." in page
+    assert "The files are being read in the background." in page
     worked(made)
     page = operator.get(f"{place}{made.pk}/").text
     assert "Not here" in page
@@ -75,10 +75,10 @@ def test_files_that_changed_and_a_second_survey_are_said(operator, place, statio
     store(station, file_name(), hour_text() + b"p3,1639614399.5266,2.637,-38.87,-53.61\n")
     sent(made)
     page = operator.get(f"{place}{made.pk}/").text
-    assert "Files changed since the survey, not sent" in page
-    assert "surveyed again before anything more is sent" not in page
+    assert "Files changed since the survey, not read" in page
+    assert "surveyed again before reading goes on" not in page
     Backfill.objects.update(state=Backfill.State.SURVEYED, totals={**made.totals, "is_again": True})
-    assert "surveyed again before anything more is sent" in operator.get(f"{place}{made.pk}/").text
+    assert "surveyed again before reading goes on" in operator.get(f"{place}{made.pk}/").text
 
 
 def test_a_card_uploaded_with_tus_and_read_by_page_is_there_once(operator, place, card, station, organization, ingest):
@@ -103,14 +103,14 @@ def test_ticked_files_of_another_page_are_surveyed(operator, place, card, statio
     assert Backfill.objects.get().revision_ids == [one.pk]
     page = operator.post(place, {"revision": ["x"]})
     assert (page.status_code, Backfill.objects.count()) == (200, 1)
-    assert "These are no stored files." in page.text
+    assert "These are not stored files." in page.text
 
 
 def test_a_back_fill_is_stopped_on_its_page(operator, place, card, station, queues):
     store_card(station, card)
     made = surveyed(station)
     page = operator.post(f"{place}{made.pk}/stop/", follow=True).text
-    assert "Stopped. What was sent stays." in page
+    assert "Stopped. Lines that were already read into the database stay." in page
     made.refresh_from_db()
     assert made.state == "stopped"
 

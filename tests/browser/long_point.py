@@ -165,7 +165,7 @@ def _motus_make(organization: Organization, stations: list[Station]) -> dict[str
     ]  # fmt: skip
     receiver = MotusReceiver.objects.create(
         account=account, serial=stations[0].serial, checked_at=now, tried_at=now,
-        answer="6 days compared with Motus. Days of which Motus lacks something: 1.", other_days=2, other_files=31,
+        answer="6 days compared with Motus. Days with something missing at Motus: 1.", other_days=2, other_files=31,
         other_last=(now - timedelta(days=9)).date(),
     )  # fmt: skip
     MotusDay.objects.bulk_create(

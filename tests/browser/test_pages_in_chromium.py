@@ -324,7 +324,7 @@ def test_a_plot_shows_the_figures_of_its_table(browser, processes, person, stati
     )
     until(lambda: page.evaluate(drawn) > 500, "a drawn line")
     assert page.locator("#readings-table tbody tr").count() >= 6
-    expect(page.get_by_role("row", name="temperature").filter(has_text="1 not believed")).to_have_count(1)
+    expect(page.get_by_role("row", name="temperature").filter(has_text="1 doubtful")).to_have_count(1)
     expect(page.locator("#readings-table tr.gap")).to_have_count(1)
     assert watched.complaints == []
 

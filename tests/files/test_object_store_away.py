@@ -40,9 +40,9 @@ TROUBLES = {
     "507 InsufficientStorage": "is full",
     "403 QuotaExceeded": "is full",
     "404 NoSuchBucket": "does not have the bucket",
-    "page": "answers as no such store does",
-    "lying": "returned other bytes",
-    "swallowed": "returned other bytes",
+    "page": "did not come from an object store",
+    "lying": "returned different bytes",
+    "swallowed": "returned different bytes",
 }
 
 

@@ -110,7 +110,11 @@ BOMB = gzip.compress(b"[" + b" " * 50_000_000)
         ),
         ("webhook", lambda: answered("404 No", PAGE), "404: nothing takes data at this address. Check the URL."),
         ("webhook", lambda: answered("502 Bad", PAGE), "502: something is wrong there. Roost tries again."),
-        ("sensorthings", lambda: endless(b"["), "answer has no end: Roost reads 1 MB. Check the URL."),
+        (
+            "sensorthings",
+            lambda: endless(b"["),
+            "answer is longer than 1 MB, so Roost stopped reading it. Check the URL.",
+        ),
         (
             "sensorthings",
             lambda: answered("200 OK", BOMB, Content_Encoding="gzip"),
@@ -205,7 +209,7 @@ def test_too_many_at_once_are_sent_in_parts_and_the_size_is_kept(hook, receiver,
     receiver.answer = lambda *_: 413
     arrive(1.0, 2.0)
     run(hook)
-    assert "refuses even one row as too much. Raise its limit" in hook.answer
+    assert "even one row is too much. Raise its limit" in hook.answer
     assert (counts(hook), RefusedRow.objects.count()) == ((80, 0, 0, 0), 0)
 
 

@@ -334,5 +334,5 @@ def test_another_stations_rows_stay(station, series, filed, operator, institute,
 
 def test_more_rows_than_a_move_takes_are_refused_with_the_way(station, series, filed, operator, monkeypatch):
     monkeypatch.setattr("fleet.ingest.corrections.time_shifts.ROWS_MOST", 39)
-    with pytest.raises(InvalidInput, match="Choose a shorter span of receipt"):
+    with pytest.raises(InvalidInput, match="Choose a shorter period in which they were received"):
         time_shift(actor=operator, station=station, side="behind")

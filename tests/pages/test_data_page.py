@@ -218,7 +218,7 @@ def test_the_legend_says_range_last_value_and_what_looks_wrong(ask, station):
     words = " ".join(html.unescape(re.sub("<[^>]*>", " ", row)).split())
     assert words.startswith("Battery 12 V")
     assert "12 12.17 12.5" in words, "lowest, mean and highest leave out values beyond the limits"
-    assert "1 not believed" in words
+    assert "1 doubtful" in words
 
 
 def test_a_year_costs_as_many_queries_as_a_day(ask, powered, browse, viewer, queries_of):

@@ -33,7 +33,7 @@ def said(name, data, **fields) -> str:
     [
         ("clock", {"digits": 2, "step": 0.0}, "Clock checked, within 0.01\u00a0s."),
         ("clock", {"digits": 6, "step": 8.6e-7}, "Clock checked, within 1\u00a0µs."),
-        ("clock", {"digits": -1, "step": 0}, "Clock checked: nothing keeps it."),
+        ("clock", {"digits": -1, "step": 0}, "Clock checked: no time source keeps it right."),
         ("clock", {"digits": 0, "step": 90.0}, "Clock moved by 1 min, now within 1\u00a0s."),
         ("clock_step", {"before": 946684800, "after": NOON.timestamp(), "step_s": 8e8}, "Its clock was set forward by"),
         ("clock_jump", {"before_s": 0.2, "after_s": -7200.0}, "it was 0.2\u00a0s ahead, now it is 2 h behind."),

@@ -58,7 +58,7 @@ def test_a_viewer_is_told_who_can_add_stations(viewer):
 def test_stations_that_wait_are_named_and_one_that_was_heard_ends_it(operator, institute, stranger):
     made = [station_of(institute, name=f"Pier {n}") for n in range(NAMED_MOST + 2)]
     _steps, words = shown(operator)
-    assert words.count("What it waits for") == NAMED_MOST
+    assert words.count("What it is waiting for") == NAMED_MOST
     assert "All stations never heard" in words
     assert "Pier" not in shown(stranger)[1]
     StationContact.objects.filter(station=made[0]).update(last_contact_at=clock.now())

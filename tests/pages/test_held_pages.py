@@ -53,7 +53,7 @@ def page_of(station) -> str:
 
 
 def test_each_file_is_in_one_state_and_the_sums_add_up(institute, station, watching):
-    assert "has not told yet" in watching.get(page_of(station)).content.decode()
+    assert "has not reported its files yet" in watching.get(page_of(station)).content.decode()
     holding_make(station, left={"no_data": 3, "long_name": 1}, refused=2)
     held_make(station, "2026-05-01/a.txt", b"a" * 10, lines={"pulse": 7}, first_at=clock.now(), last_at=clock.now())
     held_make(station, "2026-05-01/b.txt", b"b")
@@ -63,9 +63,15 @@ def test_each_file_is_in_one_state_and_the_sums_add_up(institute, station, watch
     tus.upload(b"b", "elsewhere.txt", station=station.serial)
     tus.upload(b"a" * 10, "other.txt", station=station_of(institute).serial)
     text = watching.get(page_of(station)).content.decode()
-    for word in ("2026-05-01/a.txt", "pulse 7", "The policy fetches nothing", "gone from the station", "have no place"):
+    for word in (
+        "2026-05-01/a.txt",
+        "pulse 7",
+        "The policy fetches nothing",
+        "gone from the station",
+        "do not fit in the list",
+    ):
         assert word in text
-    assert "3 files were made by a computer" in text
+    assert "3 files are a computer's own system files" in text
     sums = sums_by_state(held_sums(station=station, rule=rule_of_station(station)))
     assert {state: (each.files, each.octets) for state, each in sums.items() if each.files} == {
         "stored": (1, 1), "kept": (1, 10), "gone": (1, 3),
@@ -129,7 +135,11 @@ def test_what_the_policy_keeps_back_is_said_with_its_reason(station, watching):
         ("wanted", ""): 2, ("kept", "no_detections"): 1, ("kept", "too_old"): 1, ("kept", "too_large"): 1,
     }  # fmt: skip
     text = watching.get(page_of(station)).content.decode()
-    for word in ("It has no detections", "It is older than the policy", "It is larger than the bytes of a day"):
+    for word in (
+        "It has no detections",
+        "It is older than the policy",
+        "It is larger than the policy allows for one day",
+    ):
         assert word in text
     policy_set(actor=SERVER, owner=station, rule=None)
     assert sums() == {("kept", "demand"): 5}

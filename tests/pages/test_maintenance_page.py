@@ -79,11 +79,11 @@ def test_how_often_is_chosen_in_words_or_by_a_rule(browse, operator, point, chan
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"repeats": "rule", "rule": "FREQ=SECONDLY"}, "Maintenance comes at most every hour."),
-        ({"repeats": "rule"}, "Enter the rule, or choose how often it comes in words."),
+        ({"repeats": "rule", "rule": "FREQ=SECONDLY"}, "Maintenance can recur every hour at most."),
+        ({"repeats": "rule"}, "Enter the rule, or choose another answer under “How often”."),
         ({"of": "Short Point"}, "has no site 'Short Point'."),
-        ({"day": "2026-11-30"}, "This is over already: it is 2026-12-01 13:00 in Europe/Berlin."),
-        ({"repeats": "daily", "minutes": "1500"}, "would come again before it is over."),
+        ({"day": "2026-11-30"}, "would already be over: it is 2026-12-01 13:00 in Europe/Berlin."),
+        ({"repeats": "daily", "minutes": "1500"}, "would begin again before it is over."),
     ],
 )
 def test_a_refusal_stands_at_its_field(browse, operator, point, changes, sentence):

@@ -121,14 +121,14 @@ def test_every_figure_says_whether_it_is_fine():
     assert rows["Radios"] == ("1 of 2", "port 2 is off", True)
     assert rows["Running for"] == ("4 d 5 h", "18 starts", False)
     assert rows["Backlog"] == ("18", "messages waiting, 2.0 kB", False)
-    assert rows["Dropped"] == ("7", "messages, its outbox was full", True)
+    assert rows["Dropped"] == ("7", "messages, because its outbox was full", True)
     assert rows["Warning"] == ("\u2013", "The fan is loud.", True)
 
 
 def test_a_clock_that_nothing_keeps_is_told_with_its_distance_and_its_jumps():
     contact = StationContact(health={"at": 0.0, "clock": {"code": "P"}}, clock_offset_s=-7_200.0)
     assert words_of(contact, jumps=2)["Clock"] == (
-        "\u2013", "nothing keeps it, 2 h behind ours, 2 jumps in 30 days", True,
+        "\u2013", "no time source, 2 h behind ours, 2 jumps in 30 days", True,
     )  # fmt: skip
     right = StationContact(health={"at": 0.0}, clock_offset_s=1.0)
     assert words_of(right)["Clock"] == ("\u2013", "same as ours", False)

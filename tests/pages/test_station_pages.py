@@ -284,4 +284,4 @@ def test_the_clock_is_told_with_its_distance_and_its_jumps(browse, viewer, busy)
     for number, name in enumerate(("clock_jump", "clock_step", "setting")):
         StationEvent.objects.create(station=busy, name=name, line=number, occurred_at=moment, received_at=moment)
     page = browse(viewer).get(address_of(busy)).content.decode()
-    assert "nothing keeps it, 2 h behind ours, 2 jumps in 30 days" in page
+    assert "no time source, 2 h behind ours, 2 jumps in 30 days" in page

@@ -94,7 +94,7 @@ def test_what_would_not_survive_is_not_changed(stored, browse, operator, viewer,
         (b"caf\xe9", "latin.txt", "no plain UTF-8 text"),
         (b"a\r\nb\nc", "mixed.txt", "breaks its lines in different ways"),
         (b"a\x07b", "bell.txt", "no plain UTF-8 text"),
-        (b"x,1\n", "a.csv", "Only texts and Markdown"),
+        (b"x,1\n", "a.csv", "Only text and Markdown files"),
         (b"p1,1,2\n", "changeMe-7F5ERPI46977-000003-2021-12-16T00-25-01.6590Z-all.txt", "no recordings of a receiver"),
     ):
         page = stored(octets, path)

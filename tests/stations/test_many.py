@@ -64,7 +64,7 @@ def test_a_group_takes_only_stations_of_its_organization(institute, both, statio
     assert "different organization" in outcomes[3].sentence
     assert group.members.count() == 3
     again = many_group(actor=both, stations=stations[:1], group=group, is_added=True)
-    assert said(again) == [(True, "It already was in this group.")]
+    assert said(again) == [(True, "It was already in this group.")]
     assert len(logged("group.add")) == 3, "nothing changed, nothing logged"
 
 

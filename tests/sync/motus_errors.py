@@ -111,9 +111,9 @@ ERRORS: list[MotusError] = [
     ),
     *_of("search", ({}, "None of its files can be used."), before="empty file"),
     *_of("search", ({}, "The name is that of another receiver"), before="foreign file"),
-    *_of("search", ({}, "It consists of zeros: perhaps it was copied before it was written out."), before="zeros"),
+    *_of("search", ({}, "It contains only zeros: perhaps it was copied before it was fully written."), before="zeros"),
     *_of("search", ({}, "Its compression is damaged, or it was not finished."), before="broken gzip"),
-    *_of("search", ({}, "The boot number falls within the day"), before="boot number"),
+    *_of("search", ({}, "The boot number drops during the day"), before="boot number"),
     *_of("compare", ({}, "Missing at Motus: "), before="lost file"),
     *_of("compare", ({}, "It sends its files to Motus by itself, so Roost leaves them alone."), before="by itself"),
     *_of(

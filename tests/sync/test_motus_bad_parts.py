@@ -90,12 +90,12 @@ def test_runs_that_motus_does_not_give_cost_only_themselves(motus, data, institu
     motus.faults_set(only=only, error_in_band="no such table")
     data.lost.add(name(1).removesuffix(".gz"))
     found = weekly(institute, noon)
-    assert found.answer.startswith("2 days compared with Motus. Days of which Motus lacks something: 1.")
+    assert found.answer.startswith("2 days compared with Motus. Days with something missing at Motus: 1.")
     assert sentence in found.answer
     assert found.checked_at == NOW + timedelta(days=7)
     assert [one.n_missing_there for one in MotusDay.objects.order_by("day")] == [1, 0]
     motus.faults_set()
-    assert weekly(institute, noon).answer == "2 days compared with Motus. Days of which Motus lacks something: 1."
+    assert weekly(institute, noon).answer == "2 days compared with Motus. Days with something missing at Motus: 1."
     assert runs_now() == [1, 1]
 
 

@@ -219,7 +219,7 @@ def test_rows_without_number_or_serial_are_counted_and_cost_only_themselves(read
     account = read(row(station, deployID=None), row(station, serno=None), row(station), odd, {"projectID": 1}, None)
     assert account.read_answer == (
         "2 deployments read. Rows without a number or serial, skipped: 4. Antennas left out, because they have no "
-        "port or another's, or come after the fortieth: 1. Figures and times that cannot be read: 3; they are missing."
+        "port, share one, or come after the fortieth: 1. Figures and times that cannot be read: 3; they are missing."
     )
     assert MotusDeployment.objects.get(number=7).latitude is None
 
@@ -234,7 +234,7 @@ def test_antennas_repeats_and_figures_that_are_left_out_are_counted(read, statio
     # 45 - 40 beyond the most, one on a port that is taken, one without a port, and one that is no antenna.
     assert read(*rows).read_answer == (
         "2 deployments read. Rows that repeat a number: 1; the last one counts. Antennas left out, because they have no "
-        "port or another's, or come after the fortieth: 8. Figures and times that cannot be read: 1; they are "
+        "port, share one, or come after the fortieth: 8. Figures and times that cannot be read: 1; they are "
         "missing."
     )
 

@@ -88,7 +88,7 @@ def test_a_shorter_copy_that_comes_later_is_known_and_kept_with_its_upload(motus
     card(name(), LINE, folder=f"{SERIAL}/backup")
     assert not again(owner, institute)
     assert answer(institute) == (
-        "0 days with new files found. Files found before: 1. Copies of files that are sent, no longer than those: 1."
+        "0 days with new files found. Files found before: 1. Copies no longer than the files sent, so not sent: 1."
     )
     assert [each["refusal"] for each in only().files] == ["", "A longer copy of it is sent."]
     assert not again(owner, institute)
@@ -140,7 +140,7 @@ def test_a_file_that_its_station_packed_later_is_the_same_file(motus, account, o
     packed = card(name(), LINE)
     assert packed.stat().st_size != len(LINE)
     assert not again(owner, institute)
-    assert [each["refusal"] for each in only().files] == ["", "The same file is sent already."]
+    assert [each["refusal"] for each in only().files] == ["", "The same file is or was already sent."]
     assert not again(owner, institute)
     # Unless it grew before it was packed.
     card(name(), LINE * 3)

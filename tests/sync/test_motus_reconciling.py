@@ -82,13 +82,13 @@ def test_what_motus_lists_agrees(data, institute, noon):
 def test_files_that_motus_lost_are_named_and_an_incident_when_it_lasts(data, institute, noon, station):
     bare = name(hour=6).removesuffix(".gz")
     data.lost.add(bare)
-    assert weekly(institute, noon).answer == "2 days compared with Motus. Days of which Motus lacks something: 1."
+    assert weekly(institute, noon).answer == "2 days compared with Motus. Days with something missing at Motus: 1."
     assert (day().missing_there, day().n_missing_there, day().ours, day().theirs) == ([bare], 1, 2, 1)
     assert opened("motus_lacks_files") == []
     weekly(institute, noon)
     assert opened("motus_lacks_files") == [station.pk]
     assert Incident.objects.get(rule="motus_lacks_files").sentence.startswith(
-        "Motus accepted files of it and does not list all of them: 1 day, the first of 2026-05-01."
+        "Motus accepted its files of 1 day (2026-05-01), but does not list them all."
     )
     data.lost.clear()
     weekly(institute, noon)
@@ -263,7 +263,7 @@ def test_a_missing_deployment_is_an_incident_before_anything_is_sent(motus, acco
     assert (only().state, only().held_for) == ("held", "deployment")
     assert opened("motus_missing") == [station.pk]
     assert Incident.objects.get(rule="motus_missing").sentence.startswith(
-        "Its files wait, because Motus has no deployment of it on their days: 1 day, the first of 2026-05-18."
+        "Its files of 1 day (2026-05-18) are waiting, because Motus has no deployment of it for that day."
     )
     assert motus.uploads.steps == []
     MotusUpload.objects.update(state="found", held_for="")
@@ -288,7 +288,7 @@ def test_a_boot_number_that_falls_from_one_day_to_a_later_one_is_warned_of(accou
     run(institute)
     warnings = dict(MotusUpload.objects.values_list("day__day", "warnings"))
     assert warnings[4] == warnings[5].replace("to 4", "to 3")
-    assert warnings[4].startswith("The boot number fell from 120 on 2026-05-02 to 3: was the card written again?")
+    assert warnings[4].startswith("The boot number dropped from 120 on 2026-05-02 to 3: was the card rewritten?")
     assert warnings[1] == warnings[2] == ""
 
 

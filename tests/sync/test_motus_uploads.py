@@ -101,7 +101,7 @@ def test_an_archive_has_the_same_bytes_at_every_try(card, tmp_path):
     ("file", "content", "refusal"),
     [
         (name(), b"", "It is empty."),
-        (name(end=""), bytes(5000), "It consists of zeros: perhaps it was copied before it was written out."),
+        (name(end=""), bytes(5000), "It contains only zeros: perhaps it was copied before it was fully written."),
         (name(), gzip.compress(b"x" * 5000, mtime=0)[:-9], "Its compression is damaged, or it was not finished."),
         (name(), b"no gzip", "Its compression is damaged, or it was not finished."),
         (name(part="1111RPI42222"), b"x", "The name is that of another receiver, 1111RPI42222."),
@@ -128,7 +128,7 @@ def test_a_falling_boot_number_and_copies_are_warned_of(card):
     assert len(checked.files) == 2
     assert [words.split(":")[0] for words in checked.warnings] == [
         "Further copies of the same files, of which the longest is sent",
-        "The boot number falls within the day",
+        "The boot number drops during the day",
     ]
 
 
@@ -168,7 +168,7 @@ def test_more_new_files_than_one_search_looks_at_are_found_by_the_next(account, 
     for day in (1, 2, 3):
         card(name(day))
     run(institute)
-    assert account_of(institute).files_answer == "2 days with new files found. Files for the next search: 1."
+    assert account_of(institute).files_answer == "2 days with new files found. Files left for the next search: 1."
     run(institute)
     assert states() == [(1, "found"), (2, "found"), (3, "found")]
 
@@ -501,7 +501,7 @@ def test_what_a_station_uploaded_goes_to_motus_and_once_more_is_known(
     assert stranger.upload(content, f"2026-05-02/{name(2)}", station=other.serial) == "stored"
     run(institute)
     assert account_of(institute).files_answer == (
-        "1 day with new files found. Copies of files that are sent, no longer than those: 1. "
+        "1 day with new files found. Copies no longer than the files sent, so not sent: 1. "
         "Files without receiver and time in their names, which Motus would ignore: 1."
     )
     send(owner, institute)

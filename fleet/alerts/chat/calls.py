@@ -76,7 +76,7 @@ def address_check(address: str) -> None:
 def address_read(address: str) -> ReadAddress:
     """Read an address that was checked. Raises `InvalidInput` with a sentence on what is wrong, and `TooMany`."""
     if not _one.acquire(timeout=WAIT_S):
-        raise TooMany(_("Other addresses are being read right now: add this one again in a minute."))
+        raise TooMany(_("The server is still checking other addresses: try again in a minute."))
     try:
         answer = _answer_of(_run({"do": "read", "address": address}, limit_s=READ_S))
     finally:
@@ -84,7 +84,7 @@ def address_read(address: str) -> ReadAddress:
     schema = schema_of(address)
     kind = KIND_BY_SCHEMA[schema]
     if answer["outcome"] not in {"read", "unread"}:
-        raise TooMany(_("The address could not be read now: add it again in a minute."))
+        raise TooMany(_("The server could not check this address: try again in a minute."))
     if answer["outcome"] == "unread":
         words = redacted(str(answer.get("words", "")), address).rstrip(".")
         told = _("This is not a complete address of %(name)s: %(words)s. Compare it with Apprise's description.")

@@ -60,8 +60,8 @@ def _numbers(organization: Organization, facts: DigestFacts) -> str:
 
 def _stations(needing: Some, moment: datetime) -> list[str]:
     if not needing.number:
-        return [_("No station needs somebody now.")]
-    head = ngettext("%(n)d station needs somebody now:", "%(n)d stations need somebody now:", needing.number)
+        return [_("No station needs attention now.")]
+    head = ngettext("%(n)d station needs attention now:", "%(n)d stations need attention now:", needing.number)
     named = [f"* {_name(one)}: {_state(one, moment)}\n  {_station_url(one)}" for one in needing.first]
     return ["\n".join([head % {"n": needing.number}, *named, *_more(needing, "/stations/?state=attention")])]
 
@@ -92,7 +92,7 @@ def _more(some: Some, where: str) -> list[str]:
 def _completeness(now: MessageCounts, before: MessageCounts | None) -> str:
     """How much of the numbered data has arrived, and how much was lost or found since the previous digest."""
     if now.percent is None:
-        return _("Nothing is known about the completeness of data: no station has numbered a message yet.")
+        return _("How complete the data is cannot be said yet: no station has sent a numbered message.")
     words = {
         "percent": decimal_words(now.percent, 2),
         "received": count_words(now.received),
@@ -109,12 +109,12 @@ def _completeness(now: MessageCounts, before: MessageCounts | None) -> str:
     if before is None:
         return parts[0]
     if now.lost > before.lost:
-        parts.append(_("%(n)s more are lost than in the digest before.") % {"n": count_words(now.lost - before.lost)})
+        parts.append(_("%(n)s more are lost than in the previous digest.") % {"n": count_words(now.lost - before.lost)})
     elif now.lost < before.lost:
         found = {"n": count_words(before.lost - now.lost)}
-        parts.append(_("%(n)s fewer are lost than in the digest before: they were found.") % found)
+        parts.append(_("%(n)s fewer are lost than in the previous digest: they arrived after all.") % found)
     else:
-        parts.append(_("None was lost or found since the digest before."))
+        parts.append(_("As many are lost as in the previous digest."))
     return f"{' '.join(parts)}\n{settings.SITE_URL}/completeness/"
 
 

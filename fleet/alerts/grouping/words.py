@@ -84,8 +84,8 @@ def behind_words(incidents: Sequence[Incident]) -> str:
     if not behind:
         return ""
     first = ngettext(
-        "Also silent behind a gateway, and not told separately: %(n)d station.",
-        "Also silent behind a gateway, and not told separately: %(n)d stations.",
+        "Also silent because its gateway is, without a message of its own: %(n)d station.",
+        "Also silent because their gateway is, without messages of their own: %(n)d stations.",
         len(behind),
     )
     lines = [first % {"n": len(behind)}, *(f"* {station_words(one.station)}" for one in behind[:NAMED_MOST])]
@@ -110,7 +110,10 @@ def storm_words(notification: Notification, moment: datetime) -> tuple[str, str]
         "Roost held %(n)d more alerts back, because you got %(most)d within an hour.",
         number,
     ) % {"n": number, "most": settings.ROOST_STORM_CAP}
-    rest = _("What is held back is not sent later, and more may be until %(end)s. All incidents are here: %(url)s") % {
+    rest = _(
+        "Alerts that Roost holds back are not sent later, and it may hold back more until %(end)s. All incidents are "
+        "here: %(url)s"
+    ) % {
         "end": moment_words(notification.created_at + WINDOW, moment),
         "url": f"{settings.SITE_URL}/incidents/",
     }

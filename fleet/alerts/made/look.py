@@ -57,7 +57,7 @@ def rules_look(*, seconds: float = 20.0) -> int:
     except DatabaseError as error:
         _log.exception("Rules that people made could not be judged")
         reason = str(error).strip().splitlines()
-        _told(f"Alert rules cannot be judged now, and are tried again: {reason[0] if reason else 'no reason given'}.")
+        _told(f"Alert rules cannot be checked now; Roost will try again: {reason[0] if reason else 'no reason given'}.")
         return looks
     _told("")
     if looks:
@@ -89,7 +89,7 @@ def rules_lapse(*, moment: datetime) -> int:
 
 
 def _told(sentence: str) -> None:
-    trouble_judge(about=ABOUT, sentence=sentence, end="Alert rules are judged again.", moment=clock.now())
+    trouble_judge(about=ABOUT, sentence=sentence, end="Alert rules can be checked again.", moment=clock.now())
 
 
 class _OfRule(Protocol):

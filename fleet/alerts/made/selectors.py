@@ -74,7 +74,7 @@ def _words(rule: AlertRule, name: str) -> str:
     if rule.scope == Scope.ORGANIZATION:
         return pgettext("stations of a rule", "all stations")
     if not name:
-        return _("none: what it was for no longer exists")
+        return _("none: its station, model or group no longer exists")
     words = {
         Scope.TAG: _("stations with the tag %(name)s"),
         Scope.GROUP: _("stations of the group %(name)s"),

@@ -146,8 +146,10 @@ def _sure_check(rule: AlertRule, *, is_sure: bool) -> None:
     if found.is_too_much:
         raise InvalidInput(
             ngettext(
-                "In the last 90 days it would have rung at %(n)d of %(all)d station. Is that what you want?",
-                "In the last 90 days it would have rung at %(n)d of %(all)d stations. Is that what you want?",
+                "In the last 90 days, this rule would have raised alerts at %(n)d of %(all)d station. Is that what "
+                "you want?",
+                "In the last 90 days, this rule would have raised alerts at %(n)d of %(all)d stations. Is that "
+                "what you want?",
                 found.looked_at,
             )
             % {"n": len(found.rows), "all": found.looked_at},

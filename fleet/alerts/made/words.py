@@ -74,7 +74,8 @@ def closing_said(target: RuleTarget, began_at: datetime, end: JudgedValue) -> st
 def past_said(target: RuleTarget, episode: Episode, moment: datetime) -> str:
     """Sentence on an episode that was over, or whose data was too old, when its data came."""
     return _(
-        "%(what)s: %(condition)s from %(since)s to %(until)s. Found later, when the data came, so nobody was alerted."
+        "%(what)s: %(condition)s from %(since)s to %(until)s. Found later, when the data arrived, so nobody was "
+        "alerted."
     ) % _words(target, episode, moment)
 
 

@@ -63,9 +63,11 @@ def rrule_read(text: str, zone: tzinfo) -> RecurrenceRule:
     parts = _parts(text)
     frequency = parts.get("FREQ", "")
     if frequency in {"SECONDLY", "MINUTELY"}:
-        raise rrule_refused(_("Maintenance comes at most every hour. Use HOURLY, DAILY, WEEKLY, MONTHLY or YEARLY."))
+        raise rrule_refused(
+            _("Maintenance can recur every hour at most. Use HOURLY, DAILY, WEEKLY, MONTHLY or YEARLY.")
+        )
     if frequency not in FREQUENCIES:
-        raise rrule_refused(_("Say how often it comes: FREQ=HOURLY, DAILY, WEEKLY, MONTHLY or YEARLY."))
+        raise rrule_refused(_("Say how often it recurs: FREQ=HOURLY, DAILY, WEEKLY, MONTHLY or YEARLY."))
     if "COUNT" in parts and "UNTIL" in parts:
         raise rrule_refused(_("Use either COUNT or UNTIL, not both."))
     rule = RecurrenceRule(

@@ -159,7 +159,7 @@ def _drafted(actor: Viewer, organization: Organization, draft: WindowDraft, mome
     window_place(window, moment)
     if window.opens_at is None:
         raise InvalidInput(
-            _("This is over already: it is %(now)s in %(zone)s. It lasts %(duration)s.")
+            _("This maintenance of %(duration)s would already be over: it is %(now)s in %(zone)s.")
             % {
                 "now": f"{today:%Y-%m-%d %H:%M}",
                 "zone": zone_label(str(zone)),

@@ -47,10 +47,10 @@ def schedule_read(*, starts: datetime, duration: timedelta, zone: tzinfo, rrule:
     if text:
         first = list(islice(wall_times(rrule_read(text, zone), starts=starts, after=starts), _COMPARED + 1))
         if not first:
-            raise rrule_refused(_("By this rule the maintenance never comes. Check its days and its end."))
+            raise rrule_refused(_("By this rule, the maintenance never takes place. Check its days and its end."))
         if any(later - before < duration for before, later in pairwise(first)):
             raise rrule_refused(
-                _("The maintenance would come again before it is over. Make it shorter, or let it come less often.")
+                _("The maintenance would begin again before it is over. Make it shorter or less frequent.")
             )
     return schedule
 

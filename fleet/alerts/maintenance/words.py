@@ -53,9 +53,13 @@ def held_words(incident: Incident, now: datetime) -> str:
     words = {"reason": incident.held_reason}
     if incident.held_until is not None:
         words["end"] = moment_words(incident.held_until, now)
-        return _("Planned maintenance (“%(reason)s”) held this back until %(end)s.") % words
+        return _("Planned maintenance (“%(reason)s”) held the alert back until %(end)s.") % words
     if incident.closed_at is not None:
-        return _("It was over before planned maintenance (“%(reason)s”) ended, so nobody was told.") % words
+        return _("It was over before planned maintenance (“%(reason)s”) ended, so nobody was alerted.") % words
     return (
-        _("Planned maintenance (“%(reason)s”) holds this back: it is told when that ends, if it is still open.") % words
+        _(
+            "Planned maintenance (“%(reason)s”) holds the alert back. If the incident is still open when that ends, "
+            "the alert is sent then."
+        )
+        % words
     )

@@ -70,7 +70,7 @@ def made_rule(name: str, title: str) -> Rule:
         opened_subject=short,
         closed_subject=format_lazy("{}: {}", pgettext_lazy("beginning of a mail's subject", "Over"), short),
         opened_several=format_lazy(
-            "{}: {}", short, gettext_lazy("this began to hold for %(stations)s, the first %(since)s.")
+            "{}: {}", short, gettext_lazy("this is now true of %(stations)s, of the first since %(since)s.")
         ),
         closed_several=format_lazy("{}: {}", short, gettext_lazy("this is over for %(stations)s.")),
     )

@@ -58,7 +58,7 @@ def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the 
     newest = decided.order_by("-first_at").first()
     if newest is not None and newest.branch == Branch.BELIEVED:
         return _("Decided: the messages kept apart belong to this station and have been accepted.")
-    return _("Decided: the messages kept apart were discarded. You can still read them in quarantine.")
+    return _("Decided: the messages kept apart were discarded. You can still read them on the page “Held back”.")
 
 
 RULE = Rule(

@@ -30,19 +30,22 @@ def opening(station: Station, moment: datetime) -> str:  # noqa: ARG001 - the si
     lacking = days_lacking(station=station).get(station.pk, LastingTrouble.none())
     return (
         ngettext(
-            "Motus accepted files of it and does not list all of them: %(n)d day, the first of %(day)s.",
-            "Motus accepted files of it and does not list all of them: %(n)d days, the first of %(day)s.",
+            "Motus accepted its files of %(n)d day (%(day)s), but does not list them all.",
+            "Motus accepted its files of %(n)d days, the first %(day)s, but does not list them all.",
             lacking.days,
         )
         % {"n": lacking.days, "day": lacking.first.isoformat()}
         + " "
-        + _("The station's page below “Motus” names the files. Ask Motus about the job's number of that day.")
+        + _(
+            "The station's page under the organization's “Motus” lists the files. Ask Motus about them, with that "
+            "day's job number."
+        )
     )
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
     """Sentence that nothing is missing any more."""
-    return _("Motus lists all files that it accepted of this station.")
+    return _("Motus lists all the files that it accepted from this station.")
 
 
 RULE = Rule(

@@ -49,15 +49,16 @@ def opening(station: Station, moment: datetime) -> str:
 def _waiting_words(station: Station, moment: datetime) -> str:
     waiting = days_without_deployment(moment, station=station).get(station.pk, LastingTrouble.none())
     return ngettext(
-        "Its files wait, because Motus has no deployment of it on their days: %(n)d day, the first of %(day)s.",
-        "Its files wait, because Motus has no deployment of it on their days: %(n)d days, the first of %(day)s.",
+        "Its files of %(n)d day (%(day)s) are waiting, because Motus has no deployment of it for that day.",
+        "Its files of %(n)d days, the first %(day)s, are waiting, because Motus has no deployment of it for those "
+        "days.",
         waiting.days,
     ) % {"n": waiting.days, "day": waiting.first.isoformat()}
 
 
 def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the signature of rules
     """Sentence saying that it is settled."""
-    return _("Motus has a deployment of it, it sends nothing, or somebody decided that it needs none.")
+    return _("Motus now has a deployment of it, it no longer sends detections, or somebody decided that it needs none.")
 
 
 RULE = Rule(

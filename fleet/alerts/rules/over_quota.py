@@ -73,7 +73,7 @@ def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the 
     """Sentence on whether all waiting messages were accepted."""
     if _waiting(Station.objects.filter(pk=incident.station_id)) is None:
         return _("Within its quota again: none of its messages are waiting any more.")
-    return _("It is now suspended or retired; the waiting messages stay in quarantine.")
+    return _("It is now suspended or retired; the waiting messages stay held back.")
 
 
 def _waiting(stations: QuerySet[Station]) -> tuple[datetime, int] | None:

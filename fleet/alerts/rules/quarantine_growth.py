@@ -60,15 +60,15 @@ def opening(station: Station, moment: datetime) -> str:
     """Sentence with the number of messages, the commonest reason, and what to do."""
     several = _held_of(station.pk)
     if not several:
-        return _("None of its messages are held in quarantine any more.")
+        return _("None of its messages are held back any more.")
     total = sum(held.messages for held in several)
     commonest = max(several, key=lambda held: held.messages)
     only_counted = Station.objects.filter(pk=station.pk).aggregate(n=Sum("quarantine_tallies__cut"))["n"] or 0
     said = ngettext(
-        "%(n)s of its messages is in quarantine (newest: %(newest)s), mostly for the reason “%(reason)s”. Nothing is "
-        "lost: look at one on the “Quarantine” page, fix the cause, then retry them there.",
-        "%(n)s of its messages are in quarantine (newest: %(newest)s), mostly for the reason “%(reason)s”. Nothing is "
-        "lost: look at one on the “Quarantine” page, fix the cause, then retry them there.",
+        "%(n)s of its messages is held back (newest: %(newest)s), mostly for the reason “%(reason)s”. Nothing is "
+        "lost: look at one on the “Held back” page, fix the cause, then retry them there.",
+        "%(n)s of its messages are held back (newest: %(newest)s), mostly for the reason “%(reason)s”. Nothing is "
+        "lost: look at one on the “Held back” page, fix the cause, then retry them there.",
         total,
     ) % {
         "n": count_words(total),
@@ -86,7 +86,7 @@ def closing(incident: Incident, moment: datetime) -> str:  # noqa: ARG001 - the 
     """Sentence that no more arrive, and what is left to decide."""
     left = sum(held.messages for held in _held_of(incident.station_id))
     if not left:
-        return _("Its messages no longer go to quarantine, and none are left there.")
+        return _("No more of its messages are being held back, and none are left.")
     return ngettext(
         "Its messages no longer go to quarantine. %(n)s is still held there until somebody decides what to do with it.",
         "Its messages no longer go to quarantine. %(n)s are still held there until somebody decides what to do with "
@@ -116,11 +116,11 @@ RULE = Rule(
     opening,
     closing,
     short=pgettext_lazy("state of a station", "messages held back"),
-    opened_subject=pgettext_lazy("beginning of a mail's subject", "Many messages in quarantine"),
-    closed_subject=pgettext_lazy("beginning of a mail's subject", "No more messages in quarantine"),
+    opened_subject=pgettext_lazy("beginning of a mail's subject", "Many messages held back"),
+    closed_subject=pgettext_lazy("beginning of a mail's subject", "No more messages held back"),
     opened_several=gettext_lazy(
         "Many messages of %(stations)s cannot be accepted, the first since %(since)s. "
         "First check what changed recently: a new version of the agent, or of Roost."
     ),
-    closed_several=gettext_lazy("Messages of %(stations)s no longer go to quarantine."),
+    closed_several=gettext_lazy("No more messages of %(stations)s are held back."),
 )

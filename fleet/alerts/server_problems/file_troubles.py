@@ -29,7 +29,7 @@ def rot_judge() -> None:
         )
         if rotten
         else "",
-        end="All stored files are as they were uploaded again.",
+        end="All stored files match their uploads again.",
         moment=clock.now(),
         has_news=True,
     )
@@ -46,7 +46,7 @@ def strays_judge() -> None:
             "They are left when the database is restored from an older backup, or when a process is killed while it "
             f"stores a file. They are kept for {KEPT_FOR.days} days: `./roost manage strays list` shows the contents, and "
             "`strays give` makes one the file of its station; photos are in the folder `photos` of the server's files. "
-            "Uploading the same files again does as well."
+            "Uploading the same files again works too."
         )
         if total["number"] or photos
         else "",

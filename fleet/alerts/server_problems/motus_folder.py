@@ -30,11 +30,13 @@ def _sentence() -> str:
     try:
         names = FolderSource(folder).others()
     except OSError as error:
-        return f"The folder ROOST_MOTUS_FOLDER={folder} cannot be read: {error.strerror}. Nothing of it goes to Motus."
+        return (
+            f"The folder ROOST_MOTUS_FOLDER={folder} cannot be read: {error.strerror}. Nothing in it is sent to Motus."
+        )
     if not names:
         return ""
     named = ", ".join(path_text(name) for name in names[:_NAMED_MOST])
     return (
-        f"In ROOST_MOTUS_FOLDER={folder} nobody looks at what is named for no station: {len(names)} ({named}"
+        f"Roost ignores what is not named for a station in ROOST_MOTUS_FOLDER={folder}: {len(names)} ({named}"
         f"{' …' if len(names) > _NAMED_MOST else ''}). Name each folder by the serial of its station, in the same capitals."
     )

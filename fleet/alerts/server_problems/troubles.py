@@ -72,12 +72,12 @@ def site_rules_judge(failed: Sequence[str]) -> None:
     trouble_judge(
         about=SITE_RULES,
         sentence=(
-            f"Rules of the site cannot be judged: {', '.join(sorted(failed))}. They open and close no incidents until "
+            f"Rules of the site cannot be checked: {', '.join(sorted(failed))}. They open and close no incidents until "
             "that works again; all others do. The log of the task worker has the details."
         )
         if failed
         else "",
-        end="All rules of the site are judged again.",
+        end="All rules of the site can be checked again.",
         moment=clock.now(),
         has_news=True,
     )

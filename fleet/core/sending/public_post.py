@@ -110,7 +110,7 @@ def unreached_words(host: str, error: BaseException) -> str:
     cause = _tls_fault(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return _(
-            "The certificate of %(host)s is not valid (%(words)s): those who run it have to renew or complete it."
+            "The certificate of %(host)s is not valid (%(words)s): ask whoever runs it to renew or complete it."
         ) % {"host": host, "words": cause.verify_message.rstrip(".")[:200]}
     if cause is not None:
         return _(

@@ -74,7 +74,7 @@ def _to_folder(path: Path, package: DataPackage) -> None:
             file.flush()
             os.fsync(file.fileno())
         if _digest(begun) != package.sha256:
-            raise Conflict(_("The folder of this server returned other bytes than it was given."))
+            raise Conflict(_("The folder of this server returned different bytes from those it was given."))
         begun.rename(path)
     finally:
         begun.unlink(missing_ok=True)

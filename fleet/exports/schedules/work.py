@@ -127,7 +127,7 @@ def _follow(part: ScheduledPart, moment: datetime) -> None:
     """Check the state of the package, and deliver it when it is done."""
     package = DataPackage.objects.filter(pk=part.package_number or 0, organization=part.schedule.organization).first()
     if package is None or package.state == PackageState.FAILED:
-        reason = package.reason if package else _("Somebody removed its package before it was in its place.")
+        reason = package.reason if package else _("Somebody removed its package before it was delivered.")
         # Nothing was delivered, so the next file has the same number.
         part.state, part.package_number = State.WAITING, None
         _fail(part, reason, moment)

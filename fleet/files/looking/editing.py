@@ -69,8 +69,8 @@ def text_read(revision: FileRevision) -> EditableText:
     if not text_may_be_edited(revision):
         raise InvalidInput(
             _(
-                "Only texts and Markdown of at most %(most)d bytes can be changed here, and no recordings of a receiver: "
-                "download this file, change it, and upload it again."
+                "Only text and Markdown files of at most %(most)d bytes can be changed here, but no recordings of "
+                "a receiver: download this file, change it, and upload it again."
             )
             % {"most": EDIT_MOST},
             field="text",
@@ -118,7 +118,7 @@ def text_write(*, actor: Viewer, sender: UploadSender, station: Station, revisio
         if newest is None or newest.pk != revision.pk:
             raise RevisionSuperseded(_("%(path)s has a newer revision than the one that you changed.") % {"path": path})
         if octets == before.octets(before.text):
-            return FileFate(path, Fate.KEPT_BACK, _("Nothing is different: no revision was made."))
+            return FileFate(path, Fate.KEPT_BACK, _("Nothing has changed, so no revision was saved."))
         fate = file_take(sender=sender, serial=station.serial, path=path, opened=BytesIO(octets), is_edited=True)
     if fate.fate is not Fate.REFUSED:
         audit(actor, station, "station.text_edited", path=path, octets=len(octets))

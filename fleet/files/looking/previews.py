@@ -40,7 +40,10 @@ def preview_file(content: StoredContent, size: Size) -> Path:
                 made.replace(whole)
                 return wanted
     raise InvalidInput(
-        _("This picture cannot be shown: it is no JPEG, PNG or WebP file, or is larger than 15 MB or 50 megapixels."),
+        _(
+            "This picture cannot be shown: it is not a JPEG, PNG or WebP file, is larger than 15 MB, or has too many "
+            "pixels."
+        ),
         field="photo",
     )
 

@@ -45,14 +45,15 @@ def away_strange() -> StoreAway:
     """The error for an answer that does not come from S3, such as an HTML page."""
     return StoreAway(
         _(
-            "The object store of this server answers as no such store does: is something else, or a proxy, at its address?"
+            "The answer did not come from an object store: is there a proxy or something else at the address of "
+            "this server's object store?"
         )
     )
 
 
 def away_wrong() -> StoreAway:
     """The error for a store that returned different bytes than it was given: their SHA-256 differs."""
-    return StoreAway(_("The object store of this server returned other bytes than it was given."))
+    return StoreAway(_("The object store of this server returned different bytes from those it was given."))
 
 
 def away_rotten() -> StoreAway:

@@ -39,9 +39,7 @@ def upload_ask(*, serial: str, login: str, asked: UploadAsked) -> UploadAnswer:
 
     def begin() -> UploadAnswer:
         if asked.size > FILE_MOST:
-            raise InvalidInput(
-                f"The file has {asked.size} bytes; the most that one may have is {FILE_MOST}.", field="size"
-            )
+            raise InvalidInput(f"The file has {asked.size} bytes; the maximum is {FILE_MOST}.", field="size")
         modified = None if asked.modified is None else clock.from_seconds(max(asked.modified, 0.0))
         told = FileAsked(
             serial="",

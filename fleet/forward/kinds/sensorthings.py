@@ -158,7 +158,7 @@ class _Service:
         inner = place[place.rfind("(") + 1 : place.rfind(")")] if place.endswith(")") else ""
         if not inner:
             raise ForwardError(
-                _("The receiver created something and did not say its id."), done=self.done, known=self.known
+                _("The receiver created an object, but did not return its id."), done=self.done, known=self.known
             )
         return msgspec.json.encode(inner[1:-1]).decode() if inner.startswith("'") else inner
 
@@ -167,7 +167,7 @@ class _Service:
         values = told.get("value") if isinstance(told, dict) else None
         if not isinstance(values, list) or not all(isinstance(one, dict) for one in values):
             raise ForwardError(
-                _("The receiver answered, but not as SensorThings does."), done=self.done, known=self.known
+                _("The receiver answered, but not in the format of SensorThings."), done=self.done, known=self.known
             )
         return values
 

@@ -75,7 +75,7 @@ def _register(row: ForwardRow, target: ForwardTarget) -> str:
     signed = _sign_in(settings)
     user = signed.get("user") if isinstance(signed, dict) else None
     if not isinstance(user, dict) or "id" not in user or not isinstance(signed.get("access_token"), str):
-        raise ForwardError(_("The sign-in there worked, but brought no token."))
+        raise ForwardError(_("The sign-in there worked, but returned no token."))
     headers = {
         **_JSON,
         "apikey": settings["apikey"],
@@ -102,7 +102,7 @@ def _register(row: ForwardRow, target: ForwardTarget) -> str:
     }
     made = _id_of(json_of(http_send("POST", settings["sensors"], headers=headers, body=msgspec.json.encode(told))))
     if made is None:
-        raise ForwardError(_("The receiver registered a sensor and did not say its id."))
+        raise ForwardError(_("The receiver registered a sensor, but did not return its id."))
     return made
 
 

@@ -176,7 +176,8 @@ def _row_add(actor: Viewer, organization: Organization, name: str, choice: TapCh
     )
     if len(tap_keys(tap)) > KEYS_MOST:
         raise InvalidInput(
-            _("Stations times events are at most %(n)d: choose all stations, or fewer.") % {"n": KEYS_MOST},
+            _("The number of stations times the number of events may be at most %(n)d: choose fewer stations, or all.")
+            % {"n": KEYS_MOST},
             field="stations",
         )
     tap.save(force_insert=True)

@@ -72,7 +72,7 @@ def backfill_find(*, station: Station, backfill_id: int) -> Backfill:
     """One back-fill of a station. Raises `NotFound`."""
     found = Backfill.objects.select_related("station").filter(station=station, pk=backfill_id).first()
     if found is None:
-        raise NotFound(_("Nothing like this was read for this station."))
+        raise NotFound(_("Stored files of this station were never read under this number."))
     return found
 
 

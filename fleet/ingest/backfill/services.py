@@ -88,7 +88,7 @@ def backfill_ask_check(*, actor: Viewer, station: Station) -> None:
         serial_check(station.serial)
     except SerialNotAllowed as error:
         raise Conflict(
-            _("%(serial)s has no place on the broker any more: read its files as its successor's.")
+            _("%(serial)s can no longer receive data: read its files for the station that succeeded it.")
             % {"serial": station.serial}
         ) from error
 
@@ -163,7 +163,7 @@ def _save_only_open(backfill: Backfill) -> None:
             backfill.save(force_insert=True)
     except IntegrityError as error:
         raise Conflict(
-            _("Stored files of %(serial)s are being read already: answer what is asked there, or stop it.")
+            _("Stored files of %(serial)s are already being read: answer the questions there, or stop the reading.")
             % {"serial": backfill.station.serial}
         ) from error
 

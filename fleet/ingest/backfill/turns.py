@@ -131,7 +131,7 @@ def _turn(backfill: Backfill) -> None:
         _ours(backfill).update(due_at=clock.now() + _AGAIN_AFTER, reason=reason[:500])
     except SerialNotAllowed:
         # The serial has passed to a successor since the answer.
-        reason = _("%(serial)s has no place on the broker any more: read its files as its successor's.")
+        reason = _("%(serial)s can no longer receive data: read its files for the station that succeeded it.")
         reason %= {"serial": backfill.station.serial}
         _ours(backfill).update(state=State.FAILED, done_at=clock.now(), reason=reason[:500])
     except DomainError as error:

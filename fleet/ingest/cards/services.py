@@ -84,7 +84,7 @@ def card_send(
         serial_check(station.serial)
     except SerialNotAllowed as error:
         raise Conflict(
-            _("%(serial)s has no place on the broker any more: send the card as its successor's.")
+            _("%(serial)s can no longer receive data: send the card for the station that succeeded it.")
             % {"serial": station.serial}
         ) from error
     corrected = _offsets(station)

@@ -145,7 +145,10 @@ def time_shift_preview(
         raise InvalidInput(_("No data from this station has a wrong time there."), field="side")
     if wrong.rows > ROWS_MOST:
         raise InvalidInput(
-            _("These are %(rows)d rows, but only %(most)d can be moved at a time. Choose a shorter span of receipt.")
+            _(
+                "These are %(rows)d rows, but only %(most)d can be moved at a time. Choose a shorter period in which "
+                "they were received."
+            )
             % {"rows": wrong.rows, "most": ROWS_MOST},
             field="received_from",
         )
@@ -277,7 +280,10 @@ def _offset_check(station: Station, wrong: WrongRows, offset: timedelta) -> None
         raise InvalidInput(_("No clock is off by that much."), field="offset_s")
     if offset > wrong.least + _AHEAD:
         raise InvalidInput(
-            _("With this offset some data would be from after their receipt; the maximum is %(most)d seconds.")
+            _(
+                "With this offset, some data would have been recorded after it was received; the maximum is %(most)d "
+                "seconds."
+            )
             % {"most": wrong.least.total_seconds()},
             field="offset_s",
         )

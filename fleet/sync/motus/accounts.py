@@ -100,7 +100,7 @@ def account_forget(*, actor: Viewer, organization: Organization) -> None:
     with transaction.atomic():
         account = _locked(organization)
         if not account.login:
-            raise NotFound(_("There is no Motus login to forget."))
+            raise NotFound(_("There is no Motus login to delete."))
         account.login = account.sealed_password = account.answer = ""
         account.projects, account.project_ids, account.checked_at = {}, [], None
         account.read_answer, account.read_at, account.read_tried_at = "", None, None

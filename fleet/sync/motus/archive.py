@@ -114,7 +114,7 @@ def day_checked(serial: str, files: Iterable[SourceFile], sent: Mapping[str, int
     boots = [one.boot for one in sorted(checked.files, key=lambda one: one.time) if one.time and not one.refusal]
     if any(later < earlier for earlier, later in pairwise(boots)):
         checked.warnings.append(
-            _("The boot number falls within the day: was the card written again? Motus may mix up its times.")
+            _("The boot number drops during the day: was the card rewritten? Motus may mix up its times.")
         )
     return checked
 
@@ -179,7 +179,7 @@ def _content_refusal(file: SourceFile) -> tuple[str, int]:
     try:
         with file.path.open("rb") as raw:
             if not any(any(piece) for piece in iter(lambda: raw.read(_PIECE), b"")):
-                return _("It consists of zeros: perhaps it was copied before it was written out."), 0
+                return _("It contains only zeros: perhaps it was copied before it was fully written."), 0
         if file.name.endswith(".gz"):
             return _gzip_refusal(file)
     except OSError as error:

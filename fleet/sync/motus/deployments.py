@@ -40,7 +40,7 @@ class _Left:
             (self.repeats, _("Rows that repeat a number: %(n)d; the last one counts.")),
             (
                 self.antennas,
-                _("Antennas left out, because they have no port or another's, or come after the fortieth: %(n)d."),
+                _("Antennas left out, because they have no port, share one, or come after the fortieth: %(n)d."),
             ),
             (self.figures, _("Figures and times that cannot be read: %(n)d; they are missing.")),
         )

@@ -71,7 +71,7 @@ def difference_take(*, actor: Viewer, difference: MotusDifference) -> None:
     actor.require(Role.OPERATOR, station=station, to=_("decide about %(serial)s"))
     ours, theirs = deployment_current(station=station), motus_deployment_of(station)
     if kind not in TAKEABLE or ours is None or theirs is None:
-        raise Conflict(_("This cannot be taken over: change the deployment by hand."))
+        raise Conflict(_("Roost cannot copy this from Motus: change the deployment by hand."))
     if kind == Kind.PLACE:
         deployment_update(deployment=ours, actor=actor, latitude=theirs.latitude, longitude=theirs.longitude)
     else:

@@ -54,7 +54,7 @@ def uploads_find(*, account: MotusAccount) -> None:
                 else:
                     _station_find(account, source, serial, counts)
         except StoreAway as error:
-            stopped = _("The search stopped, and the next one goes on: %(reason)s") % {"reason": error}
+            stopped = _("The search stopped, and the next one will continue it: %(reason)s") % {"reason": error}
         sentence = _counted(counts) if counts.files else _("No files of your stations are here: upload them first.")
         sentence = stopped or sentence
     MotusAccount.objects.filter(pk=account.pk).update(files_answer=sentence, files_found_at=clock.now())
@@ -185,7 +185,7 @@ def _counted(counts: _Counts) -> str:
     if counts.known:
         told.append(_("Files found before: %(n)d.") % {"n": counts.known})
     if counts.copies:
-        told.append(_("Copies of files that are sent, no longer than those: %(n)d.") % {"n": counts.copies})
+        told.append(_("Copies no longer than the files sent, so not sent: %(n)d.") % {"n": counts.copies})
     if counts.young:
         told.append(_("Files of today or later, which wait until their day is over: %(n)d.") % {"n": counts.young})
     if counts.left:
@@ -201,5 +201,5 @@ def _counted(counts: _Counts) -> str:
             % {"n": counts.unreadable}
         )
     if counts.beyond:
-        told.append(_("Files for the next search: %(n)d.") % {"n": counts.beyond})
+        told.append(_("Files left for the next search: %(n)d.") % {"n": counts.beyond})
     return " ".join(told)

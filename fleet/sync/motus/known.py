@@ -63,8 +63,8 @@ class KnownFiles:
             return []
         return [
             _(
-                "The boot number fell from %(before)d on %(day)s to %(now)d: was the card written again? Motus may mix up "
-                "its times. Set a higher number on the station."
+                "The boot number dropped from %(before)d on %(day)s to %(now)d: was the card rewritten? Motus may "
+                "mix up its times. Set a higher number on the station."
             )
             % {"before": before[0], "day": before[1].isoformat(), "now": min(boots)}
         ]
@@ -92,7 +92,7 @@ def entries_of(files: Iterable[DayFile]) -> list[Entry]:
 
 def copy_entry(one: DayFile, longest: int) -> Entry:
     """The stored form of a copy of a file that is or was sent with `longest` octets unpacked."""
-    refusal = _("A longer copy of it is sent.") if one.plain < longest else _("The same file is sent already.")
+    refusal = _("A longer copy of it is sent.") if one.plain < longest else _("The same file is or was already sent.")
     return _entry(one) | {"refusal": refusal, "is_copy": True}
 
 

@@ -240,7 +240,7 @@ def _told(days: Iterable[MotusDay], left: int) -> str:
     lacking = sum(1 for one in rows if one.lacking_since is not None)
     told = [ngettext("%(n)d day compared with Motus.", "%(n)d days compared with Motus.", len(rows)) % {"n": len(rows)}]
     if lacking:
-        told.append(_("Days of which Motus lacks something: %(n)d.") % {"n": lacking})
+        told.append(_("Days with something missing at Motus: %(n)d.") % {"n": lacking})
     if left:
-        told.append(_("Days for the next comparison: %(n)d.") % {"n": left})
+        told.append(_("Days left for the next comparison: %(n)d.") % {"n": left})
     return " ".join(told)

@@ -39,7 +39,8 @@ class ColdUnreadable(Unavailable):
     def __init__(self, name: str) -> None:
         super().__init__(
             _(
-                "Data of this time is in cold storage, and its file cannot be read (%(name)s). Nothing is shown, so that none seems missing: try again later, or ask an administrator."
+                "Data of this time is in cold storage, and its file cannot be read (%(name)s). Roost shows nothing "
+                "rather than an incomplete answer: try again later, or ask an administrator."
             )
             % {"name": name}
         )

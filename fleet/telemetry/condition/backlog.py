@@ -79,7 +79,9 @@ def _sentence(messages: int, said_at: datetime, pace: float | None, left_s: floa
         return waiting
     if left_s is None:
         return (
-            waiting + " " + _("The backlog is not shrinking: new messages arise at least as fast as they arrive here.")
+            waiting
+            + " "
+            + _("The backlog is not shrinking: the station records new messages at least as fast as they arrive here.")
         )
     return (
         waiting

@@ -191,7 +191,8 @@ def _check(kept: Kept) -> None:
     if days != sorted(days):
         raise InvalidInput(
             _(
-                "Rows may not be kept for longer than hours, nor hours for longer than days, because each is made from the former."
+                "Single readings cannot be kept longer than hourly figures, nor hourly figures longer than daily "
+                "ones, because each is computed from the one before."
             ),
             field="raw_days",
         )

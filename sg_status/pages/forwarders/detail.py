@@ -39,8 +39,8 @@ from sg_status.pages.organization.frame import organization_render
 PAGE_SIZE = 20
 #: The buttons' actions, and the sentences after them.
 ACTS: Final[Mapping[str, tuple[Callable[..., object], Promise]]] = {
-    "pause": (forwarder_pause, gettext_lazy("Paused. What arrives waits for it.")),
-    "resume": (forwarder_resume, gettext_lazy("It sends again.")),
+    "pause": (forwarder_pause, gettext_lazy("Paused. New rows wait until it is started again.")),
+    "resume": (forwarder_resume, gettext_lazy("The forwarder sends again.")),
     "test": (forwarder_test, gettext_lazy("The test is on its way. Load this page again in a moment.")),
     "again": (forwarder_refused_again, gettext_lazy("The refused rows are being sent again.")),
     "discard": (forwarder_refused_discard, gettext_lazy("The refused rows are discarded.")),
@@ -53,7 +53,7 @@ def forwarder(request: HttpRequest, viewer: Viewer, slug: str, forwarder_id: int
     """GET: the forwarder's state. POST: do what one of its buttons says."""
     found, one = _find(viewer, slug, forwarder_id)
     if request.method == "POST":
-        viewer.require(Role.OPERATOR, organization=found, to=_("steer the forwarders of %(name)s"))
+        viewer.require(Role.OPERATOR, organization=found, to=_("operate the forwarders of %(name)s"))
         action, done = ACTS.get(request.POST.get("do", ""), (None, None))
         if action is not None:
             act(request, lambda: action(actor=viewer, forwarder=one), done=str(done))
@@ -66,7 +66,7 @@ def forwarder(request: HttpRequest, viewer: Viewer, slug: str, forwarder_id: int
 def backfill(request: HttpRequest, viewer: Viewer, slug: str, forwarder_id: int) -> HttpResponse:
     """Start a back-fill from a moment."""
     found, one = _find(viewer, slug, forwarder_id)
-    viewer.require(Role.OPERATOR, organization=found, to=_("steer the forwarders of %(name)s"))
+    viewer.require(Role.OPERATOR, organization=found, to=_("operate the forwarders of %(name)s"))
     form = ForwarderBackfillForm(request.POST)
     if form.is_valid():
         try:
@@ -105,7 +105,8 @@ def remove(request: HttpRequest, viewer: Viewer, slug: str, forwarder_id: int) -
     context = {
         "title": _("Remove %(name)s") % {"name": one.name},
         "text": _(
-            "Roost sends nothing more there, and deletes its secrets, counts and refused rows. What is there stays."
+            "Roost stops sending there, and deletes the forwarder's secrets, counts and refused rows. Rows already "
+            "sent stay there."
         ),
         "button": _("Remove the forwarder"),
         "keep": _("Keep it"),

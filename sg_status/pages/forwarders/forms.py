@@ -91,7 +91,9 @@ class ForwarderForm(forms.Form):
                 required=one.is_required and not is_kept,
                 max_length=1_000,
                 initial=initial,
-                help_text=_("Leave empty to keep it. A new address needs it again.") if is_kept else str(one.help),
+                help_text=_("Leave empty to keep the stored one. If you change the address, enter it again.")
+                if is_kept
+                else str(one.help),
                 widget=forms.PasswordInput(attrs={"autocomplete": "off"}) if one.is_secret else forms.TextInput(),
             )
         if kind.send_detections is None:

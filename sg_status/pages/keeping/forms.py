@@ -26,7 +26,7 @@ class StorageRuleForm(forms.Form):
         required=False,
         min_value=1,
         max_value=INTERVAL_MOST_S,
-        help_text=_("Others are kept back and counted. It applies to what arrives from now on, within a minute."),
+        help_text=_("The others are kept back and counted. Within a minute, this applies to all readings that arrive."),
     )
     most = forms.IntegerField(
         label=_("Keep this many readings of each series"), required=False, min_value=1, max_value=READINGS_MOST

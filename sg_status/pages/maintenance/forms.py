@@ -24,7 +24,7 @@ _REPEATS: Final = (
     ("once", pgettext_lazy("how often maintenance comes", "once")),
     ("daily", gettext_lazy("every day")),
     ("weekly", gettext_lazy("every week, on the days below")),
-    ("monthly", gettext_lazy("every month, on the day of the first")),
+    ("monthly", gettext_lazy("every month, on the same day as the first")),
     ("rule", gettext_lazy("by the rule below")),
 )
 _RULES: Final = {"once": "", "daily": "FREQ=DAILY", "monthly": "FREQ=MONTHLY"}
@@ -44,7 +44,7 @@ class MaintenanceForm(forms.Form):
     reason = forms.CharField(
         label=gettext_lazy("Why"),
         max_length=200,
-        help_text=gettext_lazy("Such as: new battery. The pages of its stations say it while it lasts."),
+        help_text=gettext_lazy("For example: new battery. While it lasts, the stations' pages show this."),
     )
     day = forms.DateField(
         label=gettext_lazy("First day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -59,7 +59,7 @@ class MaintenanceForm(forms.Form):
         label=gettext_lazy("By the clocks of"),
         choices=(),
         required=False,
-        help_text=gettext_lazy("Of a group, the place is that of the organization."),
+        help_text=gettext_lazy("For a group, “the place” is the organization's timezone."),
     )
     repeats = forms.ChoiceField(label=gettext_lazy("How often"), choices=_REPEATS)
     days = forms.MultipleChoiceField(
@@ -67,15 +67,15 @@ class MaintenanceForm(forms.Form):
         choices=[(sign, WEEKDAYS[place]) for place, sign in enumerate(WEEKDAY_SIGNS)],
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=gettext_lazy("Only for every week. Without one, it comes on the weekday of the first day."),
+        help_text=gettext_lazy("Only for “every week”. If you select none, it recurs on the weekday of the first day."),
     )
     rule = forms.CharField(
         label=gettext_lazy("Rule"),
         required=False,
         max_length=LENGTH_MOST,
         help_text=gettext_lazy(
-            "Only for who knows these: a recurrence rule of calendars (RFC 5545), such as FREQ=MONTHLY;BYDAY=2TU for "
-            "each second Tuesday of a month."
+            "Only if you know these: a recurrence rule as calendars use it (RFC 5545), such as "
+            "FREQ=MONTHLY;BYDAY=2TU for the second Tuesday of every month."
         ),
     )
 
@@ -105,5 +105,5 @@ class MaintenanceForm(forms.Form):
         if told["repeats"] != "rule":
             return _RULES[told["repeats"]]
         if not told["rule"].strip():
-            raise InvalidInput(_("Enter the rule, or choose how often it comes in words."), field="rrule")
+            raise InvalidInput(_("Enter the rule, or choose another answer under “How often”."), field="rrule")
         return str(told["rule"])

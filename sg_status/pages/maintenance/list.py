@@ -88,7 +88,10 @@ def delete(request: HttpRequest, viewer: Viewer, slug: str, window_id: int) -> H
         return redirect(TAB, found.slug)
     context = {
         "title": _("Delete “%(reason)s” for %(target)s") % {"reason": window.reason, "target": target_words(window)},
-        "text": _("It does not come again. If it is open, it ends now, and what is still wrong is told."),
+        "text": _(
+            "It will not take place again. If it is going on, it ends now, and Roost sends alerts for what is still "
+            "wrong."
+        ),
         "button": _("Delete the maintenance"),
         "keep": _("Keep it"),
         "back": TAB,

@@ -96,7 +96,7 @@ def choose_digest(request: HttpRequest, viewer: Viewer, slug: str) -> HttpRespon
     """Choose how often the reader gets a digest, or switch it off."""
     found = organization_find(viewer=viewer, slug=slug)
     rhythm = request.POST.get("rhythm", "")
-    done = _("Digests come to you by mail.") if rhythm else _("No more digests come to you.")
+    done = _("You now get digests by mail.") if rhythm else _("You no longer get digests.")
     act(request, lambda: digest_choose(actor=viewer, organization=found, rhythm=rhythm), done=done)
     return redirect("organization-alerts", found.slug)
 
@@ -107,7 +107,7 @@ def feed(request: HttpRequest, viewer: Viewer, slug: str) -> HttpResponse:
     """Make, replace or withdraw the secret address of the organization's incidents."""
     found = organization_find(viewer=viewer, slug=slug)
     if request.POST.get("do") == "withdraw":
-        done = _("The address of the incidents is withdrawn: nobody can read there any more.")
+        done = _("The secret address is withdrawn: nobody can read the incidents there any more.")
         act(request, lambda: feed_withdraw(actor=viewer, organization=found), done=done)
     else:
         done = _("The incidents have a new address. If there was one before, it no longer works.")
@@ -128,7 +128,7 @@ def delete(request: HttpRequest, viewer: Viewer, slug: str, destination_id: int)
         return redirect("organization-alerts", found.slug)
     context = {
         "title": _("Delete the destination %(address)s") % {"address": shown},
-        "text": _("No more alerts go there, and its secret is gone. Alerts that still wait for it are not sent."),
+        "text": _("No more alerts go there, and its secret is deleted. Alerts still waiting for it are not sent."),
         "button": _("Delete the destination"),
         "keep": _("Keep the destination"),
         "back": "organization-alerts",

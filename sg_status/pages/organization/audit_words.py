@@ -159,6 +159,7 @@ ACTIONS: Final[dict[str, Promise]] = {
     "station.offer_withdraw": _("withdrew the offer of a station"),
     "station.quota": _("changed the quota of a station"),
     "station.register": _("registered a station"),
+    "station.parent": _("changed the gateway of a station"),
     "station.retire": _("retired a station"),
     "station.set_aside": _("set aside a station whose serial differs from another only in case:"),
     "station.revoke": _("revoked the login of a station"),

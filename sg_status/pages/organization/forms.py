@@ -129,7 +129,7 @@ class DestinationForm(forms.Form):
     whose = forms.ChoiceField(
         label=_("Belongs to"),
         choices=(
-            ("mine", _("me: it goes when I leave")),
+            ("mine", _("me: deleted when I leave")),
             ("organization", _("the organization: only owners see it")),
         ),
     )
@@ -143,8 +143,8 @@ class DigestForm(forms.Form):
         required=False,
         choices=(("", pgettext_lazy("digest", "none")), *Digest.Rhythm.choices),
         help_text=_(
-            "What happened, which stations need somebody, and how much of the data has arrived. It comes in the morning, "
-            "after the day, week or month that it tells of."
+            "What happened, which stations need attention, and how much of the data has arrived. It comes in the "
+            "morning, after the day, week or month that it covers."
         ),
     )
 
@@ -156,7 +156,9 @@ class MotusForm(forms.Form):
         label=_("Login"),
         max_length=150,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text=_("As on motus.org. Best is a login of its own for this server, with rights in your projects only."),
+        help_text=_(
+            "As on motus.org. It is best to give this server a login of its own, with rights in your projects only."
+        ),
     )
     password = forms.CharField(
         label=_("Password"),
@@ -178,7 +180,8 @@ class MotusForm(forms.Form):
         label=_("Send files automatically"),
         required=False,
         help_text=_(
-            "Each day's files, once they passed Motus' own checks. Otherwise people send them on the page “Files for Motus”."
+            "Roost sends each day's files once they pass the same checks that Motus makes. Otherwise people send "
+            "them on the page “Files for Motus”."
         ),
     )
 

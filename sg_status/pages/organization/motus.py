@@ -51,13 +51,13 @@ def motus_forget(request: HttpRequest, viewer: Viewer, slug: str) -> HttpRespons
     found = organization_find(viewer=viewer, slug=slug)
     viewer.require(Role.OWNER, organization=found, to=_("change the Motus login of %(name)s"))
     if request.method == "POST":
-        done = _("The login is forgotten.")
+        done = _("The login is deleted.")
         act(request, lambda: account_forget(actor=viewer, organization=found), done=done)
         return redirect("organization-motus", found.slug)
     context = {
-        "title": _("Forget the Motus login"),
-        "text": _("Roost deletes login and password, and asks Motus nothing more for this organization."),
-        "button": _("Forget the login"),
+        "title": _("Delete the Motus login"),
+        "text": _("Roost deletes the login and its password, and no longer asks Motus about this organization."),
+        "button": _("Delete the login"),
         "keep": _("Keep the login"),
         "back": "organization-motus",
     }

@@ -45,7 +45,7 @@ WORDS: Final[dict[str, Promise]] = {
 #: The state of a file, by the state of its upload; for files that are not left out.
 _ENDS: Final[dict[str, Promise]] = {
     State.FOUND: gettext_lazy("passed the checks"),
-    State.HELD: gettext_lazy("passed the checks, waits with its day"),
+    State.HELD: gettext_lazy("passed the checks, held with its day"),
     State.QUEUED: gettext_lazy("passed the checks, waits to be sent"),
     State.SENT: gettext_lazy("at Motus, which is processing it"),
     State.DATA: gettext_lazy("accepted; its runs are not counted yet"),
@@ -136,7 +136,7 @@ def _outcome(upload: MotusUpload, entry: dict[str, Any], day: MotusDay | None) -
         return _("Motus set it aside: %(said)s") % {"said": entry["said"]}
     name = bare_name(entry["name"])
     if upload.state == State.DATA and day is not None and name in day.missing_there:
-        return _("Motus accepted it and does not list it.")
+        return _("Motus accepted it, but does not list it.")
     told = str(_ENDS[upload.state])
     if upload.state == State.DATA and day is not None and day.runs is not None:
         told = ngettext("accepted; its day has %(n)d run", "accepted; its day has %(n)d runs", day.runs) % {

@@ -66,7 +66,9 @@ class PackageForm(forms.Form):
     is_clean = forms.BooleanField(
         label=_("Leave out rows marked as doubtful"),
         required=False,
-        help_text=_("Otherwise the package has them, each with the reason. It says how many are left out."),
+        help_text=_(
+            "Otherwise the package contains them, each with its reason. If you leave them out, it says how many."
+        ),
     )
 
     @classmethod

@@ -32,7 +32,7 @@ class ScheduleForm(forms.Form):
     every = forms.ChoiceField(
         label=_("How often"),
         choices=tuple(EVERY_WORDS.items()),
-        help_text=_("Days, weeks from Monday, or months of UTC. Each is made when it is over."),
+        help_text=_("By UTC; weeks begin on Monday. Each package is made once its day, week or month is over."),
     )
     target = forms.ChoiceField(label=_("Where to"))
     since = DayField(

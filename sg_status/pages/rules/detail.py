@@ -26,8 +26,8 @@ from sg_status.pages.rules.list import TAB, form_answer
 PAGE_SIZE: Final = 30
 #: The buttons' actions, and the sentences after them.
 ACTS: Final[Mapping[str, tuple[Callable[..., object], Promise]]] = {
-    "pause": (rule_pause, gettext_lazy("Paused. It judges nothing until you start it again.")),
-    "resume": (rule_resume, gettext_lazy("It judges what is measured from now on.")),
+    "pause": (rule_pause, gettext_lazy("Paused. The rule checks nothing until you start it again.")),
+    "resume": (rule_resume, gettext_lazy("The rule checks what is measured from now on.")),
 }
 
 

@@ -33,22 +33,29 @@ class RuleForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         max_length=80,
-        help_text=_("Alerts begin with it. Of rules with the same name, each station follows the nearest."),
+        help_text=_(
+            "Alerts begin with this name. If several rules have the same name, each station follows only the most "
+            "specific: for the station, its group, tag, model, or all."
+        ),
     )
     subject = forms.ChoiceField(label=_("Watch"), choices=())
     series = forms.CharField(
         label=_("Name of the series"),
         required=False,
         max_length=128,
-        help_text=_("Only for a series: such as temp; * stands for anything, as in temp/*."),
+        help_text=_(
+            "Only for a series: its name, such as temp, or a pattern such as temp/*, where * stands for anything."
+        ),
     )
     unit = forms.CharField(
         label=_("Unit"),
         required=False,
         max_length=32,
-        help_text=_("Of the numbers below, in SenML, such as Cel or V. Leave empty for the unit of the series."),
+        help_text=_(
+            "The unit of the limits below, in SenML, such as Cel or V. Leave empty for the unit of the series."
+        ),
     )
-    condition = forms.ChoiceField(label=_("Ring when it is"), choices=())
+    condition = forms.ChoiceField(label=_("Alert when it is"), choices=())
     low = NumberField(label=_("Lower limit"), required=False)
     high = NumberField(label=_("Upper limit"), required=False)
     within_min = NumberField(
@@ -61,17 +68,26 @@ class RuleForm(forms.Form):
         label=_("For at least (minutes)"),
         required=False,
         min_value=0,
-        help_text=_("How long it must hold before it rings. Leave empty to ring at the first value. Missing needs it."),
+        help_text=_(
+            "How long this must last before it raises an alert. Leave empty to alert at the first value. Required for "
+            "“missing”."
+        ),
     )
     clear_low = NumberField(
-        label=_("Over from (lower limit)"),
+        label=_("Ends at (lower limit)"),
         required=False,
-        help_text=_("Leave empty for the limit itself. A little above it, a value that hovers there rings only once."),
+        help_text=_(
+            "Leave empty for the limit itself. If you enter a little more, a value that hovers around the limit raises "
+            "only one alert."
+        ),
     )
     clear_high = NumberField(
-        label=_("Over from (upper limit)"),
+        label=_("Ends at (upper limit)"),
         required=False,
-        help_text=_("Leave empty for the limit itself. A little below it, a value that hovers there rings only once."),
+        help_text=_(
+            "Leave empty for the limit itself. If you enter a little less, a value that hovers around the limit raises "
+            "only one alert."
+        ),
     )
     severity = forms.ChoiceField(label=_("Severity"), choices=AlertRule.Severity.choices)
     scope = forms.ChoiceField(label=_("Stations"), choices=_SCOPES)
@@ -85,7 +101,7 @@ class RuleForm(forms.Form):
         label=_("Only from (time of day)"),
         required=False,
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-        help_text=_("On the clock of the station's place. Outside these hours nothing begins to ring."),
+        help_text=_("In the station's local time. No alert begins outside these hours."),
     )
     hours_until = forms.TimeField(
         label=_("Until (time of day)"),
@@ -101,7 +117,7 @@ class RuleForm(forms.Form):
         required=False,
         max_length=300,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("Told with each alert, in your words."),
+        help_text=_("Advice in your own words, added to each alert."),
     )
 
     @classmethod
@@ -116,7 +132,7 @@ class RuleForm(forms.Form):
     def ask_if_sure(self) -> None:
         """Add the box that confirms that the rule may ring at so many stations."""
         self.fields["is_sure"] = forms.BooleanField(
-            label=_("Yes, I want it to ring at so many stations"), required=False
+            label=_("Yes, I want alerts from this many stations"), required=False
         )
 
     def draft(self) -> RuleDraft:

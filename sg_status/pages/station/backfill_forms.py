@@ -42,5 +42,5 @@ class AnswersForm(forms.Form):
             )
         if "clock" in kinds:
             self.fields["any_clock"] = forms.BooleanField(
-                label=_("Send lines with a doubtful time too, marked as doubtful"), required=False
+                label=_("Also read lines with a doubtful time, marked as doubtful"), required=False
             )

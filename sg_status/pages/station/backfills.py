@@ -108,7 +108,11 @@ def backfill_end(request: HttpRequest, viewer: Viewer, serial: str, backfill_id:
     """Stop reading; rows that were sent stay."""
     station = station_of(viewer, serial)
     found = backfill_find(station=station, backfill_id=backfill_id)
-    act(request, lambda: backfill_stop(actor=viewer, backfill=found), done=_("Stopped. What was sent stays."))
+    act(
+        request,
+        lambda: backfill_stop(actor=viewer, backfill=found),
+        done=_("Stopped. Lines that were already read into the database stay."),
+    )
     return redirect("station-backfill", station.serial, found.pk)
 
 
@@ -132,7 +136,7 @@ def _ids(request: HttpRequest) -> list[int]:
     """Ids of the stored files that were ticked on another page, if any."""
     given = request.POST.getlist("revision")
     if not all(each.isascii() and each.isdigit() and len(each) < 19 for each in given):
-        raise InvalidInput(_("These are no stored files."), field="search")
+        raise InvalidInput(_("These are not stored files."), field="search")
     return [int(each) for each in given]
 
 
@@ -151,7 +155,10 @@ def _answer(request: HttpRequest, viewer: Viewer, found: Backfill, form: Answers
         refusal_show(form, error)
         return False
     is_again = answered.state == State.SURVEYING
-    messages.success(request, _("It is surveyed again.") if is_again else _("It is being read in the background."))
+    messages.success(
+        request,
+        _("The files are being surveyed again.") if is_again else _("The files are being read in the background."),
+    )
     return True
 
 

@@ -53,7 +53,7 @@ def station_branch_settle(request: HttpRequest, viewer: Viewer, serial: str, bra
     done = (
         _("Decided: its messages are being stored as this station's.")
         if is_believed
-        else _("Decided: its messages are being discarded. You can still read them in quarantine.")
+        else _("Decided: its messages are being discarded. You can still read them on the page “Held back”.")
     )
     act(request, lambda: branch_settle(viewer=viewer, ledger=ledger, decision=decision), done=done)
     return redirect("station-deliveries", serial)

@@ -107,8 +107,8 @@ class StationForm(forms.Form):
         max_length=80,
         required=False,
         help_text=gettext_lazy(
-            "The serial of the station through which this one reaches Roost. While the gateway is silent, the silence of "
-            "this one is told with it."
+            "The serial of the station through which this one reaches Roost. While that gateway is silent, this "
+            "station's silence is reported with it, in one alert."
         ),
     )
     tags = forms.CharField(

@@ -136,7 +136,7 @@ def _machine(health: Health) -> Iterator[HealthRow]:
         busy = _("%(percent)s %% busy") % {"percent": percent_shown(health.cpu_percent)}
         yield HealthRow(_("Processor"), busy, *_load(health.cpu_percent))
     elif health.load1 is not None:
-        yield HealthRow(_("Processor"), quantity_words(health.load1, ""), _("programs want it at once"))
+        yield HealthRow(_("Processor"), quantity_words(health.load1, ""), _("programs are using it or waiting for it"))
     if health.temperature_c is not None:
         is_hot = HEAT.is_bad(health.temperature_c)
         word = pgettext("level", "too hot") if is_hot else pgettext("level", "fine")
@@ -161,7 +161,7 @@ def _link(health: Health, contact: StationContact) -> Iterator[HealthRow]:
         word = ngettext("message waiting", "messages waiting", waiting) + size if waiting else _("nothing waiting")
         yield HealthRow(_("Backlog"), count_words(waiting), word)
     if lost := sum(health.dropped.values()):
-        word = ngettext("message, its outbox was full", "messages, its outbox was full", lost)
+        word = ngettext("message, because its outbox was full", "messages, because its outbox was full", lost)
         yield HealthRow(_("Dropped"), count_words(lost), word, is_bad=True)
     if health.bytes_sent is not None:
         received = health.bytes_received
@@ -176,7 +176,7 @@ def _clock(health: Health, contact: StationContact, jumps: int, *, has_wrong_tim
     told: list[str] = []
     is_bad = has_wrong_times
     if clock is not None and clock.code == "P":
-        told.append(_("nothing keeps it"))
+        told.append(_("no time source"))
         is_bad = True
     elif clock is not None and (error := clock.error_s or _CODES.get(clock.code)) is not None:
         told.append(_("within %(error)s") % {"error": precise_words(abs(error))})

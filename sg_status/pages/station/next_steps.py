@@ -221,7 +221,7 @@ def _clock(situation: Situation) -> Iterator[Step]:
     if is_filed_wrong:
         yield Step(
             _("Move its data to the right time."),
-            _("It is filed under another year. Nothing is lost, and you can undo it."),
+            _("It is filed under the wrong time. Nothing is lost, and you can undo the move."),
             situation.page("station-clock"),
             _("Data with a wrong time"),
         )
@@ -235,7 +235,7 @@ def _of_silent(situation: Situation, *, has_cause: bool) -> Iterator[Step]:
             _("The signal was weak: %(signal)s.") % {"signal": quantity_words(health.signal_dbm, "dBm")},
         )
     elif not has_cause:
-        yield Step(_("Check its network and power."), _("Ask its neighbours' hosts whether the network is down."))
+        yield Step(_("Check its network and power."), _("Ask somebody near it whether the network is down."))
     if situation.may_operate:
         yield Step(
             _("Send it a ping."),

@@ -35,7 +35,9 @@ def upload_words() -> dict[str, Any]:
         "away": _("No connection: it goes on by itself as soon as there is one. What has arrived is kept."),
         "nothing": _("There are no files in it."),
         "unread": _("The browser cannot read it, or it was changed or removed since you chose it."),
-        "stopped": _("You stopped before it was there. Choose it again to go on: what has arrived is kept."),
+        "stopped": _(
+            "You stopped before all of it had arrived. Choose it again to continue: what has arrived is kept."
+        ),
         "untried": _("Not tried, because others were refused. {reason}"),
         "broken": broken,
         "hidden": _("{n} more are counted, but not listed."),

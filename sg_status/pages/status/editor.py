@@ -84,7 +84,7 @@ def status_item_gone(request: HttpRequest, viewer: Viewer, slug: str, item_id: i
     act(
         request,
         lambda: status_item_remove(actor=viewer, page=shown, item_id=item_id),
-        done=_("The status page shows it no longer."),
+        done=_("The status page no longer shows it."),
     )
     return redirect(TAB, found.slug)
 

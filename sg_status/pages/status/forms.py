@@ -37,7 +37,7 @@ class StatusForm(forms.Form):
     is_on = forms.BooleanField(
         label=_("Everybody can see this page, without a login"),
         required=False,
-        help_text=_("Switched off again, copies of it may be shown for another minute."),
+        help_text=_("After you switch it off, copies may be shown for another minute."),
     )
 
     @classmethod

@@ -158,7 +158,7 @@ def _assigned_words(step: IncidentStep, _now: datetime) -> tuple[str, str]:
 def _reopened_words(step: IncidentStep, now: datetime) -> tuple[str, str]:
     if step.until is None:
         return _("Open again."), ""
-    over = _("It was over for a short time only, since %(moment)s: nobody was told, and it stays acknowledged.")
+    over = _("It was over only briefly, since %(moment)s: nobody was alerted, and it stays acknowledged.")
     return _("Open again."), over % {"moment": moment_words(step.until, now)}
 
 
@@ -169,10 +169,10 @@ _STEP_WORDS: Final[dict[str, Callable[[IncidentStep, datetime], tuple[str, str]]
     _Kind.TAKEN_BACK: lambda step, _now: (_("%(name)s took that back.") % {"name": step.by_name}, _("It is open.")),
     _Kind.ASSIGNED: _assigned_words,
     _Kind.NOTED: lambda step, _now: (f"{step.by_name}:", step.text),
-    _Kind.WOKEN: lambda _step, _now: (_("The snooze is over."), _("It is open, and told again.")),
+    _Kind.WOKEN: lambda _step, _now: (_("The snooze is over."), _("It is still open, so people are alerted again.")),
     _Kind.CHANGED: lambda _step, _now: (
         _("The snooze is over."),
-        _("The station got another incident. This one is open, and told again."),
+        _("The station got another incident. This one is still open, so people are alerted again."),
     ),
     _Kind.REOPENED: _reopened_words,
 }
@@ -191,9 +191,7 @@ def _told(one: Telling) -> IncidentLine:
     if one.failed:
         rest = ngettext("%(n)d could not be sent.", "%(n)d could not be sent.", one.failed) % {"n": one.failed}
     elif one.unknown:
-        told = ngettext(
-            "Of %(n)d it is unknown whether it arrived.", "Of %(n)d it is unknown whether they arrived.", one.unknown
-        )
+        told = ngettext("It is unknown whether %(n)d arrived.", "It is unknown whether %(n)d arrived.", one.unknown)
         rest = told % {"n": one.unknown}
     elif waiting := one.number - one.sent - one.held:
         rest = ngettext("%(n)d is not sent yet.", "%(n)d are not sent yet.", waiting) % {"n": waiting}

@@ -38,7 +38,7 @@ class WikiForm(forms.Form):
         min_value=0,
         max_value=POSITION_MOST,
         required=False,
-        help_text=_("Lists begin with the lowest; pages in one position are in the order of their titles."),
+        help_text=_("Lists begin with the lowest number; pages with the same number are sorted by title."),
     )
     number = forms.IntegerField(required=False, widget=forms.HiddenInput)
 

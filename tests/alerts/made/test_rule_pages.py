@@ -64,13 +64,13 @@ def test_a_rule_is_previewed_made_paused_changed_and_deleted(client, place, make
     query = re.search(r"\?(name=Backlog[^\"]*)", page)[1].replace("&amp;", "&")
     assert 'value="5000' in client.get(f"{place}add/?{query}").text
     page = client.post(f"{place}add/", FORM | {"do": "preview"}).text
-    assert "It would have rung 1 times, at 1 of 3 stations." in page
+    assert "It would have raised an alert 1 times, at 1 of 3 stations." in page
     assert "SG-0" in page
     assert AlertRule.objects.count() == 0
     # Two of three stations is more than half, so the page asks first.
     send(stations[1], {600: 35.0, 590: 20.0})
     page = client.post(f"{place}add/", FORM | {"do": "save"}).text
-    assert "it would have rung at 2 of 3 stations. Is that what you want?" in page
+    assert "would have raised alerts at 2 of 3 stations. Is that what you want?" in page
     assert 'name="is_sure"' in page
     assert AlertRule.objects.count() == 0
     answer = client.post(f"{place}add/", FORM | {"do": "save", "is_sure": "on"})
@@ -111,7 +111,7 @@ def test_a_rule_is_previewed_made_paused_changed_and_deleted(client, place, make
         ({"unit": "V"}, "temp is measured in Cel, and V cannot be compared with that."),
         ({"high": ""}, "the condition needs it"),
         ({"low": "3"}, "The condition does not use this value"),
-        ({"clear_high": "31"}, "it would ring and be over at once"),
+        ({"clear_high": "31"}, "every incident would end as soon as it began"),
         ({"condition": "outside", "low": "40"}, "must be less than the upper one"),
         ({"condition": "flat"}, "Enter 1 minute to 24 hours."),
         ({"for_min": "20000"}, "Enter at most 7 days."),

@@ -155,7 +155,7 @@ class Command(WordCommand):
             self.stdout.write(f"{station.serial} has no gateway.")
         else:
             self.stdout.write(
-                f"{station.serial} is behind {parent.serial}: while that is silent, both are told as one."
+                f"{station.serial} is behind {parent.serial}: while that is silent, one alert reports both."
             )
 
     def station_move(self, options: Options) -> None:

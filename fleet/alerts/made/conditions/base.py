@@ -115,4 +115,4 @@ def _windows(points: Sequence[JudgedValue], within: timedelta) -> Iterator[tuple
 
 def clear_refuse(field: str) -> InvalidInput:
     """The refusal of a clearing value on the wrong side of its limit."""
-    return InvalidInput(_("This is beyond the limit: it would ring and be over at once."), field=field)
+    return InvalidInput(_("This is beyond the limit: every incident would end as soon as it began."), field=field)

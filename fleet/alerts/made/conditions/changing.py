@@ -16,7 +16,7 @@ def _limits(values: Mapping[str, float | None]) -> Limits:
 
 def _check(values: Mapping[str, float]) -> None:
     if values[HIGH] <= 0:
-        raise InvalidInput(_("A difference is more than 0."), field=HIGH)
+        raise InvalidInput(_("Enter a difference of more than 0."), field=HIGH)
     if values.get(CLEAR_HIGH, values[HIGH]) > values[HIGH]:
         raise clear_refuse(CLEAR_HIGH)
 

@@ -18,7 +18,7 @@ def _limits(values: Mapping[str, float | None]) -> Limits:
 
 def _check(values: Mapping[str, float]) -> None:
     if values[HIGH] < 0:
-        raise InvalidInput(_("A difference is 0 or more."), field=HIGH)
+        raise InvalidInput(_("Enter a difference of 0 or more."), field=HIGH)
 
 
 CONDITION = Condition(

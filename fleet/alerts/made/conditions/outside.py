@@ -23,7 +23,7 @@ def _check(values: Mapping[str, float]) -> None:
     if values.get(CLEAR_HIGH, high) > high:
         raise clear_refuse(CLEAR_HIGH)
     if values.get(CLEAR_LOW, low) > values.get(CLEAR_HIGH, high):
-        raise InvalidInput(_("No value would end it: leave room between the two."), field=CLEAR_LOW)
+        raise InvalidInput(_("No value would end the incident: leave room between the two."), field=CLEAR_LOW)
 
 
 CONDITION = Condition(

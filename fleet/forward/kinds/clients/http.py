@@ -101,7 +101,7 @@ def json_of(answer: PublicAnswer, *, done: int = 0, known: int = 0) -> Any:
                 "coding": coding
             }
         elif len(answer.body) >= ANSWER_MOST:
-            sentence = _("The receiver's answer has no end: Roost reads 1 MB. Check the URL.")
+            sentence = _("The receiver's answer is longer than 1 MB, so Roost stopped reading it. Check the URL.")
         else:
             sentence = _("The receiver did not answer with JSON. Check the URL.")
         raise ForwardError(sentence, done=done, known=known) from error

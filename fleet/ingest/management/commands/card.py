@@ -39,7 +39,9 @@ class Command(WordCommand):
 
     def words(self, add: Callable[..., argparse.ArgumentParser]) -> None:
         """Add the subcommands of `card`."""
-        word = add("survey", self.card_survey, help="say what is on a card and what of it is here; writes nothing")
+        word = add(
+            "survey", self.card_survey, help="show what is on a card and how much of it is here already; writes nothing"
+        )
         self._card_words(word)
         word.add_argument("--station", metavar="SERIAL", help="compare with this station, whatever the names say")
         word = add("send", self.card_send, help="send what is not here yet, and say what became of it")

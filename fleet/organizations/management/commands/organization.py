@@ -36,7 +36,7 @@ class Command(WordCommand):
         """Declare the subcommands of `organization`."""
         word = add("add", self.organization_add, help="create an organization")
         word.add_argument("name", metavar="NAME")
-        word.add_argument("--owner", default="", metavar="USERNAME", help="who becomes its owner")
+        word.add_argument("--owner", default="", metavar="USERNAME", help="the person who becomes its owner")
         word = add(
             "member",
             self.organization_member,

@@ -166,7 +166,7 @@ def _read(response: httpx.Response) -> bytes:
         parts.append(part)
         size += len(part)
         if size > _BODY_MOST_BYTES or time.monotonic() > until:
-            raise SyncError(_("The answer of Motus' job server has no end; the rest was not read."))
+            raise SyncError(_("The answer of Motus' job server is too long; the rest was not read."))
     return b"".join(parts)
 
 

@@ -33,9 +33,9 @@ def odd_answer(status: int, body: bytes, *, who: str, setting: str) -> SyncError
     elif status == HTTPStatus.OK and begins == b"{":
         words = _("The answer of %(who)s was cut off. Roost asks again.")
     elif not begins:
-        words = _("%(who)s answered with nothing (status %(status)d). Roost asks again.")
+        words = _("%(who)s gave an empty answer (status %(status)d). Roost asks again.")
     else:
-        words, is_passing = _("%(who)s answered with something unknown (status %(status)d): %(text)s"), False
+        words, is_passing = _("%(who)s gave an answer that Roost does not know (status %(status)d): %(text)s"), False
     named = {"who": who, "status": status, "text": text, "setting": setting}
     return SyncError(words % named, is_passing=is_passing)
 

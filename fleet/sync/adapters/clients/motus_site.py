@@ -158,7 +158,7 @@ def _read(response: httpx.Response) -> bytes:
         parts.append(part)
         size += len(part)
         if size > _ANSWER_MOST_BYTES or time.monotonic() > until:
-            raise SyncError(_("Motus' answer has no end; the rest was not read."), is_passing=True)
+            raise SyncError(_("Motus' answer is too long; the rest was not read."), is_passing=True)
     return b"".join(parts)
 
 
