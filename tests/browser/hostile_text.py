@@ -92,6 +92,7 @@ OURS = frozenset(
         "reason",
         "action",
         "timezone",
+        "rrule",
         "language",
         "stream",
         "branch",
