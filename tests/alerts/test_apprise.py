@@ -269,7 +269,7 @@ def test_a_message_with_an_unknown_outcome_is_shown_on_the_pages(receiver, add, 
     assert "It is unknown whether this arrived." in page
     assert "Roost gave up on it." not in page
     incident = opened().incidents.get()
-    assert "1 it is unknown" in client.get(f"/incidents/{incident.pk}/").content.decode()
+    assert "unknown whether 1 arrived" in client.get(f"/incidents/{incident.pk}/").content.decode()
 
 
 @pytest.mark.parametrize("answer", [400, 401, 403, 404, 413])

@@ -81,7 +81,7 @@ def test_a_window_holds_alerts_back_and_what_is_open_at_its_end_is_told_once(smt
     assert not Notification.objects.exists()
     assert smtp.taken == []
     assert incident.sentence.startswith("Silent since")
-    assert "holds this back" in incident_shown(incident).held
+    assert "holds the alert back" in incident_shown(incident).held
     later(HOUR)
     look_and_send()
     assert smtp.taken == []
@@ -120,7 +120,7 @@ def test_what_is_over_before_the_end_is_remembered_and_told_to_nobody(smtp, memb
     assert smtp.taken == []
     incident = Incident.objects.get()
     assert (incident.closed_at is not None, incident.is_held) == (True, True)
-    assert "nobody was told" in incident_shown(incident).held
+    assert "nobody was alerted" in incident_shown(incident).held
     assert not OutboxMessage.objects.filter(routing_key__contains=".incident_").exists()
 
 

@@ -27,7 +27,7 @@ def test_names_of_no_station_are_counted_and_five_are_named(institute, settings,
     (tmp_path / station.serial.lower()).mkdir(exist_ok=True)
     (sentence,) = told()
     names = 8 if station.serial.lower() != station.serial else 7
-    assert f"named for no station: {names} (SG-other0, SG-other1, SG-other2, SG-other3, SG-other4 …)" in sentence
+    assert f": {names} (SG-other0, SG-other1, SG-other2, SG-other3, SG-other4 …)" in sentence
     for path in tmp_path.iterdir():
         if path.name != station.serial:
             path.unlink() if path.is_file() else path.rmdir()

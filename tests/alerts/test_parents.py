@@ -54,7 +54,7 @@ class TestSetting:
     def test_circles_are_refused(self, actor, gate, make_station):
         middle = make_station("SG-MID", parent=gate)
         end = make_station("SG-END", parent=middle)
-        with pytest.raises(InvalidInput, match="SG-END is itself behind SG-GATE: that would be a circle"):
+        with pytest.raises(InvalidInput, match="SG-END is itself behind SG-GATE: that would be a loop"):
             station_parent_set(actor=actor, station=gate, parent=end)
         with pytest.raises(InvalidInput, match="its own gateway"):
             station_parent_set(actor=actor, station=gate, parent=gate)

@@ -45,7 +45,7 @@ def test_deciding_about_all_ends_it(member, make_station):
     sweep_and_send()
     QuarantinedMessage.objects.update(state="discarded")
     assert sweep_and_send() == (0, 1)
-    assert "none are left there" in Incident.objects.get().closing_sentence
+    assert "none are left" in Incident.objects.get().closing_sentence
 
 
 @pytest.mark.parametrize(

@@ -345,7 +345,7 @@ def test_one_that_is_stopped_in_a_turn_leaves_at_the_next_piece(card, station, q
 def test_one_at_a_time_and_only_the_newest_are_kept(card, station, queues):
     store_card(station, card)
     backfill_ask(actor=SERVER, station=station)
-    with pytest.raises(Conflict, match="being read already"):
+    with pytest.raises(Conflict, match="already being read"):
         backfill_ask(actor=SERVER, station=station)
     for _ in range(KEPT + 3):
         backfill_stop(actor=SERVER, backfill=Backfill.objects.latest("id"))

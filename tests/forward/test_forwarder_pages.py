@@ -113,7 +113,7 @@ def test_an_owner_changes_and_removes_it(hook, receiver, owner):
     # A stored secret never goes to an address that somebody enters later.
     page = client.post(f"{place}change/", {**told, "setting_url": f"{receiver.url}/other"}).text
     assert "Secret is missing" in page
-    assert "deletes its secrets" in client.get(f"{place}remove/").text
+    assert "secrets, counts and refused rows" in client.get(f"{place}remove/").text
     client.post(f"{place}remove/")
     assert not Forwarder.objects.exists()
 

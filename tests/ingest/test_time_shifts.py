@@ -295,7 +295,7 @@ def test_from_1970_and_from_2043(station, series, began, operator):
 @pytest.mark.parametrize(
     ("offset", "words"),
     [
-        (timedelta(days=27 * 366), "after their receipt"),
+        (timedelta(days=27 * 366), "after it was received"),
         (timedelta(days=100), "still be from before 2010"),
         (timedelta(days=-1), "still be from before 2010"),
         (timedelta(days=300_000), "No clock is off by that much"),

@@ -30,7 +30,7 @@ def test_an_owner_sets_and_removes_a_rule_and_says_so_where_it_deletes(browse, o
     for filled, said in (
         ({"pattern": "temp", "most": "9"}, "This rule deletes readings"),
         ({"pattern": "temp[%RH]", "interval_s": "9"}, "without its unit"),
-        ({"pattern": "temp", "hour_days": "9", "is_sure": "on"}, "longer than hours"),
+        ({"pattern": "temp", "hour_days": "9", "is_sure": "on"}, "longer than hourly"),
     ):
         assert said in client.post(address, filled).content.decode()
     assert not RetentionRule.objects.exists()

@@ -128,6 +128,6 @@ def test_an_incident_says_that_it_is_held_back(browse, viewer, institute):
         organization=institute, station=station, rule="silence", sentence="Silent.", began_at=NOW, opened_at=NOW,
         is_held=True, held_reason="mast",
     )  # fmt: skip
-    sentence = "Planned maintenance (“mast”) holds this back"
+    sentence = "Planned maintenance (“mast”) holds the alert back"
     assert sentence in words(browse(viewer).get(f"/incidents/{incident.pk}/"))
     assert sentence in words(browse(viewer).get("/incidents/"))

@@ -72,7 +72,7 @@ def test_a_changed_text_is_a_revision_and_the_original_stays(stored, browse, ope
     # Saving without a change makes no revision.
     newest = FileRevision.objects.latest("number")
     assert writing.post(f"{folder}/{newest.pk}/edit/", {"text": text, "do": "save"}).status_code == 302
-    assert "Nothing is different" in writing.get(f"{folder}/{newest.pk}/look/").content.decode()
+    assert "Nothing has changed" in writing.get(f"{folder}/{newest.pk}/look/").content.decode()
     assert len(kept("notes.md")) == 4
     assert newest.sent_by == "operator"
 

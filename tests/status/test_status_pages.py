@@ -94,7 +94,7 @@ def test_nothing_is_public_until_an_owner_says_so(browse, owner, operator, viewe
     typed = {"title": "Field stations", "slug": "field", "words": "Since 1998.\n\n<b>bold</b>"}
     assert writing.post(SETTINGS, typed).status_code == 302
     assert nobody.get(PUBLIC).status_code == 404
-    assert "It is switched off" in text_of(writing.get(SETTINGS))
+    assert "The page is switched off" in text_of(writing.get(SETTINGS))
     assert [browse(who).post(SETTINGS, {**typed, "is_on": "on"}).status_code for who in (operator, viewer)] == [403] * 2
     assert writing.post(SETTINGS, {**typed, "is_on": "on"}).status_code == 302
     page = text_of(nobody.get(PUBLIC))
