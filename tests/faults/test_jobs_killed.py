@@ -175,7 +175,8 @@ def test_connections_are_closed_under_busy_workers(rig, jobs):
         "connections of task workers closed",
         "The broker closes every connection; both children of the worker work again. Numbers are jobs.",
     )
-    broken.ask(JOBS)
+    # The tool that closes them takes seconds to start: there has to be work left when it does.
+    broken.ask(JOBS, seconds=0.2)
     broken.kill_at(0.3, lambda: rig.control("close_all_connections", "the rig closes it"))
     since = time.monotonic()
     until(lambda: len(broken.pids(since)) == 2, "work of both children", every=0.05)

@@ -63,7 +63,9 @@ def test_an_upload_left_behind_at_one_process_goes_on_at_the_other(ports, header
     with httpx.Client(headers=headers, trust_env=False, timeout=120) as client:
 
         def offset_at(port: int) -> int:
-            return int(client.head(f"http://127.0.0.1:{port}{place}").headers["Upload-Offset"])
+            answer = client.head(f"http://127.0.0.1:{port}{place}")
+            assert "Upload-Offset" in answer.headers, f"{answer.status_code} {dict(answer.headers)}"
+            return int(answer.headers["Upload-Offset"])
 
         begun = client.post(
             f"http://127.0.0.1:{ports[0]}{URL}", headers={"Upload-Length": str(OCTETS), "Upload-Metadata": told}
