@@ -5,6 +5,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
 from operations.instance import Instance
 from operations.paths import Paths
 from operations.preparation import django_run
@@ -35,6 +38,12 @@ def database_fill(instance: Instance) -> None:
     migrated_database(shared)
     tables = Paths(shared).run / "migrated.sql"
     _postgres_run(instance, "psql", "-q", "-v", "ON_ERROR_STOP=1", "-o", os.devnull, "-f", str(tables), DATABASE)
+
+
+def migrations_apply() -> None:
+    """Apply what this process's database lacks. In one that went back, other migrations are the newest than before."""
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
 
 
 def _postgres_run(instance: Instance, program: str, *words: str) -> None:

@@ -1,19 +1,61 @@
-"""Every migration of ours has a way back, so that a server can return to the version from which it came."""
+"""Every migration of ours has a way back, and one that makes a new database stands for all that others came through."""
 
+import pytest
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+WHOLE = ("ingest", "0009_a_new_database_in_one_step")
+
+
+def ours(loader):
+    return {
+        name: migration
+        for name, migration in loader.disk_migrations.items()
+        if type(migration).__module__.startswith("fleet.")
+    }
 
 
 def test_every_migration_can_be_undone():
-    ours = {
-        name: migration
-        for name, migration in MigrationLoader(None).disk_migrations.items()
-        if type(migration).__module__.startswith("fleet.")
-    }
-    assert len(ours) > 50
+    found = ours(MigrationLoader(None))
+    assert len(found) > 50
     stuck = [
         f"{app} {name}: {step.describe()}"
-        for (app, name), migration in ours.items()
+        for (app, name), migration in found.items()
         for step in migration.operations
         if not step.reversible
     ]
     assert stuck == []
+
+
+def test_a_new_database_takes_one_step_for_all_that_it_stands_for():
+    loader = MigrationLoader(None)
+    replaced = set(loader.disk_migrations[WHOLE].replaces)
+    assert replaced <= ours(loader).keys()
+    assert WHOLE in loader.graph.nodes
+    assert replaced.isdisjoint(loader.graph.nodes)
+    # Without one of its own, `makemigrations` would see no change of an app.
+    assert {app for app, _ in loader.graph.leaf_nodes()} >= {app for app, _ in replaced}
+
+
+def old_order():
+    """What the new step stands for, in the order in which Django applied it."""
+    loader = MigrationLoader(None, replace_migrations=False)
+    plan = [node for leaf in loader.graph.leaf_nodes() for node in loader.graph.forwards_plan(leaf)]
+    replaced = set(loader.disk_migrations[WHOLE].replaces)
+    return [node for node in dict.fromkeys(plan) if node != WHOLE], replaced
+
+
+@pytest.mark.parametrize("tenth", range(1, 10))
+def test_a_database_in_the_middle_goes_on_with_the_old_ones(tenth, monkeypatch):
+    order, replaced = old_order()
+    old = [node for node in order if node in replaced]
+    last = order.index(old[len(old) * tenth // 10])
+    applied = dict.fromkeys(order[:last])
+    monkeypatch.setattr(MigrationRecorder, "applied_migrations", lambda _self: applied)
+    executor = MigrationExecutor(None)
+    executor.loader.check_consistent_history(None)
+    assert executor.loader.detect_conflicts() == {}
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    assert [(step.app_label, step.name) for step, _ in plan].count(WHOLE) == 0
+    assert {(step.app_label, step.name) for step, _ in plan} == set(order) - applied.keys()

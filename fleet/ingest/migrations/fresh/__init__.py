@@ -1,0 +1,1 @@
+"""Parts of the migration that makes a new database: what all migrations before it come to."""
