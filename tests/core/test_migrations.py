@@ -1,5 +1,7 @@
 """Every migration of ours has a way back, and one that makes a new database stands for all that others came through."""
 
+from types import SimpleNamespace
+
 import pytest
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
@@ -53,8 +55,9 @@ def test_a_database_in_the_middle_goes_on_with_the_old_ones(tenth, monkeypatch):
     last = order.index(old[len(old) * tenth // 10])
     applied = dict.fromkeys(order[:last])
     monkeypatch.setattr(MigrationRecorder, "applied_migrations", lambda _self: applied)
-    executor = MigrationExecutor(None)
-    executor.loader.check_consistent_history(None)
+    connection = SimpleNamespace(alias="default")
+    executor = MigrationExecutor(connection)
+    executor.loader.check_consistent_history(connection)
     assert executor.loader.detect_conflicts() == {}
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     assert [(step.app_label, step.name) for step, _ in plan].count(WHOLE) == 0

@@ -26,8 +26,9 @@ class CreateTables(Operation):
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:  # noqa: ARG002 - Django's signature
         """Add all models."""
-        # Rendered models would be rendered again with each one that is added.
+        # Rendered models would be rendered again with each one that is added. Without any, none is out of date either.
         state.__dict__.pop("apps", None)
+        state.is_delayed = False
         for label, step in self._steps():
             step.state_forwards(label, state)
 
