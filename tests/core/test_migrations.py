@@ -6,6 +6,7 @@ import pytest
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from migrated import migrated_database
 
 WHOLE = ("ingest", "0009_a_new_database_in_one_step")
 
@@ -40,8 +41,18 @@ def test_a_new_database_takes_one_step_for_all_that_it_stands_for():
     assert {app for app, _ in loader.graph.leaf_nodes()} >= {app for app, _ in replaced}
 
 
+def test_a_new_database_is_made_and_recorded_in_one_transaction(stack):
+    with stack.postgres.connect(migrated_database(stack.paths.var)) as connection:
+        rows = connection.execute("SELECT app, name, xmin::text FROM django_migrations").fetchall()
+        [made] = connection.execute(
+            "SELECT xmin::text FROM pg_proc WHERE proname = 'roost_organization_stays'"
+        ).fetchall()
+    replaced = set(MigrationLoader(None).disk_migrations[WHOLE].replaces)
+    assert {transaction for app, name, transaction in rows if (app, name) in replaced} == set(made)
+
+
 def old_order():
-    """What the new step stands for, in the order in which Django applied it."""
+    """All migrations but the new step, in the order in which Django applied them, and those that it stands for."""
     loader = MigrationLoader(None, replace_migrations=False)
     plan = [node for leaf in loader.graph.leaf_nodes() for node in loader.graph.forwards_plan(leaf)]
     replaced = set(loader.disk_migrations[WHOLE].replaces)

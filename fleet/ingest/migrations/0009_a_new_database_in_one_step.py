@@ -49,7 +49,7 @@ _TABLES = {
 
 
 class Migration(migrations.Migration):
-    """One for all apps, because they depend on one another in circles: half of a squash for each would not fit."""
+    """One for all apps, because their migrations depend on one another in circles."""
 
     replaces = [
         ("alerts", "0001_initial"),
