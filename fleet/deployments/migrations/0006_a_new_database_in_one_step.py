@@ -1,4 +1,4 @@
-"""Nothing: the number after which deployments goes on. Migration 0009 of ingest makes its tables in a new database."""
+"""Nothing: the number after which deployments goes on. Its tables in a new database come from ingest 0009."""
 
 from django.db import migrations
 
