@@ -1,6 +1,6 @@
-"""A program: migrate a database as it was done before one step made a new one, as far as its arguments say.
+"""A program: migrate a database with the old migrations only, up to those that its arguments name.
 
-An argument is `app.name`; without any, everything is applied.
+An argument is `app.name`. Without any, all are applied.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Every migration of ours has a way back, and one that makes a new database stands for all that others came through."""
+"""Every migration of ours has a way back. One makes a new database; older databases go on with those before it."""
 
 from types import SimpleNamespace
 

@@ -71,7 +71,7 @@ class Database(NamedTuple):
         return ["\n".join(sorted(block.splitlines())) for block in blocks]
 
     def named(self):
-        """Rows of the numbered tables, without their numbers; each that it records is recorded once."""
+        """Rows of the numbered tables without their numbers, and how often each migration is recorded."""
         return [
             self.rows("SELECT app_label, model FROM django_content_type ORDER BY 1, 2"),
             self.rows(
