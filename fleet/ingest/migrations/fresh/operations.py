@@ -25,7 +25,9 @@ class CreateTables(Operation):
         return f"Create the {len(self._steps())} models of {len(self.models)} apps"
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:  # noqa: ARG002 - Django's signature
-        """Add all models."""
+        """Add all models, unless the old migrations do: Django goes back through them, and comes by here all the same."""
+        if any((label, step.name_lower) in state.models for label, step in self._steps()):
+            return
         # Rendered models would be rendered again with each one that is added. Without any, none is out of date either.
         state.__dict__.pop("apps", None)
         state.is_delayed = False
