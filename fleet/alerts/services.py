@@ -150,7 +150,7 @@ def silence_sweep() -> tuple[int, int]:
 def rules_sweep() -> tuple[int, int]:
     """Open and close the incidents of all rules that have no sweep of their own; return the count of each.
 
-    The administrators are told of a rule that cannot be judged; its incidents stay as they are.
+    If a rule cannot be judged, the administrators get a mail, and its incidents stay as they are.
     """
     windows_move(moment=clock.now())
     opened = closed = 0
